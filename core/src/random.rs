@@ -1,0 +1,76 @@
+//! Randomness as an argument: small seeded generators.
+//!
+//! Jitter spreads a fleet only if its members draw differently, so there is no default seed: the
+//! caller brings one (feature `std`: `seawall::entropy()`). The generator is SplitMix64 (Steele,
+//! Lea and Flood, 2014): a Weyl sequence under a mixing function, full period 2^64, not for secrets.
+
+use crate::sync::{AtomicU64, Ordering, const_constructor};
+
+/// The odd constant of the Weyl sequence: 2^64 divided by the golden ratio.
+const STEP: u64 = 0x9E37_79B9_7F4A_7C15;
+
+const fn mix(state: u64) -> u64 {
+    let mut z = state;
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}
+
+/// A seeded stream of random numbers with one owner.
+///
+/// ```
+/// let mut a = seawall::Random::from_seed(7);
+/// let mut b = seawall::Random::from_seed(7);
+/// assert_eq!(a.next_u64(), b.next_u64());
+/// ```
+#[derive(Clone, Debug)]
+#[repr(transparent)]
+pub struct Random(u64);
+
+impl Random {
+    /// The stream of `seed`. Every seed is good, 0 too.
+    #[must_use]
+    pub const fn from_seed(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// The next number, uniform over all of `u64`.
+    #[must_use]
+    pub const fn next_u64(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(STEP);
+        mix(self.0)
+    }
+}
+
+/// A seeded stream that threads share: wait-free, one atomic add a number.
+///
+/// ```
+/// static STREAM: seawall::SharedRandom = seawall::SharedRandom::from_seed(7);
+/// assert_ne!(STREAM.next_u64(), STREAM.next_u64());
+/// ```
+#[derive(Debug)]
+#[repr(transparent)]
+pub struct SharedRandom(AtomicU64);
+
+impl SharedRandom {
+    const_constructor! {
+        /// The stream of `seed`.
+        #[must_use]
+        pub fn from_seed(seed: u64) -> Self {
+            Self(AtomicU64::new(seed))
+        }
+    }
+
+    /// The next number. Each caller gets its own: the counter never hands one out twice.
+    #[must_use]
+    pub fn next_u64(&self) -> u64 {
+        // Relaxed: the number publishes nothing.
+        mix(self.0.fetch_add(STEP, Ordering::Relaxed).wrapping_add(STEP))
+    }
+}
+
+/// The number in `0..=most` that the random `random` stands for; off from uniform by under 2^-64 x (most + 1).
+pub(crate) const fn up_to(random: u64, most: u64) -> u64 {
+    // Multiply-shift (Lemire 2019, without the rejection step): at most (2^64 - 1) * 2^64 before the shift.
+    ((random as u128 * (most as u128 + 1)) >> 64) as u64
+}

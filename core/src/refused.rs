@@ -1,0 +1,137 @@
+//! [`Refused`]: the one shape in which every mechanism says no.
+
+use core::fmt;
+use core::time::Duration;
+
+use crate::time::nanos;
+
+/// The mechanism that refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[repr(u8)]
+pub enum Stage {
+    /// The call's own deadline has passed.
+    Deadline = 1,
+    /// The server asked for a pause (Retry-After), and it is not over.
+    Pause = 2,
+    /// The circuit breaker is open, or its probes are all out.
+    CircuitBreaker = 3,
+    /// As many calls as allowed are in flight.
+    ConcurrencyLimit = 4,
+    /// The token bucket holds too few tokens.
+    TokenBucket = 5,
+    /// The retry budget is spent.
+    RetryBudget = 6,
+}
+
+impl Stage {
+    /// The name in words, as in metrics and logs.
+    ///
+    /// ```
+    /// assert_eq!(seawall::Stage::TokenBucket.name(), "token bucket");
+    /// ```
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Deadline => "deadline",
+            Self::Pause => "pause",
+            Self::CircuitBreaker => "circuit breaker",
+            Self::ConcurrencyLimit => "concurrency limit",
+            Self::TokenBucket => "token bucket",
+            Self::RetryBudget => "retry budget",
+        }
+    }
+}
+
+/// Why a mechanism refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[repr(u8)]
+pub enum Reason {
+    /// Not now; later it may pass. [`Refused::retry_after`] says when, where that can be known.
+    NotYet = 1,
+    /// Not ever: more was asked than can fit.
+    Never = 2,
+    /// `now` lies further behind the state than the mechanism can owe: the clock stepped. Waiting
+    /// does not help; `rebase` or `reset` does.
+    ClockStepped = 3,
+}
+
+/// A refusal: which mechanism, why, and when to come back.
+///
+/// ```
+/// use core::time::Duration;
+/// use seawall::{Reason, Refused, Stage};
+///
+/// let refused = Refused::not_yet(Stage::TokenBucket, Some(Duration::from_millis(20)));
+/// assert_eq!(refused.stage(), Stage::TokenBucket);
+/// assert_eq!(refused.reason(), Reason::NotYet);
+/// assert_eq!(refused.retry_after(), Some(Duration::from_millis(20)));
+/// assert_eq!(refused.to_string(), "refused by the token bucket, retry after 20ms");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "a refused call must not be sent"]
+pub struct Refused {
+    stage: Stage,
+    reason: Reason,
+    /// Nanoseconds; `u64::MAX` where it cannot be known.
+    retry_after_ns: u64,
+}
+
+impl Refused {
+    /// Refused for now. `retry_after` is `None` where it cannot be known, and never zero: what could pass at once
+    /// would not have been refused, and a zero would make the caller spin, so zero becomes a nanosecond.
+    pub const fn not_yet(stage: Stage, retry_after: Option<Duration>) -> Self {
+        match retry_after {
+            Some(wait) => Self::not_yet_ns(stage, nanos(wait)),
+            None => Self { stage, reason: Reason::NotYet, retry_after_ns: u64::MAX },
+        }
+    }
+
+    /// As [`not_yet`](Self::not_yet), in nanoseconds; `u64::MAX` is "cannot be known".
+    pub(crate) const fn not_yet_ns(stage: Stage, nanos: u64) -> Self {
+        Self { stage, reason: Reason::NotYet, retry_after_ns: if nanos == 0 { 1 } else { nanos } }
+    }
+
+    /// Refused for ever: more was asked than can fit.
+    pub const fn never(stage: Stage) -> Self {
+        Self { stage, reason: Reason::Never, retry_after_ns: u64::MAX }
+    }
+
+    /// Refused because the clock stepped back.
+    pub const fn clock_stepped(stage: Stage) -> Self {
+        Self { stage, reason: Reason::ClockStepped, retry_after_ns: u64::MAX }
+    }
+
+    /// The mechanism that refused.
+    #[must_use]
+    pub const fn stage(self) -> Stage {
+        self.stage
+    }
+
+    /// Why.
+    #[must_use]
+    pub const fn reason(self) -> Reason {
+        self.reason
+    }
+
+    /// How long to wait before it may pass; `None` where that cannot be known.
+    #[must_use]
+    pub const fn retry_after(self) -> Option<Duration> {
+        if self.retry_after_ns == u64::MAX { None } else { Some(Duration::from_nanos(self.retry_after_ns)) }
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "refused by the {}", self.stage.name())?;
+        match (self.reason, self.retry_after()) {
+            (Reason::NotYet, Some(wait)) => write!(f, ", retry after {wait:?}"),
+            (Reason::NotYet, None) => f.write_str(", when to retry is not known"),
+            (Reason::Never, _) => f.write_str(" for ever: more was asked than can fit"),
+            (Reason::ClockStepped, _) => f.write_str(": the clock stepped back"),
+        }
+    }
+}
+
+impl core::error::Error for Refused {}

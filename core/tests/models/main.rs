@@ -1,0 +1,7 @@
+//! The loom models: the product code itself under every schedule, with a moving clock.
+//!
+//! Run with `scripts/models [name]`. Each model prints how many executions it explored; each
+//! `*_is_needed` test injects one fault into the product code and demands that a model notices.
+#![cfg(seawall_loom)]
+
+mod harness;

@@ -1,0 +1,4 @@
+//! What the test programs of the core share.
+
+#[allow(dead_code, reason = "not every test program uses vectors")]
+pub mod vectors;

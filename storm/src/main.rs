@@ -1,0 +1,2 @@
+//! The storm lab.
+fn main() {}
