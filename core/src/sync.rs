@@ -17,25 +17,28 @@ pub(crate) use loom::sync::atomic::{AtomicU32, AtomicU64};
 
 pub(crate) use core::sync::atomic::Ordering;
 
+/// The refusal to build where a 64-bit atomic would be a lock. `scripts/firmware` builds each refused configuration
+/// and looks for the first words of these messages.
 #[cfg(not(seawall_loom))]
 mod lock_free {
     portable_atomic::cfg_no_atomic_64! {
         compile_error!(
             "seawall needs 64-bit atomics, and this target has none of its own. The final binary chooses how to get \
-             them: on a single-core microcontroller enable `unsafe-assume-single-core` (or \
-             `unsafe-assume-privileged`) of the crate `portable-atomic`, which masks interrupts for a few cycles; on \
-             a hosted system enable the feature `hosted-lock-table` of `seawall`."
+             them. On a single-core microcontroller: depend on `portable-atomic` with its default features and \
+             `unsafe-assume-single-core` (or `unsafe-assume-privileged`), which masks interrupts for a few cycles. On \
+             a hosted system: enable the feature `hosted-lock-table` of `seawall`."
         );
     }
 
     portable_atomic::cfg_has_atomic_64! {
-        #[cfg(not(feature = "hosted-lock-table"))]
+        // Without an operating system there are always interrupt handlers, so there the feature does not help.
+        #[cfg(any(not(feature = "hosted-lock-table"), target_os = "none"))]
         const _: () = assert!(
             portable_atomic::AtomicU64::is_always_lock_free(),
             "64-bit atomics are a table of spin locks in this build: an interrupt or signal handler that calls \
-             seawall would deadlock. The final binary chooses: on a single-core microcontroller enable \
-             `unsafe-assume-single-core` (or `unsafe-assume-privileged`) of the crate `portable-atomic`; on a hosted \
-             system whose signal handlers never call seawall enable the feature `hosted-lock-table` of `seawall`."
+             seawall would deadlock. The final binary chooses. On a single-core microcontroller: enable \
+             `unsafe-assume-single-core` (or `unsafe-assume-privileged`) of the crate `portable-atomic`. On a hosted \
+             system whose signal handlers never call seawall: enable the feature `hosted-lock-table` of `seawall`."
         );
     }
 }
