@@ -75,6 +75,6 @@ need_packages() {
 debian_cargo() {
     RUSTC_BOOTSTRAP=1 RUSTC=/usr/bin/rustc RUSTDOC=/usr/bin/rustdoc CARGO_TARGET_DIR="$target/cross" /usr/bin/cargo "$@"
 }
+# shellcheck disable=SC2034 # read by the scripts that source this one
 debian_rust=(/usr/bin/rustc=rustc-web /usr/bin/cargo=cargo-web '/usr/src/rustc-*/library/core/Cargo.toml=rust-web-src')
-readonly debian_rust
 mkdir -p "$target"
