@@ -56,7 +56,8 @@ def check_command(line: str, names: dict[str, set[str]]) -> list[str]:
     if not words:
         return []
     program = words[0]
-    if "/" in program and not (exists(program) and (ROOT / program).stat().st_mode & 0o100):
+    path = ROOT / program
+    if "/" in program and (not exists(program) or (path.is_file() and not path.stat().st_mode & 0o100)):
         faults.append(f"{program} is no program of this tree")
     for word in words[1:]:
         top = word.removeprefix("./").split("/")[0]
