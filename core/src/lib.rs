@@ -2,7 +2,7 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
-#[cfg(any(feature = "std", seawall_loom))]
+#[cfg(any(test, feature = "std", seawall_loom))]
 extern crate std;
 
 mod clock;
