@@ -5,16 +5,22 @@
 #[cfg(any(feature = "std", seawall_loom))]
 extern crate std;
 
+mod circuit_breaker;
 mod clock;
 mod outcome;
 mod random;
 mod rate;
 mod ratio;
 mod refused;
+mod stamp;
 #[cfg_attr(seawall_loom, allow(missing_docs))]
 mod sync;
 mod time;
+mod transition;
 
+pub use circuit_breaker::{
+    BreakerAdmission, BreakerConfig, BreakerConfigError, BreakerPermit, CircuitBreaker, TripRule,
+};
 pub use clock::{Clock, ManualClock};
 #[cfg(feature = "std")]
 pub use clock::{MonotonicClock, entropy};
@@ -26,3 +32,4 @@ pub use refused::{Reason, Refused, Stage};
 #[cfg(seawall_loom)]
 pub use sync::faults;
 pub use time::Instant;
+pub use transition::{Cause, State, Transition};
