@@ -7,6 +7,7 @@ extern crate std;
 
 mod circuit_breaker;
 mod clock;
+mod concurrency_limit;
 mod outcome;
 mod random;
 mod rate;
@@ -24,6 +25,7 @@ pub use circuit_breaker::{
 pub use clock::{Clock, ManualClock};
 #[cfg(feature = "std")]
 pub use clock::{MonotonicClock, entropy};
+pub use concurrency_limit::{ConcurrencyLimit, LimitChange, LimitConfig, LimitConfigError, LimitPermit, LimitReason};
 pub use outcome::Outcome;
 pub use random::{Random, SharedRandom};
 pub use rate::{Rate, RateError};
