@@ -286,7 +286,7 @@ fn threads_never_hold_more_than_the_limit() {
                     let Ok(permit) = limit.try_attempt(ms(random.next_u64() % 4000)) else { continue };
                     most.fetch_max(held.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
                     admitted.fetch_add(1, Ordering::Relaxed);
-                    if random.next_u64() % 8 == 0 {
+                    if random.next_u64().is_multiple_of(8) {
                         std::thread::yield_now();
                     }
                     held.fetch_sub(1, Ordering::SeqCst);

@@ -4,4 +4,6 @@
 //! `*_is_needed` test injects one fault into the product code and demands that a model notices.
 #![cfg(seawall_loom)]
 
+mod circuit_breaker;
+mod concurrency_limit;
 mod harness;
