@@ -50,6 +50,8 @@
 //!   time therefore holds for readings that lie within two leases and two open intervals of each other.
 //! - Moments are rounded up by at most 4.096 us. Generations count modulo 2^28: a permit that is kept for as many
 //!   counts as a new one.
+//! - A half-open generation has sixteen numbers. When probes are cancelled so often that they run out while another
+//!   probe is out, its place is free again only when that one reports or its lease lapses; with none out, at once.
 //! - Permits of a closed breaker have no number: a caller that reports one twice in the same generation counts twice.
 //!
 //! # Source
@@ -163,8 +165,18 @@ impl CircuitBreaker {
     /// assert_eq!(breaker.finish(admission.permit, Outcome::Success, Instant::ORIGIN, 7), None);
     /// # Ok::<(), seawall::BreakerConfigError>(())
     /// ```
+    #[inline]
     pub fn try_attempt(&self, now: Instant) -> Result<BreakerAdmission, Refused> {
-        let mut word = self.load();
+        let word = self.load();
+        if word.passes_all() {
+            let permit = BreakerPermit { started: now, generation: word.generation(), number: NO_NUMBER };
+            return Ok(BreakerAdmission { permit, transition: None });
+        }
+        self.attempt(word, now)
+    }
+
+    /// An attempt that meets more than a closed breaker.
+    fn attempt(&self, mut word: Word, now: Instant) -> Result<BreakerAdmission, Refused> {
         // Lock-free: each turn but the last means that another thread changed the state word.
         loop {
             let admit = |number, generation| BreakerPermit { started: now, generation, number };

@@ -170,14 +170,26 @@ fn never_more_than_k_probes_are_out_while_threads_report_and_cancel() {
                     let Ok(admission) = breaker.try_attempt(now) else { continue };
                     assert!(admission.permit.is_probe());
                     most.fetch_max(out.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                    if random.next_u64().is_multiple_of(4) {
+                        std::thread::yield_now();
+                    }
                     out.fetch_sub(1, Ordering::SeqCst);
                     breaker.cancel(admission.permit, now);
                 }
             });
         }
     });
-    assert_eq!(most.into_inner(), 2);
+    assert!(most.into_inner() <= 2);
     assert_eq!(breaker.state(ms(1500)), State::HalfOpen);
+    // And no place was lost: with none out there are two, at the latest when the numbers start anew.
+    let has_two = |_| {
+        let first = permit(&breaker, ms(1901));
+        let second = breaker.try_attempt(ms(1901));
+        assert!(breaker.try_attempt(ms(1901)).is_err());
+        breaker.cancel(first, ms(1901));
+        second.map(|second| breaker.cancel(second.permit, ms(1901))).is_ok()
+    };
+    assert!((0..2).any(has_two));
 }
 
 #[test]

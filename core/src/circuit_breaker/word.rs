@@ -169,6 +169,12 @@ impl Word {
         Phase::of(self.0 >> PHASE_SHIFT)
     }
 
+    /// Whether every call passes: closed without a ramp, or held closed.
+    #[inline]
+    pub(super) const fn passes_all(self) -> bool {
+        matches!(self.phase(), Phase::Counting | Phase::Windowed | Phase::HeldClosed)
+    }
+
     pub(super) const fn generation(self) -> u32 {
         (self.0 >> PAYLOAD_BITS) as u32 & GENERATION
     }

@@ -160,8 +160,10 @@ impl View<'_> {
             Outcome::Success | Outcome::Failure if is_slow => self.cut(permit, LimitReason::Slow, now),
             Outcome::Success if permit.is_half_used => self.adjust(LimitReason::Growth, |control, floor, ceiling| {
                 let fixed = control.fixed();
-                // At least a floor of one whole, so the inverse is at most one whole: under 2^33.
-                Some((fixed + WHOLE * WHOLE / fixed.max(1)).min(u64::from(ceiling.max(floor)) * WHOLE).max(fixed))
+                // At least a floor of one whole, so the inverse is at most one whole: under 2^33. Clamped on both
+                // sides, so that a move under way while the bounds change is mended by the next good reply.
+                let (least, most) = (u64::from(floor) * WHOLE, u64::from(ceiling.max(floor)) * WHOLE);
+                Some((fixed + WHOLE * WHOLE / fixed.max(1)).clamp(least, most))
             }),
             _ => None,
         }

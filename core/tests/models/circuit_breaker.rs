@@ -225,6 +225,19 @@ fn forced_against_a_verdict() {
     assert!(breaker.peek(at(100)).is_err());
 }
 
+/// Two probes bring opposite reports, one of which is enough to close: it closes once, whoever comes first.
+fn opposite_reports() {
+    let breaker = opened(BreakerConfig { probes: 2, close_share: Ratio::HALF, ..PLAIN });
+    let permits = [2, 2].map(|now| breaker.try_attempt(at(now)).unwrap().permit);
+    let thread = spawn(&breaker, move |breaker| breaker.finish(permits[0], Outcome::Success, at(2), 0));
+    let mut told: Vec<_> = breaker.finish(permits[1], Outcome::Failure, at(2), 0).into_iter().collect();
+    told.extend(thread.join().unwrap());
+    assert_eq!(told.len(), 1);
+    assert_eq!(assert_chain(State::HalfOpen, told), State::Closed);
+    // The failure of a probe is no evidence in the closed state, or it would have tripped.
+    assert_eq!(breaker.state(at(2)), State::Closed);
+}
+
 #[test]
 fn circuit_breaker_racing_failures_trip_once() {
     check("circuit_breaker racing failures", Preemptions::Unbounded, racing_failures);
@@ -254,6 +267,7 @@ fn circuit_breaker_late_report_is_void_once_replaced() {
 #[test]
 fn circuit_breaker_reports_count_once() {
     check("circuit_breaker double report", Preemptions::Unbounded, double_report);
+    check("circuit_breaker opposite reports", Preemptions::Unbounded, opposite_reports);
     check("circuit_breaker report and cancel", Preemptions::Unbounded, report_and_cancel);
 }
 
@@ -277,12 +291,14 @@ fn circuit_breaker_exchange_is_needed() {
 
 #[test]
 fn circuit_breaker_publishing_is_needed() {
+    // The reader finds the phase and never the moment that belongs to it: the model ends at its bound of branches.
     let fault = "circuit_breaker: the phase publishes no moment";
     must_fail("circuit_breaker ask while tripping", fault, Preemptions::Unbounded, ask_while_tripping);
 }
 
 #[test]
 fn circuit_breaker_second_look_is_needed() {
+    // The moment in force is overwritten, and no later look finds one: here too the bound of branches ends it.
     let fault = "circuit_breaker: no second look at the state";
     must_fail("circuit_breaker stalled trip", fault, Preemptions::Unbounded, a_stalled_trip);
 }
