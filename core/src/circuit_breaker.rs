@@ -42,7 +42,9 @@
 //! - Settings are relaxed: any mixture of two configurations is a sound one.
 //!
 //! # Limits
-//! - Time that stands still: an open breaker stays open, a lease does not lapse, a ramp admits a fixed share.
+//! - Time that stands still: an open breaker stays open, a lease does not lapse. A ramp draws by the reading of the
+//!   clock, so that calls of one instant share their fate: it needs a clock much finer than the time between calls, or
+//!   a `ramp` of many of its ticks.
 //! - Idle for a year: the next attempt is a probe. Moments are absolute and cannot wrap.
 //! - An older `now`: no time has passed. But an end that lies more than twice the longest interval (lease, ramp) ahead
 //!   of `now` is held for the work of a clock that has stepped, and counts as over ([`Cause::ClockStepped`]): one
@@ -67,6 +69,7 @@ use core::fmt;
 
 use crate::outcome::Outcome;
 use crate::refused::Refused;
+use crate::stamp::Stamp;
 use crate::sync::{AtomicU64, const_constructor, fault};
 use crate::time::Instant;
 use crate::transition::{Cause, State, Transition};
@@ -412,6 +415,31 @@ impl CircuitBreaker {
     /// ```
     pub fn set_config(&self, config: BreakerConfig) -> Result<(), BreakerConfigError> {
         self.settings.set(config)
+    }
+
+    /// Goes over to another clock: what ended so long after `old_now` now ends as long after `new_now`. For a clock that
+    /// was set, or state that outlived the machine's boot.
+    ///
+    /// Permits keep the old clock's instant, so their latency is not to be trusted; probes may be reported all the same.
+    ///
+    /// # Concurrency
+    /// Lock-free; not one step: a call under way may meet ends of either clock.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use seawall::{BreakerConfig, CircuitBreaker, Instant};
+    /// let breaker = CircuitBreaker::new(BreakerConfig::DEFAULT)?;
+    /// let old_now = Instant::from_nanos(1 << 60);
+    /// breaker.trip(old_now, u64::MAX / 2);
+    /// breaker.rebase(old_now, Instant::ORIGIN);
+    /// let wait = breaker.try_attempt(Instant::ORIGIN).unwrap_err().retry_after().unwrap();
+    /// assert!(wait < Duration::from_millis(1001));
+    /// # Ok::<(), seawall::BreakerConfigError>(())
+    /// ```
+    pub fn rebase(&self, old_now: Instant, new_now: Instant) {
+        for moment in [&self.open_end, &self.lease_end, &self.ramp_end] {
+            Stamp::rebase_in(moment, old_now, new_now);
+        }
     }
 
     /// Whether a call must not be sent: the guide's word for [`try_attempt`](Self::try_attempt), without a permit.

@@ -38,7 +38,8 @@
 //! - Time that stands still: permits work, leases do not lapse, every reply is quick.
 //! - Idle for a year: the limit stays where it was; the leases of what was lost have lapsed.
 //! - An older `now`: no time has passed; no lease lapses by it. If all that is held ends more than two leases ahead of
-//!   `now`, the refusal says [`ClockStepped`](crate::Reason::ClockStepped); [`reset`](ConcurrencyLimit::reset) helps.
+//!   `now`, the refusal says [`ClockStepped`](crate::Reason::ClockStepped); [`rebase`](ConcurrencyLimit::rebase) or
+//!   [`reset`](ConcurrencyLimit::reset) helps.
 //! - A permit is told from an older one of the same slot by the end of its lease and a tag of 12 bits: exact, unless
 //!   4096 are taken on one slot within 4.096 us.
 //! - The number of cuts wraps at 65,536: a permit older than so many cuts may cut once more.
@@ -55,6 +56,7 @@ use core::fmt;
 
 use crate::outcome::Outcome;
 use crate::refused::Refused;
+use crate::stamp::Stamp;
 use crate::sync::{AtomicU64, const_constructor};
 use crate::time::Instant;
 
@@ -313,6 +315,32 @@ impl<const SLOTS: usize> ConcurrencyLimit<SLOTS> {
     /// ```
     pub fn reset(&self) {
         self.view().reset();
+    }
+
+    /// Goes over to another clock: leases that ended so long after `old_now` now end as long after `new_now`. For a
+    /// clock that was set, or state that outlived the machine's boot.
+    ///
+    /// What is in flight stays counted until its lease lapses; its permits are void, as their instants are of the old
+    /// clock.
+    ///
+    /// # Concurrency
+    /// Lock-free; not one step: a call under way may meet leases of either clock.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use seawall::{ConcurrencyLimit, Instant, LimitConfig};
+    /// let limit = ConcurrencyLimit::<64>::new(LimitConfig::DEFAULT)?;
+    /// let old_now = Instant::from_nanos(1 << 60);
+    /// let _permit = limit.try_attempt(old_now).unwrap();
+    /// limit.rebase(old_now, Instant::ORIGIN);
+    /// let later = Instant::ORIGIN.saturating_add(Duration::from_millis(5001));
+    /// assert_eq!((limit.in_flight(Instant::ORIGIN), limit.in_flight(later)), (1, 0));
+    /// # Ok::<(), seawall::LimitConfigError>(())
+    /// ```
+    pub fn rebase(&self, old_now: Instant, new_now: Instant) {
+        for slot in &self.slots {
+            Stamp::rebase_in(slot, old_now, new_now);
+        }
     }
 
     fn view(&self) -> View<'_> {

@@ -13,6 +13,7 @@
 //! # Limits
 //! A moment in the last 4.096 us of the 584 years counts as the tick before the end, so nothing outlasts time.
 
+use crate::sync::{AtomicU64, Ordering};
 use crate::time::Instant;
 
 /// Nanoseconds in a tick, as a power of two.
@@ -62,6 +63,23 @@ impl Stamp {
         ((self.0 & MOMENT) << SHIFT).saturating_sub(now.as_nanos())
     }
 
+    /// The same tag, as far ahead of `new_now` as it was of `old_now`; what had come has come, and nothing stays so.
+    pub(crate) const fn rebased(self, old_now: Instant, new_now: Instant) -> Self {
+        if self.is_none() { self } else { Self::ending(self.tag(), new_now, self.remaining_ns(old_now)) }
+    }
+
+    /// Rebases the stamp that stands in `word`. Lock-free: a lost exchange means that another thread moved it.
+    pub(crate) fn rebase_in(word: &AtomicU64, old_now: Instant, new_now: Instant) {
+        let mut seen = word.load(Ordering::Acquire);
+        loop {
+            let rebased = Self(seen).rebased(old_now, new_now);
+            match word.compare_exchange(seen, rebased.0, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => return,
+                Err(now_seen) => seen = now_seen,
+            }
+        }
+    }
+
     /// Whether the moment has come.
     pub(crate) const fn is_over(self, now: Instant) -> bool {
         self.remaining_ns(now) == 0
@@ -88,6 +106,15 @@ mod tests {
                 assert_eq!(stamp.tag(), 7);
             }
         }
+    }
+
+    #[test]
+    fn a_rebased_stamp_keeps_what_remains() {
+        let (old, new) = (Instant::from_nanos(1 << 40), Instant::from_nanos(5));
+        let stamp = Stamp::ending(9, old, 1_000_000).rebased(old, new);
+        assert!((1_000_000..1_000_000 + 2 * 4096).contains(&stamp.remaining_ns(new)));
+        assert_eq!(stamp.tag(), 9);
+        assert_eq!(Stamp::none(9).rebased(old, new), Stamp::none(9));
     }
 
     #[test]

@@ -369,6 +369,24 @@ fn an_absurd_reading_does_not_hold_the_breaker_open_for_ever() {
 }
 
 #[test]
+fn rebase_keeps_the_rest_of_the_interval_on_another_clock() {
+    let breaker = opened(BreakerConfig { probes: 1, ..PLAIN });
+    breaker.rebase(ms(400), ms(90_000_000));
+    assert!(breaker.try_attempt(ms(90_000_599)).is_err());
+    let _probe = permit(&breaker, ms(90_000_601));
+    // And back: the lease has a second left.
+    breaker.rebase(ms(90_001_601), ms(7));
+    assert!(breaker.try_attempt(ms(1006)).is_err());
+    assert!(breaker.try_attempt(ms(1008)).is_ok());
+}
+
+#[test]
+fn the_state_is_small() {
+    assert_eq!(size_of::<CircuitBreaker>(), 96);
+    assert_eq!(size_of::<BreakerPermit>(), 16);
+}
+
+#[test]
 fn an_older_reading_means_that_no_time_has_passed() {
     let breaker = breaker(PLAIN);
     let permit = permit(&breaker, ms(9000));

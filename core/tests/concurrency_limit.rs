@@ -207,6 +207,23 @@ fn an_absurd_reading_is_visible_and_reset_heals_it() {
 }
 
 #[test]
+fn rebase_keeps_the_rest_of_a_lease_on_another_clock() {
+    let limit = limit_of(1);
+    let old = permit(&limit, ms(90_000_000));
+    limit.rebase(ms(90_001_000), ms(7));
+    // Its permit is void, its slot is held until the lease lapses.
+    assert_eq!(limit.finish(old, Outcome::Throttled(None), ms(8)), None);
+    assert_eq!(limit.try_attempt(ms(4006)).unwrap_err().reason(), Reason::NotYet);
+    assert!(limit.try_attempt(ms(4008)).is_ok());
+}
+
+#[test]
+fn the_state_is_small() {
+    assert_eq!(size_of::<ConcurrencyLimit<64>>(), 48 + 64 * 8);
+    assert_eq!(size_of::<LimitPermit>(), 24);
+}
+
+#[test]
 fn a_change_of_configuration_takes_effect() {
     let limit = limit_of(10);
     let config = LimitConfig { ceiling: 6, start: 6, slow_after: Duration::from_millis(10), ..LimitConfig::DEFAULT };

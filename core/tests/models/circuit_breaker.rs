@@ -238,6 +238,28 @@ fn opposite_reports() {
     assert_eq!(breaker.state(at(2)), State::Closed);
 }
 
+/// A late failure, a renewal that succeeds and a third attempt, each with a clock of its own, around a lapsed lease:
+/// what was told is a chain, and ends in the state that is found.
+fn three_around_a_lapsed_lease() {
+    let breaker = opened(PLAIN);
+    let late = breaker.try_attempt(at(2)).unwrap().permit;
+    let failing = spawn(&breaker, move |breaker| breaker.finish(late, Outcome::Failure, at(4), 0));
+    let renewing = spawn(&breaker, |breaker| {
+        let admission = breaker.try_attempt(at(6)).ok()?;
+        assert_eq!(admission.permit.started(), at(6));
+        let closed = breaker.finish(admission.permit, Outcome::Success, at(6), 0);
+        Some([admission.transition, closed])
+    });
+    let third = breaker.try_attempt(at(5)).ok();
+    let mut told: Vec<_> = third.and_then(|admission| admission.transition).into_iter().collect();
+    told.extend(failing.join().unwrap());
+    told.extend(renewing.join().unwrap().into_iter().flatten().flatten());
+    let state = assert_chain(State::HalfOpen, told);
+    assert_eq!(breaker.state(at(4)), state);
+    // Whatever happened, nothing is stuck: in a while a call passes.
+    assert!(breaker.try_attempt(at(20)).is_ok());
+}
+
 #[test]
 fn circuit_breaker_racing_failures_trip_once() {
     check("circuit_breaker racing failures", Preemptions::Unbounded, racing_failures);
@@ -262,6 +284,7 @@ fn circuit_breaker_stalled_trip_overwrites_nothing() {
 #[test]
 fn circuit_breaker_late_report_is_void_once_replaced() {
     check("circuit_breaker late report", Preemptions::AtMost(3), late_report);
+    check("circuit_breaker three around a lapsed lease", Preemptions::AtMost(3), three_around_a_lapsed_lease);
 }
 
 #[test]
