@@ -342,4 +342,6 @@ fn circuit_breaker_probe_bit_is_needed() {
 fn circuit_breaker_protection_of_a_prolonged_lease_is_needed() {
     let fault = "circuit_breaker: a lease is renewed that was just prolonged";
     must_fail("circuit_breaker join and renewal", fault, Preemptions::Unbounded, join_and_renewal);
+    let fault = "circuit_breaker: a lease is taken back from a renewal";
+    must_fail("circuit_breaker join and renewal", fault, Preemptions::Unbounded, join_and_renewal);
 }
