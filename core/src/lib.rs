@@ -5,19 +5,27 @@
 #[cfg(any(test, feature = "std", seawall_loom))]
 extern crate std;
 
+mod circuit_breaker;
 mod clock;
+mod concurrency_limit;
 mod outcome;
 mod random;
 mod rate;
 mod ratio;
 mod refused;
+mod stamp;
 #[cfg_attr(seawall_loom, allow(missing_docs))]
 mod sync;
 mod time;
+mod transition;
 
+pub use circuit_breaker::{
+    BreakerAdmission, BreakerConfig, BreakerConfigError, BreakerPermit, CircuitBreaker, TripRule,
+};
 pub use clock::{Clock, ManualClock};
 #[cfg(feature = "std")]
 pub use clock::{MonotonicClock, entropy};
+pub use concurrency_limit::{ConcurrencyLimit, LimitChange, LimitConfig, LimitConfigError, LimitPermit, LimitReason};
 pub use outcome::Outcome;
 pub use random::{Random, SharedRandom};
 pub use rate::{Rate, RateError};
@@ -26,3 +34,4 @@ pub use refused::{Reason, Refused, Stage};
 #[cfg(seawall_loom)]
 pub use sync::faults;
 pub use time::Instant;
+pub use transition::{Cause, State, Transition};

@@ -5,5 +5,7 @@
 #![cfg(seawall_loom)]
 #![allow(unreachable_pub, reason = "a test program exports nothing")]
 
+mod circuit_breaker;
+mod concurrency_limit;
 mod harness;
 mod shared_values;
