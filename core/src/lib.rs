@@ -6,11 +6,14 @@
 extern crate std;
 
 mod clock;
+mod divisor;
+mod histogram;
 mod outcome;
 mod random;
 mod rate;
 mod ratio;
 mod refused;
+mod sliding_window;
 #[cfg_attr(seawall_loom, allow(missing_docs))]
 mod sync;
 mod time;
@@ -23,6 +26,7 @@ pub use random::{Random, SharedRandom};
 pub use rate::{Rate, RateError};
 pub use ratio::{Ratio, RatioError};
 pub use refused::{Reason, Refused, Stage};
+pub use sliding_window::{SlidingWindow, WindowConfig, WindowConfigError, WindowSnapshot, WindowSummary};
 #[cfg(seawall_loom)]
 pub use sync::faults;
 pub use time::Instant;
