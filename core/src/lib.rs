@@ -5,6 +5,7 @@
 #[cfg(any(feature = "std", seawall_loom))]
 extern crate std;
 
+mod aimd_controller;
 mod clock;
 mod divisor;
 mod histogram;
@@ -18,6 +19,7 @@ mod sliding_window;
 mod sync;
 mod time;
 
+pub use aimd_controller::{AimdConfig, AimdConfigError, AimdController, RateChange, RateChangeReason};
 pub use clock::{Clock, ManualClock};
 #[cfg(feature = "std")]
 pub use clock::{MonotonicClock, entropy};

@@ -83,7 +83,7 @@ use crate::time::{Instant, nanos};
 ///
 /// | | bytes | relative error |
 /// | --- | --- | --- |
-/// | `SlidingWindow` = `SlidingWindow<16, 512>` | 66 KiB | 3.125 % |
+/// | `SlidingWindow` = `SlidingWindow<16, 512>` | 65 KiB | 3.125 % |
 /// | `SlidingWindow<16, 128>` | 17 KiB | 12.5 % |
 /// | `SlidingWindow<8, 64>` | 4.4 KiB | 25 % |
 /// | `SlidingWindow<4, 32>` | 1.3 KiB | 50 % |

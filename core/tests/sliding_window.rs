@@ -300,6 +300,14 @@ fn a_window_that_cannot_be_is_refused_with_what_is_allowed() {
 }
 
 #[test]
+fn windows_are_as_large_as_their_documentation_says() {
+    assert!(size_of::<SlidingWindow>() <= 65 * 1024);
+    assert!(size_of::<SlidingWindow<16, 128>>() <= 17 * 1024);
+    assert!(size_of::<SlidingWindow<8, 64>>() <= 44 * 1024 / 10);
+    assert!(size_of::<SlidingWindow<4, 32>>() <= 13 * 1024 / 10);
+}
+
+#[test]
 fn threads_that_record_across_slice_boundaries_lose_nothing() {
     const THREADS: u64 = 4;
     const EACH: u64 = 100_000;

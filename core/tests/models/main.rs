@@ -4,5 +4,6 @@
 //! `*_is_needed` test injects one fault into the product code and demands that a model notices.
 #![cfg(seawall_loom)]
 
+mod aimd_controller;
 mod harness;
 mod sliding_window;
