@@ -41,7 +41,8 @@
 //! * Idle for a year: no evidence, no change; then the next interval is judged on what is then in the window.
 //! * A winner that is stopped for ever before it applies its change loses that change; the next interval decides
 //!   anew.
-//! * Over 2^32 samples between two judgements (an hour at 1.2 million a second) count modulo 2^32.
+//! * Over 2^31 samples between two judgements (half an hour at 1.2 million a second) count modulo 2^32, and as none
+//!   in the upper half: that judgement comes late.
 //!
 //! Source: Chiu and Jain, "Analysis of the Increase and Decrease Algorithms for Congestion Avoidance in Computer
 //! Networks", 1989. One decrease per event is TCP's. The cap at twice the measured rate is AWS's adaptive retry mode;
@@ -309,7 +310,7 @@ impl AimdController {
     /// # Ok::<(), seawall::AimdConfigError>(())
     /// ```
     pub fn set_rate(&self, rate: Rate) -> Rate {
-        let rate = config::millionths(rate).clamp(self.settings.min, self.settings.max);
+        let rate = config::millionths(rate).max(self.settings.min).min(self.settings.max);
         // A swap, so that it has its place in the chain of exchanges of the rate: a store may be mistaken by loom for an
         // older one.
         self.rate.swap(rate, Ordering::Relaxed);

@@ -52,6 +52,12 @@ impl Scale {
         Self { step_bits: if steps == 0 { 0 } else { steps.ilog2() }, last: cells.saturating_sub(1) }
     }
 
+    /// How many cells.
+    #[inline]
+    pub(crate) const fn cells(self) -> usize {
+        self.last + 1
+    }
+
     /// The cell of a latency.
     #[inline]
     pub(crate) const fn cell_of(self, nanos: u64) -> usize {
@@ -71,7 +77,7 @@ impl Scale {
     pub(crate) const fn cells_of(self, octave: u32) -> core::ops::Range<usize> {
         let first = (octave as usize) << self.step_bits;
         let end = first + (1 << self.step_bits);
-        let all = self.last + 1;
+        let all = self.cells();
         if first > all {
             all..all
         } else if end > all {

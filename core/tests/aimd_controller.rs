@@ -428,7 +428,7 @@ fn a_client_of_one_message_a_minute_is_not_stuck() {
     let config = AimdConfig { initial_rate: rate(1), min_rate: rate(1), max_rate: rate(6), step: rate(1), ..DEFAULT };
     let mut scene = Scene::new(AimdConfig { minimum_samples: 3, ..config }, SEED);
     // The window is long enough to hold a few.
-    scene.window = Box::new(SlidingWindow::new(WindowConfig { window: Duration::from_secs(600) }).unwrap());
+    *scene.window = SlidingWindow::new(WindowConfig { window: Duration::from_secs(600) }).unwrap();
     for _ in 0..3 * 3_600 {
         scene.second(f64::MAX, |_, _| (true, 20));
     }

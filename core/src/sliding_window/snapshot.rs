@@ -57,8 +57,8 @@ impl<const CELLS: usize> WindowSnapshot<CELLS> {
         let scale = Scale::new(CELLS);
         let mut below = 0;
         for (cell, &samples) in self.counts.iter().enumerate() {
-            // At most `count`, which is their sum.
-            below += samples;
+            // At most `count`, which is their sum; merged counts may have been saturated.
+            below = samples.saturating_add(below);
             if below >= rank {
                 // The last cell has no middle: it holds all that is too long for the scale.
                 let nanos = if scale.is_last(cell) { self.longest_ns } else { scale.middle_of(cell) };
