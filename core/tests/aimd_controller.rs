@@ -261,6 +261,16 @@ fn samples_carry_over_until_there_are_enough() {
 }
 
 #[test]
+fn a_service_that_fails_every_call_is_cut_on_however_few_samples() {
+    let controller = controller(AimdConfig { minimum_samples: 1, ..DEFAULT });
+    let seen = |total, errors| summary(total, errors, None, 1, Duration::from_secs(30));
+    assert_eq!(controller.observe(&seen(0, 0), second(0)), None);
+    assert_eq!(controller.observe(&seen(1, 0), second(0)), None, "one call a half minute does not use the limit");
+    let change = controller.observe(&seen(2, 1), second(30)).expect("all of one call failed");
+    assert_eq!(change.reason, RateChangeReason::Errors);
+}
+
+#[test]
 fn growth_needs_a_limit_in_use_and_never_passes_twice_the_measured_rate() {
     let controller = controller(AimdConfig { initial_rate: Rate::per_second(20), ..DEFAULT });
     let measured = |total, per_minute| summary(total, 0, None, per_minute, Duration::from_secs(60));

@@ -257,6 +257,16 @@ fn one_absurd_reading_costs_one_slot_at_most_and_heals() {
     }
     assert_eq!((counted, window.total_late()), (8, 0), "a reading 584 years ahead is not believed");
 
+    // Nor is one of 100,000 windows ahead, and what it left in a cell is not believed either when that time comes near.
+    let window = self::window::<8, 64>(8 * SECOND);
+    let turn = |n: u64| at(n * 8 * SECOND);
+    window.record(millis(900), true, turn(100_000));
+    window.record(millis(1), true, turn(0));
+    assert_eq!((window.summary(turn(0)).count, window.total_late()), (1, 0));
+    window.record(millis(1), true, turn(50_000));
+    window.record(millis(900), true, turn(50_000));
+    assert_eq!((window.summary(turn(50_000)).count, window.total_late()), (2, 0));
+
     // A reading an hour ahead might be true, so its slot waits for that hour, or for a rebase.
     let window = self::window::<8, 64>(8 * SECOND);
     window.record(millis(1), true, at(3_600 * SECOND));

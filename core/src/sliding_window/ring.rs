@@ -188,7 +188,7 @@ impl<'a> Ring<'a> {
         // The product is at most `now`, or at most `marked`: a quotient times its divisor.
         let begin = (oldest * slice.get()).max(marked).max(match first.load(Ordering::Relaxed) {
             NEVER => 0,
-            first => first.min(now),
+            first => first,
         });
         now.saturating_sub(begin).max(slice.get())
     }
