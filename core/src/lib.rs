@@ -8,12 +8,17 @@ extern crate std;
 mod circuit_breaker;
 mod clock;
 mod concurrency_limit;
+mod aimd_controller;
+mod clock;
+mod divisor;
+mod histogram;
 mod outcome;
 mod random;
 mod rate;
 mod ratio;
 mod refused;
 mod stamp;
+mod sliding_window;
 #[cfg_attr(seawall_loom, allow(missing_docs))]
 mod sync;
 mod time;
@@ -22,6 +27,7 @@ mod transition;
 pub use circuit_breaker::{
     BreakerAdmission, BreakerConfig, BreakerConfigError, BreakerPermit, CircuitBreaker, TripRule,
 };
+pub use aimd_controller::{AimdConfig, AimdConfigError, AimdController, RateChange, RateChangeReason};
 pub use clock::{Clock, ManualClock};
 #[cfg(feature = "std")]
 pub use clock::{MonotonicClock, entropy};
@@ -31,6 +37,7 @@ pub use random::{Random, SharedRandom};
 pub use rate::{Rate, RateError};
 pub use ratio::{Ratio, RatioError};
 pub use refused::{Reason, Refused, Stage};
+pub use sliding_window::{SlidingWindow, WindowConfig, WindowConfigError, WindowSnapshot, WindowSummary};
 #[cfg(seawall_loom)]
 pub use sync::faults;
 pub use time::Instant;

@@ -54,6 +54,21 @@ macro_rules! const_constructor {
 }
 pub(crate) use const_constructor;
 
+/// An array of `$length` fresh elements: a constant expression, except under loom.
+#[cfg(not(seawall_loom))]
+macro_rules! atomic_array {
+    ($element:expr, $length:expr) => {
+        [const { $element }; $length]
+    };
+}
+#[cfg(seawall_loom)]
+macro_rules! atomic_array {
+    ($element:expr, $length:expr) => {
+        core::array::from_fn::<_, { $length }, _>(|_| $element)
+    };
+}
+pub(crate) use atomic_array;
+
 /// Whether the running model asked for the named fault. Always `false` outside of the models.
 #[cfg(not(seawall_loom))]
 #[inline(always)]

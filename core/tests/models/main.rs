@@ -9,3 +9,6 @@ mod circuit_breaker;
 mod concurrency_limit;
 mod harness;
 mod shared_values;
+mod aimd_controller;
+mod harness;
+mod sliding_window;

@@ -1,0 +1,60 @@
+//! How long a window looks back, and what is refused.
+
+use core::fmt;
+use core::time::Duration;
+
+use crate::time::{SECOND, nanos};
+
+/// How far a [`SlidingWindow`](crate::SlidingWindow) looks back.
+///
+/// ```
+/// use core::time::Duration;
+/// use seawall::WindowConfig;
+/// assert_eq!(WindowConfig::DEFAULT.window, Duration::from_secs(30));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WindowConfig {
+    /// What is older than this is forgotten. 1 ms to 365 days.
+    pub window: Duration,
+}
+
+impl WindowConfig {
+    /// 30 seconds.
+    pub const DEFAULT: Self = Self { window: Duration::from_secs(30) };
+
+    /// The width of one of `slices` slices.
+    pub(super) const fn slice_ns(self, slices: u64) -> Result<u64, WindowConfigError> {
+        let window = nanos(self.window);
+        if window < SHORTEST {
+            Err(WindowConfigError::TooShort)
+        } else if window > LONGEST {
+            Err(WindowConfigError::TooLong)
+        } else {
+            Ok(window.div_ceil(slices))
+        }
+    }
+}
+
+const SHORTEST: u64 = SECOND / 1_000;
+const LONGEST: u64 = 365 * 86_400 * SECOND;
+
+/// Why a [`WindowConfig`] was not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WindowConfigError {
+    /// The window was shorter than a millisecond.
+    TooShort,
+    /// The window was longer than 365 days.
+    TooLong,
+}
+
+impl fmt::Display for WindowConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TooShort => "the window is shorter than a millisecond: allowed are 1 ms to 365 days",
+            Self::TooLong => "the window is longer than 365 days: allowed are 1 ms to 365 days",
+        })
+    }
+}
+
+impl core::error::Error for WindowConfigError {}

@@ -1,0 +1,188 @@
+//! What a window held at one moment, as plain values.
+
+use core::time::Duration;
+
+use super::ring::Read;
+use crate::histogram::Scale;
+use crate::rate::Rate;
+use crate::ratio::Ratio;
+
+/// What a [`SlidingWindow`](crate::SlidingWindow) held at one moment: a histogram, counts, and the time observed.
+#[derive(Clone, Debug)]
+#[repr(C)]
+pub struct WindowSnapshot<const CELLS: usize> {
+    errors: u64,
+    count: u64,
+    observed_ns: u64,
+    longest_ns: u64,
+    counts: [u64; CELLS],
+}
+
+impl<const CELLS: usize> WindowSnapshot<CELLS> {
+    pub(super) fn new(counts: [u64; CELLS], read: Read) -> Self {
+        let Read { count, errors, observed_ns, longest_ns } = read;
+        Self { errors, count, observed_ns, longest_ns, counts }
+    }
+
+    /// How many samples.
+    #[must_use]
+    pub const fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// How many of them failed; never more than [`count`](Self::count).
+    #[must_use]
+    pub const fn errors(&self) -> u64 {
+        self.errors
+    }
+
+    /// How much time the samples stand for: from the beginning of the oldest slice in the window, or from the first
+    /// sample ever or the last mark if that is later, to the moment of the snapshot; at least one slice.
+    #[must_use]
+    pub const fn observed(&self) -> Duration {
+        Duration::from_nanos(self.observed_ns)
+    }
+
+    /// The latency at quantile `q`, by nearest rank: see [`SlidingWindow::quantile`](crate::SlidingWindow::quantile).
+    #[must_use]
+    pub fn quantile(&self, q: Ratio) -> Option<Duration> {
+        if self.count == 0 {
+            return None;
+        }
+        // At most `count`, as the ratio is at most 1.
+        let rank = (u128::from(self.count) * u128::from(q.as_ppm())).div_ceil(1_000_000).max(1) as u64;
+        if rank == self.count {
+            return self.max();
+        }
+        let scale = Scale::new(CELLS);
+        let mut below = 0;
+        for (cell, &samples) in self.counts.iter().enumerate() {
+            // At most `count`, which is their sum; merged counts may have been saturated.
+            below = samples.saturating_add(below);
+            if below >= rank {
+                // The last cell has no middle: it holds all that is too long for the scale.
+                let nanos = if scale.is_last(cell) { self.longest_ns } else { scale.middle_of(cell) };
+                return Some(Duration::from_nanos(nanos.min(self.longest_ns)));
+            }
+        }
+        self.max()
+    }
+
+    /// The mean latency, as right as a quantile; what is longer than the scale counts as the last cell. `None` if
+    /// empty.
+    #[must_use]
+    pub fn mean(&self) -> Option<Duration> {
+        if self.count == 0 {
+            return None;
+        }
+        let scale = Scale::new(CELLS);
+        // At most 2^64 samples of 2^43 ns.
+        let sum: u128 =
+            (0..).zip(&self.counts).map(|(cell, &n)| u128::from(scale.middle_of(cell)) * u128::from(n)).sum();
+        // A mean is at most the largest middle.
+        Some(Duration::from_nanos(((sum / u128::from(self.count)) as u64).min(self.longest_ns)))
+    }
+
+    /// The longest latency: exact up to 134 ms, then high by at most 2^-26 of itself (15 ns a second). `None` if empty.
+    #[must_use]
+    pub const fn max(&self) -> Option<Duration> {
+        if self.count == 0 { None } else { Some(Duration::from_nanos(self.longest_ns)) }
+    }
+
+    /// Adds what another window saw in the same time, such as that of another thread.
+    ///
+    /// The time observed is the longer one of the two. Counts saturate.
+    pub fn merge(&mut self, other: &Self) {
+        self.errors = self.errors.saturating_add(other.errors);
+        self.count = self.count.saturating_add(other.count);
+        self.observed_ns = self.observed_ns.max(other.observed_ns);
+        self.longest_ns = self.longest_ns.max(other.longest_ns);
+        for (mine, theirs) in self.counts.iter_mut().zip(&other.counts) {
+            *mine = mine.saturating_add(*theirs);
+        }
+    }
+
+    /// The usual figures. The totals are those of this snapshot, as it knows no others.
+    #[must_use]
+    pub fn summary(&self) -> WindowSummary {
+        WindowSummary {
+            count: self.count,
+            errors: self.errors,
+            observed: self.observed(),
+            mean: self.mean(),
+            max: self.max(),
+            p50: self.quantile(Ratio::HALF),
+            p95: self.quantile(P95),
+            p99: self.quantile(P99),
+            total_count: self.count,
+            total_errors: self.errors,
+        }
+    }
+}
+
+const P95: Ratio = percent(95);
+const P99: Ratio = percent(99);
+
+const fn percent(percent: u32) -> Ratio {
+    match Ratio::percent(percent) {
+        Ok(ratio) => ratio,
+        Err(_) => Ratio::ONE,
+    }
+}
+
+/// The usual figures of a [`SlidingWindow`](crate::SlidingWindow).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WindowSummary {
+    /// How many calls finished in the window.
+    pub count: u64,
+    /// How many of them failed.
+    pub errors: u64,
+    /// How much time they stand for: less than the window at first, and at least one slice.
+    pub observed: Duration,
+    /// The mean latency; `None` if the window is empty, as for all latencies here.
+    pub mean: Option<Duration>,
+    /// The longest latency.
+    pub max: Option<Duration>,
+    /// The median latency.
+    pub p50: Option<Duration>,
+    /// The latency that 95 % of calls kept to.
+    pub p95: Option<Duration>,
+    /// The latency that 99 % of calls kept to.
+    pub p99: Option<Duration>,
+    /// Calls since the window was made.
+    pub total_count: u64,
+    /// Failed calls since the window was made.
+    pub total_errors: u64,
+}
+
+impl WindowSummary {
+    /// The share of failed calls; `None` if there were none at all.
+    #[must_use]
+    pub const fn error_rate(&self) -> Option<Ratio> {
+        if self.count == 0 { None } else { Some(Ratio::of(self.errors, self.count)) }
+    }
+
+    /// Finished calls per time really observed: a window of 30 s that is a second old divides by a second, and one
+    /// that is a millisecond old by a whole slice.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use seawall::{Instant, Rate, SlidingWindow, WindowConfig};
+    ///
+    /// let window = SlidingWindow::<8, 64>::new(WindowConfig { window: Duration::from_secs(8) })?;
+    /// for _ in 0..5 {
+    ///     window.record(Duration::from_millis(1), true, Instant::ORIGIN);
+    /// }
+    /// let later = |millis| Instant::ORIGIN.saturating_add(Duration::from_millis(millis));
+    /// assert_eq!(window.summary(later(1)).throughput(), Rate::per_second(5));
+    /// assert_eq!(window.summary(later(5_000)).throughput(), Rate::per_second(1));
+    /// assert_eq!(window.summary(later(9_000)).throughput(), Rate::ZERO);
+    /// # Ok::<(), seawall::WindowConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn throughput(&self) -> Rate {
+        let observed = self.observed.max(Duration::from_nanos(1));
+        // Refused only for periods over 584 years, which no window has.
+        Rate::new(self.count, observed).unwrap_or(Rate::ZERO)
+    }
+}
