@@ -5,3 +5,4 @@
 #![cfg(seawall_loom)]
 
 mod harness;
+mod retry_budget;

@@ -63,7 +63,11 @@ pub fn check(name: &str, lines: &[String], mut replay: impl FnMut(&Step) -> Stri
         std::fs::write(&path, &text).expect("the folder of vectors can be written");
     }
     let committed = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    assert!(committed == text, "{} is not what the oracle says: SEAWALL_WRITE_VECTORS=1 writes it anew", path.display());
+    assert!(
+        committed == text,
+        "{} is not what the oracle says: SEAWALL_WRITE_VECTORS=1 writes it anew",
+        path.display()
+    );
     for (number, line) in committed.lines().enumerate() {
         if line.is_empty() || line.starts_with('#') {
             continue;
