@@ -14,6 +14,19 @@ use crate::outcome::Outcome;
 use crate::retry_budget::RetryCost;
 
 /// What kind of failure it was: may the same request succeed later?
+///
+/// ```
+/// use seawall::ErrorClass;
+///
+/// fn class_of(error: &std::io::Error) -> ErrorClass {
+///     use std::io::ErrorKind::{InvalidInput, NotFound, PermissionDenied};
+///     match error.kind() {
+///         InvalidInput | NotFound | PermissionDenied => ErrorClass::Permanent,
+///         _ => ErrorClass::Retryable,
+///     }
+/// }
+/// assert_eq!(class_of(&std::io::ErrorKind::TimedOut.into()), ErrorClass::Retryable);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[repr(u8)]

@@ -106,6 +106,61 @@ fn a_dead_backend_costs_no_more_than_the_budget_end_to_end() {
 }
 
 #[test]
+fn retries_are_at_most_the_share_of_the_successes_at_every_rate_of_errors() {
+    const CALLS: u32 = 10_000;
+    for percent in (0..=100).step_by(10) {
+        let budget = RetryBudget::new(RetryBudgetConfig::DEFAULT, Instant::ORIGIN).unwrap();
+        let (clock, mut errors) = (clock(), Random::from_seed(5));
+        let mut retry = RetryStrategy::DEFAULT.executor(&clock, Random::from_seed(6), |_| {}).with_budget(&budget);
+        let (mut sent, mut good_at_once) = (0, 0);
+        for _ in 0..CALLS {
+            clock.advance(SECOND / 20);
+            let _ = retry.execute(
+                |attempt| {
+                    sent += 1;
+                    let bad = errors.next_u64() % 100 < percent;
+                    good_at_once += u32::from(!bad && attempt == 1);
+                    if bad { Err("down") } else { Ok(()) }
+                },
+                retryable,
+            );
+        }
+        let retries = sent - CALLS;
+        assert!(retries <= 1 + good_at_once / 10, "{percent} % errors: {retries} retries");
+        // Nor is the budget so tight that stray errors go unrepaired: 10 % of errors are all paid for.
+        let wanted = CALLS / 100 * u32::try_from(percent).unwrap();
+        assert!(percent > 10 || retries * 100 >= wanted * 75, "{percent} % errors: only {retries} retries");
+    }
+}
+
+#[test]
+fn a_fleet_of_small_clients_begins_its_storm_with_one_retry_each() {
+    let rate = seawall::Rate::per_minute(18);
+    let mut sent = 0;
+    for client in 0..500 {
+        let clock = clock();
+        let budget = RetryBudget::new(RetryBudgetConfig::from_rate(rate, SECOND), clock.now()).unwrap();
+        let mut retry = RetryStrategy::DEFAULT
+            .executor(&clock, Random::from_seed(client), |delay| clock.advance(delay))
+            .with_budget(&budget);
+        // An hour of health, then ten calls into the outage.
+        for _ in 0..1_080 {
+            clock.advance(SECOND * 10 / 3);
+            assert_eq!(retry.execute(|_| Ok::<_, &str>(()), retryable), Ok(()));
+        }
+        for _ in 0..10 {
+            clock.advance(SECOND * 10 / 3);
+            let count = |_| {
+                sent += 1;
+                Err::<(), _>("down")
+            };
+            assert!(retry.execute(count, retryable).is_err());
+        }
+    }
+    assert_eq!(sent, 500 * (10 + 1));
+}
+
+#[test]
 fn only_a_first_try_that_succeeds_pays_in() {
     let (clock, budget) = (clock(), budget(5));
     let mut retry = RetryStrategy::DEFAULT
@@ -212,7 +267,7 @@ fn the_error_says_how_often_and_why() {
 fn the_blocking_executor_waits_on_the_real_clock() {
     let config = RetryConfig { jitter: seawall::Jitter::None, base_delay: SECOND / 50, ..RetryConfig::DEFAULT };
     let began = std::time::Instant::now();
-    let mut retry = RetryStrategy::new(config).unwrap().blocking_executor();
+    let mut retry = RetryStrategy::new(config).unwrap().blocking_executor(seawall::MonotonicClock::new());
     let error = retry.execute(|_| Err::<(), _>("down"), retryable).unwrap_err();
     assert_eq!(error.attempts, 3);
     assert!(began.elapsed() >= Duration::from_millis(60));

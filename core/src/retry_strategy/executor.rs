@@ -12,6 +12,13 @@ use crate::retry_budget::{RetryBudget, RetryCost};
 use crate::time::Instant;
 
 /// A call that was given up: why, after how many attempts, and the last error.
+///
+/// ```
+/// use seawall::{GiveUpReason, RetryError};
+///
+/// let error = RetryError { attempts: 3, reason: GiveUpReason::AttemptsExhausted, error: "no answer" };
+/// assert_eq!(error.to_string(), "given up after 3 attempt(s), all attempts are made: no answer");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryError<E> {
     /// How often the call was really sent.
@@ -67,20 +74,26 @@ pub struct RetryExecutor<'a, C, S> {
 
 impl RetryStrategy {
     /// An executor of this strategy. `sleep` waits as long as it is told, or gives a future that does.
+    ///
+    /// ```
+    /// use seawall::{ErrorClass, Instant, ManualClock, Random, RetryStrategy};
+    ///
+    /// let clock = ManualClock::starting_at(Instant::ORIGIN);
+    /// let mut retry = RetryStrategy::DEFAULT.executor(&clock, Random::from_seed(7), |delay| clock.advance(delay));
+    /// assert_eq!(retry.execute(|_attempt| Ok::<_, ErrorClass>(42), |class| *class), Ok(42));
+    /// ```
     #[must_use]
     pub const fn executor<'a, C: Clock, S>(self, clock: C, random: Random, sleep: S) -> RetryExecutor<'a, C, S> {
         RetryExecutor { strategy: self, budget: None, clock, random, sleep }
     }
 
-    /// An executor that blocks the thread while it waits, on the operating system's clock and entropy.
-    ///
-    /// A [`RetryBudget`] that it is given must count on a [`MonotonicClock`](crate::MonotonicClock) that started
-    /// within about a lifetime of this one; where that does not hold, hand one clock to [`executor`](Self::executor).
+    /// An executor that blocks the thread while it waits, seeded by the operating system's entropy. `clock` is the
+    /// one whose readings the budget gets too, so that all who share a budget share an origin.
     ///
     /// ```
-    /// use seawall::{ErrorClass, RetryStrategy};
+    /// use seawall::{ErrorClass, MonotonicClock, RetryStrategy};
     ///
-    /// let mut retry = RetryStrategy::DEFAULT.blocking_executor();
+    /// let mut retry = RetryStrategy::DEFAULT.blocking_executor(MonotonicClock::new());
     /// let read = retry.execute(
     ///     |_attempt| std::fs::read("/no/such/file"),
     ///     |error| match error.kind() {
@@ -92,8 +105,8 @@ impl RetryStrategy {
     /// ```
     #[cfg(feature = "std")]
     #[must_use]
-    pub fn blocking_executor<'a>(self) -> RetryExecutor<'a, crate::MonotonicClock, fn(Duration)> {
-        self.executor(crate::MonotonicClock::new(), Random::from_seed(crate::entropy()), std::thread::sleep)
+    pub fn blocking_executor<'a, C: Clock>(self, clock: C) -> RetryExecutor<'a, C, fn(Duration)> {
+        self.executor(clock, Random::from_seed(crate::entropy()), std::thread::sleep)
     }
 }
 
@@ -126,6 +139,24 @@ impl<'a, C: Clock, S> RetryExecutor<'a, C, S> {
     ///
     /// # Errors
     /// [`RetryError`] with the attempts that were really made.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use seawall::{ErrorClass, GiveUpReason, Instant, ManualClock, Random, RetryStrategy};
+    ///
+    /// let clock = ManualClock::starting_at(Instant::ORIGIN);
+    /// let mut retry = RetryStrategy::DEFAULT.executor(&clock, Random::from_seed(7), |delay| clock.advance(delay));
+    /// let result = retry.execute(
+    ///     |_attempt| Err::<(), u16>(503),
+    ///     // The answer carried `Retry-After: 2`.
+    ///     |status| {
+    ///         let wait = Some(Duration::from_secs(2));
+    ///         (ErrorClass::of_http(*status, wait).unwrap_or(ErrorClass::Retryable), wait)
+    ///     },
+    /// );
+    /// let error = result.unwrap_err();
+    /// assert_eq!((error.attempts, error.reason), (3, GiveUpReason::AttemptsExhausted));
+    /// ```
     pub fn execute<T, E, K: Into<Classification>>(
         &mut self,
         mut operation: impl FnMut(u32) -> Result<T, E>,

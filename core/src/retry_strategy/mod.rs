@@ -157,6 +157,13 @@ impl AttemptFailure {
 }
 
 /// What to do after a failed attempt.
+///
+/// ```
+/// use seawall::{AttemptFailure, ErrorClass, GiveUpReason, RetryDecision, RetryStrategy};
+///
+/// let decision = RetryStrategy::DEFAULT.decide(AttemptFailure::new(1, ErrorClass::Permanent), 0);
+/// assert_eq!(decision, RetryDecision::GiveUp(GiveUpReason::Permanent));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "the decision says whether the call may be sent again"]
 pub enum RetryDecision {
