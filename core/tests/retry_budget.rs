@@ -241,6 +241,24 @@ fn a_new_share_or_cap_holds_from_now_on_and_does_not_touch_the_past() {
 }
 
 #[test]
+fn a_floor_over_the_cap_counts_as_the_cap() {
+    let budget = budget(0, 10 * TOKEN, 8 * TOKEN, 8 * TOKEN, SECOND, 0);
+    budget.set_cap(RetryTokens::whole(3)).unwrap();
+    assert_eq!(balance(&budget, 1_000 * SECOND), 3 * TOKEN);
+    budget.try_withdraw(RetryCost::Error, at(1_000 * SECOND)).unwrap();
+    budget.set_cap(RetryTokens::whole(10)).unwrap();
+    assert_eq!(balance(&budget, 1_000 * SECOND), 2 * TOKEN);
+}
+
+#[test]
+fn a_client_so_small_that_its_cap_is_one_token_retries_errors_and_never_time_outs() {
+    let config = RetryBudgetConfig::from_rate(Rate::per_minute(1), Duration::from_secs(1));
+    let budget = RetryBudget::new(config, at(0)).unwrap();
+    assert_eq!(budget.try_withdraw(RetryCost::Timeout, at(0)).unwrap_err().reason(), Reason::Never);
+    assert!(budget.try_withdraw(RetryCost::Error, at(0)).is_ok());
+}
+
+#[test]
 fn a_wrong_configuration_is_an_error_that_says_what_is_allowed() {
     let right = RetryBudgetConfig::DEFAULT;
     let wrong = [
@@ -269,6 +287,7 @@ fn what_a_user_knows_of_the_traffic_makes_a_budget_for_every_size() {
     assert_eq!(of(20, 1, 1_000), (10_000_000, 2_000_000, 10), "20/s");
     assert_eq!(of(1_000, 1, 1_000), (10_000_000, 5_000_000, 10), "1000/s");
     assert_eq!(of(0, 1, 0), (1_000_000, 1_000_000, 1), "nothing known");
+    assert_eq!(of(1, 1, 365_000), (10_000_000, 5_000_000, 3_600), "six minutes of time-out");
     assert_eq!(of(u64::MAX, 1, u64::MAX), (10_000_000, 5_000_000, 3_600), "everything");
 }
 
@@ -303,6 +322,34 @@ fn threads_never_overdraw_and_nothing_is_lost() {
     let (deposited, withdrawn) = (deposited.into_inner(), withdrawn.into_inner());
     assert_eq!(balance(&budget, 0), 3 * TOKEN + deposited - withdrawn);
     assert!(withdrawn > 0);
+}
+
+#[test]
+fn threads_never_overdraw_while_time_passes_unevenly() {
+    const ROUNDS: u64 = 20_000;
+    let budget = budget(250_000, 5 * TOKEN, 5 * TOKEN, TOKEN, SECOND / 10, 0);
+    let withdrawn = AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        for thread in 1..=4 {
+            let (budget, withdrawn) = (&budget, &withdrawn);
+            scope.spawn(move || {
+                for round in 0..ROUNDS {
+                    // Four clocks of different speed, and now and then a reading from the beginning.
+                    let now = at(if round % 97 == 0 { 0 } else { round * thread * 10_000 });
+                    if round % 2 == 0 {
+                        budget.deposit(now);
+                    } else if budget.try_withdraw(RetryCost::Error, now).is_ok() {
+                        withdrawn.fetch_add(TOKEN, Ordering::Relaxed);
+                    }
+                    assert!(budget.balance(now) <= RetryTokens::whole(5));
+                }
+            });
+        }
+    });
+    let earned = 5 * TOKEN + 4 * ROUNDS / 2 * 250_000;
+    let (withdrawn, left) = (withdrawn.into_inner(), balance(&budget, 0));
+    assert!(withdrawn + left <= earned, "{withdrawn} withdrawn and {left} left of {earned}");
+    assert!(withdrawn > earned / 2);
 }
 
 fn vector_lines() -> Vec<String> {

@@ -83,6 +83,20 @@ fn a_pause_that_the_server_asked_for_is_kept_and_too_long_a_one_ends_the_call() 
 }
 
 #[test]
+fn a_decorrelated_delay_grows_from_the_one_before() {
+    let config = RetryConfig { max_attempts: 200, jitter: seawall::Jitter::Decorrelated, ..RetryConfig::GUIDE };
+    let waits = RefCell::new(vec![config.base_delay]);
+    let clock = clock();
+    let mut retry = RetryStrategy::new(config)
+        .unwrap()
+        .executor(&clock, Random::from_seed(1), |delay| waits.borrow_mut().push(delay));
+    assert!(retry.execute(|_| Err::<(), _>("down"), retryable).is_err());
+    let waits = waits.borrow();
+    assert!(waits.windows(2).all(|pair| pair[1] <= 3 * pair[0]));
+    assert!(waits.iter().any(|wait| *wait > 100 * config.base_delay));
+}
+
+#[test]
 fn a_dead_backend_costs_no_more_than_the_budget_end_to_end() {
     let (clock, budget, mut sent) = (clock(), budget(10), 0);
     let mut retry = RetryStrategy::DEFAULT

@@ -137,6 +137,10 @@ impl RetryBudgetConfig {
     /// 10; initial tokens and floor `n / 10`, but at least 1 and at most half of the cap above that; share 12 %;
     /// lifetime ten time-outs, but 1 s to an hour, in which traffic at the expected rate earns the whole cap.
     ///
+    /// Where `n` is under 2, the cap is under the price of a time-out, and a time-out is never retried: so small a
+    /// client has nothing else under way by which to tell a lost call from a dead service, and in a fleet of such
+    /// clients those retries would be the storm. Errors are retried as ever.
+    ///
     /// ```
     /// use core::time::Duration;
     /// use seawall::{Rate, RetryBudgetConfig, RetryTokens};

@@ -303,7 +303,7 @@ impl RetryBudget {
         let mut current = self.state.load(Ordering::Relaxed);
         loop {
             let (tokens, settled) = self.settled(current, tick, cap);
-            // Both at most 2^32: saturating only for the eye.
+            // A refund may name any amount.
             let sum = tokens.saturating_add(amount);
             let new = if sum < cap { sum } else { cap };
             // Full before and after, and nothing that decays or all of it settled before: nothing to write.
@@ -337,10 +337,9 @@ impl RetryBudget {
     /// Tokens and tick of `state` at `tick`. An older tick means that no time has passed.
     fn settled(&self, state: u64, tick: u64, cap: u32) -> (u32, u64) {
         let (stored, since) = (tokens_of(state), tick_in(state));
-        let (floor, ticks) = (self.floor.min(cap), tick.saturating_sub(since));
-        let excess = stored.saturating_sub(floor);
-        // floor + excess is at most what was stored, or the floor where less was stored: then it is what was stored.
-        let tokens = if excess == 0 { stored } else { floor + decayed(excess, ticks) };
+        let excess = stored.saturating_sub(self.floor);
+        // The floor and what is left of the excess are at most what was stored.
+        let tokens = if excess == 0 { stored } else { self.floor + decayed(excess, tick.saturating_sub(since)) };
         let last = if fault("retry_budget: a stale reading turns the clock back") { tick } else { since.max(tick) };
         let last = if fault("retry_budget: a settlement forgets its instant") { since } else { last };
         (tokens.min(cap), last)

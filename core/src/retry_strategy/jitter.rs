@@ -29,7 +29,7 @@ pub enum Jitter {
     Additive = 1,
     /// Between half of the term and all of it: a guaranteed wait, half of the spread.
     Equal = 2,
-    /// Anywhere up to the term: the least work for the server of all.
+    /// Anywhere up to the term: the least work for the server, or level with the least.
     #[default]
     Full = 3,
     /// Anywhere between the base and three times the previous delay; ignores factor and attempt.

@@ -378,9 +378,6 @@ impl RetryStrategy {
             if wait > self.retry_after_cap_ns {
                 return RetryDecision::GiveUp(GiveUpReason::RetryAfterTooLong);
             }
-            if has_deadline && wait >= left {
-                return RetryDecision::GiveUp(GiveUpReason::DeadlineExceeded);
-            }
             // Both draws rise with `random`, so that the larger of the two is spread as well.
             let asked = wait.saturating_add(up_to(random, self.spread_ns(wait, term, left)));
             if asked > delay {
@@ -393,8 +390,8 @@ impl RetryStrategy {
         RetryDecision::RetryAfter(Duration::from_nanos(delay))
     }
 
-    /// How much may be added to a server's pause of `wait` with `left` until the deadline; `wait < left` if there is
-    /// a deadline.
+    /// How much may be added to a server's pause of `wait` with `left` until the deadline: nothing where the pause
+    /// alone passes it.
     const fn spread_ns(&self, wait: u64, term: u64, left: u64) -> u64 {
         if matches!(self.jitter, Jitter::None) {
             return 0;
