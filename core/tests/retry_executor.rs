@@ -267,6 +267,19 @@ fn the_future_may_move_between_threads() {
         retry.execute_async(fetch, |_: &String| ErrorClass::Retryable).await
     });
     assert_eq!(poll(future), Poll::Ready(Ok(1)));
+
+    // So it may with closures that borrow their surroundings.
+    let future = is_send(async {
+        let (name, sent) = (String::from("url"), std::sync::atomic::AtomicU32::new(0));
+        let mut retry = RetryStrategy::DEFAULT.executor(&CLOCK, Random::from_seed(1), |_| std::future::ready(()));
+        let operation = async |attempt| {
+            let sent = sent.fetch_add(attempt, std::sync::atomic::Ordering::Relaxed) + attempt;
+            std::future::ready(()).await;
+            if attempt < 3 { Err(name.len()) } else { Ok(sent) }
+        };
+        retry.execute_async(operation, |_: &usize| ErrorClass::Retryable).await
+    });
+    assert_eq!(poll(future), Poll::Ready(Ok(6)));
 }
 
 #[test]

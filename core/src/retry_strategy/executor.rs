@@ -211,12 +211,16 @@ impl<'a, C: Clock, S> RetryExecutor<'a, C, S> {
     ///
     /// # Errors
     /// [`RetryError`] with the attempts that were really made.
-    pub async fn execute_async<T, E, K: Into<Classification>, D: Future<Output = ()>>(
+    pub async fn execute_async<T, E, K, F, D>(
         &mut self,
-        mut operation: impl AsyncFnMut(u32) -> Result<T, E>,
+        mut operation: impl FnMut(u32) -> F,
         mut classify: impl FnMut(&E) -> K,
     ) -> Result<T, RetryError<E>>
     where
+        K: Into<Classification>,
+        // Not `AsyncFnMut`: of that the compiler cannot see yet that the future may move between threads.
+        F: Future<Output = Result<T, E>>,
+        D: Future<Output = ()>,
         S: FnMut(Duration) -> D,
     {
         let mut call = LogicalCall::begin(&self.clock);
