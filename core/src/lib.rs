@@ -6,6 +6,7 @@
 extern crate std;
 
 mod circuit_breaker;
+mod classification;
 mod clock;
 mod concurrency_limit;
 mod aimd_controller;
@@ -19,6 +20,8 @@ mod ratio;
 mod refused;
 mod stamp;
 mod sliding_window;
+mod retry_budget;
+mod retry_strategy;
 #[cfg_attr(seawall_loom, allow(missing_docs))]
 mod sync;
 mod time;
@@ -28,6 +31,7 @@ pub use circuit_breaker::{
     BreakerAdmission, BreakerConfig, BreakerConfigError, BreakerPermit, CircuitBreaker, TripRule,
 };
 pub use aimd_controller::{AimdConfig, AimdConfigError, AimdController, RateChange, RateChangeReason};
+pub use classification::{Classification, ErrorClass, retry_after_seconds};
 pub use clock::{Clock, ManualClock};
 #[cfg(feature = "std")]
 pub use clock::{MonotonicClock, entropy};
@@ -38,6 +42,11 @@ pub use rate::{Rate, RateError};
 pub use ratio::{Ratio, RatioError};
 pub use refused::{Reason, Refused, Stage};
 pub use sliding_window::{SlidingWindow, WindowConfig, WindowConfigError, WindowSnapshot, WindowSummary};
+pub use retry_budget::{RetryBudget, RetryBudgetConfig, RetryBudgetError, RetryCost, RetryTokens};
+pub use retry_strategy::{
+    AttemptFailure, GiveUpReason, Jitter, RetryConfig, RetryConfigError, RetryDecision, RetryError, RetryExecutor,
+    RetryStrategy,
+};
 #[cfg(seawall_loom)]
 pub use sync::faults;
 pub use time::Instant;

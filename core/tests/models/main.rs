@@ -12,3 +12,4 @@ mod shared_values;
 mod aimd_controller;
 mod harness;
 mod sliding_window;
+mod retry_budget;
