@@ -106,6 +106,12 @@ struct StormOptions {
     /// Write the figures to this file, as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Write the page with the plots to this file [default: storm/out/storm.html, or storm.html elsewhere].
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Write the picture alone to this file, as SVG.
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
     #[command(flatten)]
     server: server::ServerOptions,
     /// Client processes, each with an outbox of its own.
@@ -193,7 +199,18 @@ fn storm(behaviours: &[Behaviour], options: &StormOptions) -> anyhow::Result<Exi
     if let Some(path) = &options.json {
         report::json::write(path, &figures)?;
     }
+    if let Some(path) = &options.svg {
+        report::write(path, &report::figure(&runs))?;
+    }
+    let page = options.html.clone().unwrap_or_else(default_page);
+    report::write(&page, &report::page(&runs))?;
+    println!("  The plots: {}", std::path::absolute(&page)?.display());
     Ok(verdict(&figures))
+}
+
+/// In the repository among what git ignores, elsewhere in the working directory.
+fn default_page() -> PathBuf {
+    if PathBuf::from("storm/src").is_dir() { "storm/out/storm.html".into() } else { "storm.html".into() }
 }
 
 fn verdict(runs: &[Figures]) -> ExitCode {

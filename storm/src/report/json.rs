@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use anyhow::Context;
 use serde::Serialize;
 
 use crate::measure::Figures;
@@ -15,5 +14,5 @@ struct Report<'a> {
 /// Writes `{"runs": […]}` to `path`.
 pub(crate) fn write(path: &Path, runs: &[Figures]) -> anyhow::Result<()> {
     let text = serde_json::to_string_pretty(&Report { runs })?;
-    std::fs::write(path, text + "\n").with_context(|| format!("{} cannot be written", path.display()))
+    super::write(path, &(text + "\n"))
 }
