@@ -18,6 +18,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 
 use crate::clock::SharedClock;
@@ -117,8 +118,8 @@ struct StormOptions {
     /// Client processes, each with an outbox of its own.
     #[arg(long, value_name = "NUMBER", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=32))]
     clients: u8,
-    /// Connections that a client may have at once.
-    #[arg(long, value_name = "NUMBER", default_value_t = 125, value_parser = clap::value_parser!(u16).range(1..=250))]
+    /// Connections that all clients together may have at once.
+    #[arg(long, value_name = "NUMBER", default_value_t = 500, value_parser = clap::value_parser!(u16).range(32..=900))]
     connections: u16,
     /// Messages in all outboxes together.
     #[arg(long, value_name = "NUMBER", default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
@@ -130,7 +131,16 @@ struct StormOptions {
     /// 200/s beside the live users. Try twice as much: the guard finds the right rate.
     #[arg(long, value_name = "RATE")]
     guard_rate: Option<f64>,
-    /// Keep the logs and outboxes in this directory.
+    /// Live users alone before the clients come, in seconds. For tests.
+    #[arg(long, hide = true, default_value_t = 3.0)]
+    calm: f64,
+    /// From a start to the SIGKILL, in seconds. For tests.
+    #[arg(long, hide = true, default_value_t = 2.0)]
+    life: f64,
+    /// The last life is cut off after so many seconds. For tests.
+    #[arg(long, hide = true, default_value_t = 16.0)]
+    cut_off: f64,
+    /// Keep the logs and outboxes in this directory, one of its own for each run.
     #[arg(long, value_name = "DIRECTORY")]
     keep: Option<PathBuf>,
 }
@@ -140,14 +150,14 @@ impl StormOptions {
         Plan {
             server: self.server.clone(),
             clients: self.clients.into(),
-            connections: self.connections.into(),
+            connections: usize::from(self.connections) / usize::from(self.clients),
             messages: self.messages as usize,
             live_rate: self.live.into(),
             guard_rate: self.guard_rate.unwrap_or((200.0 - f64::from(self.live)).max(10.0) / f64::from(self.clients)),
-            calm: Duration::from_secs(3),
-            lives: vec![Duration::from_secs(2); 2],
+            calm: Duration::from_secs_f64(self.calm),
+            lives: vec![Duration::from_secs_f64(self.life); 2],
             down: Duration::from_millis(300),
-            cut_off: Duration::from_secs(16),
+            cut_off: Duration::from_secs_f64(self.cut_off),
         }
     }
 }
@@ -188,8 +198,10 @@ fn storm(behaviours: &[Behaviour], options: &StormOptions) -> anyhow::Result<Exi
     let scratch = tempfile::Builder::new().prefix("seawall-storm-").tempdir()?;
     let mut runs: Vec<(Figures, History)> = Vec::new();
     for &behaviour in behaviours {
-        let directory = options.keep.as_deref().unwrap_or(scratch.path()).join(behaviour.name());
-        std::fs::create_dir_all(&directory)?;
+        let within = options.keep.as_deref().unwrap_or(scratch.path());
+        let directory = within.join(behaviour.name());
+        std::fs::create_dir_all(within)?;
+        std::fs::create_dir(&directory).with_context(|| format!("{} is not new", directory.display()))?;
         let history = run::run(behaviour, &plan, &directory)?;
         runs.push((measure::figures(behaviour.name(), &history), history));
         eprintln!();

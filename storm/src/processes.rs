@@ -5,6 +5,7 @@
 //! orchestrator holds open, and ends at the end of it.
 
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -60,6 +61,8 @@ impl Process {
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            // A Ctrl-C at the terminal reaches the orchestrator alone: it ends the children in order.
+            .process_group(0)
             .spawn()
             .with_context(|| format!("the {name} cannot be started"))?;
         Ok(Self { name, child })

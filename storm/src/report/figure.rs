@@ -23,8 +23,8 @@ fill:#334155}
 .storm text{stroke:none}
 .card{fill:#fff}.plot{fill:#f8fafc}
 .grid{stroke:#e2e8f0;fill:none}.tick{font-size:11px;fill:#64748b}.end{text-anchor:end}.mid{text-anchor:middle}
-.row{font-weight:600;fill:#0f172a}.hint{fill:#64748b}
-.name{font-size:21px;font-weight:700}.sub{fill:#475569}.big{font-size:15px;font-weight:600}
+.row{font-weight:600;fill:#0f172a}
+.name{font-size:21px;font-weight:700}.sub{fill:#475569}.big{font-size:14px;font-weight:600}
 .unprotected{fill:#be123c}.capped{fill:#b45309}.protected{fill:#0f766e}
 .a-unprotected{fill:#be123c;fill-opacity:.85}.a-capped{fill:#d97706;fill-opacity:.85}
 .a-protected{fill:#0f766e;fill-opacity:.85}
@@ -92,8 +92,10 @@ pub(crate) fn figure(runs: &[(Figures, History)]) -> String {
             };
             if index == 0 {
                 text(&mut svg, "row", left, top - 9.0, row.title);
-            } else if index == 1 {
-                text(&mut svg, "tick", left, top - 9.0, row.hint);
+            }
+            if index == 1 || columns.len() == 1 {
+                let (class, x) = if index == 1 { ("tick", left) } else { ("tick end", left + COLUMN) };
+                text(&mut svg, class, x, top - 9.0, row.hint);
             }
             frame(&mut svg, column, &panel, row, index == 0);
             (row.draw)(column, &panel, &mut svg);
@@ -118,11 +120,11 @@ fn heading(svg: &mut String, column: &Column<'_>, left: f64) {
     };
     text(svg, &format!("name {name}"), left, 32.0, name);
     text(svg, "sub end", left + COLUMN, 32.0, behaviour);
-    let live = format!("{:.0} % of the live users answered", 100.0 * column.figures.live_success);
+    let live = format!("live users answered: {:.0} %", 100.0 * column.figures.live_success);
     text(svg, "big", left, 56.0, &live);
     let drain = match column.figures.drain_s {
-        Some(drain) => format!("drained in {drain:.0} s"),
-        None => "never drained".to_owned(),
+        Some(drain) => format!("outboxes empty in {drain:.0} s"),
+        None => "outboxes never empty".to_owned(),
     };
     text(svg, "big end", left + COLUMN, 56.0, &drain);
 }
@@ -145,7 +147,7 @@ fn rows(columns: &[Column<'_>]) -> Vec<Row> {
             ticks: round_ticks(arrivals),
             draw: |column, panel, svg| {
                 let name = &column.figures.name;
-                panel.area(svg, &format!("a-{name}"), &column.series.arrivals(0.1));
+                panel.bars(svg, &format!("a-{name}"), 0.1, &column.series.arrivals(0.1));
                 panel.level(svg, "capacity", column.figures.capacity_rps);
             },
         },
@@ -172,8 +174,8 @@ fn rows(columns: &[Column<'_>]) -> Vec<Row> {
             scale: Scale::Linear,
             ticks: round_ticks(answers),
             draw: |column, panel, svg| {
-                panel.area(svg, "bad", &column.series.bad(0.5));
-                panel.area(svg, "good", &column.series.good(0.5));
+                panel.bars(svg, "bad", 0.5, &column.series.bad(0.5));
+                panel.bars(svg, "good", 0.5, &column.series.good(0.5));
                 panel.level(svg, "capacity", column.figures.capacity_rps);
                 panel.line(svg, "limit", &column.series.allowed());
             },
@@ -191,7 +193,7 @@ fn rows(columns: &[Column<'_>]) -> Vec<Row> {
         },
         Row {
             title: "Clients' attempts in flight",
-            hint: "root scale; violet: the guards' limit; strip: their breakers",
+            hint: "root scale; violet: the guards' limits; strips: their breakers",
             height: 105.0,
             most: in_flight,
             scale: Scale::Root,

@@ -13,7 +13,7 @@ const STYLE: &str = "
 body{margin:0;background:#eef2f6;color:#0f172a;font:16px/1.55 ui-sans-serif,system-ui,-apple-system,'Segoe UI',Inter,\
 Roboto,'Liberation Sans',sans-serif}
 main{max-width:1260px;margin:0 auto;padding:36px 24px 60px}
-h1{font-size:34px;line-height:1.2;margin:0 0 6px;letter-spacing:-.02em}
+h1{font-size:32px;line-height:1.2;margin:0 0 6px;letter-spacing:-.02em}
 h2{font-size:20px;margin:38px 0 12px}
 .lead{font-size:18px;color:#475569;margin:0 0 24px;max-width:72ch}
 figure{margin:0}
@@ -39,7 +39,8 @@ as it knows messages by their id.</p>
 <p><b>The live users</b> write on a Poisson clock, once, and wait a second at most. They have no retry and no guard in
 any run, so that the clients' guard is the only difference.</p>
 <p><b>Three runs</b> on the same server with the same seed and the same connections. <i>Capped</i> allows six attempts in
-flight a client, which happens to fit this server and this number of clients: it knows neither.</p>
+flight a client. That fits this server and four clients, though nobody told it; see what it does to the live users
+with <code>storm capped --clients 32</code>.</p>
 <p><b>Peak</b>: most requests in any 100 ms, times ten. <b>Failed</b>: attempts of clients and live users without a good
 answer within 1 s. <b>Drain</b>: from the last restart to the last message stored and known to be; <b>ideal</b>:
 what was pending then, divided by the measured capacity less the live users' rate. <b>Lost</b>: accepted into an
@@ -90,7 +91,7 @@ fn headline(runs: &[(Figures, History)]) -> String {
     let of = |name| runs.iter().map(|(run, _)| run).find(|run| run.name == name);
     match (of("unprotected"), of("protected")) {
         (Some(without), Some(with)) => format!(
-            "{:.0} % of the live users were answered without the guard, {:.0} % with it",
+            "Live users answered without the guard: {:.0} %. With it: {:.0} %.",
             100.0 * without.live_success,
             100.0 * with.live_success
         ),

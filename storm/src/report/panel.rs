@@ -49,13 +49,14 @@ impl Panel {
         }
     }
 
-    /// The area under the points.
-    pub(crate) fn area(&self, svg: &mut String, class: &str, curve: &[(f64, f64)]) {
-        if let (Some(first), Some(last)) = (curve.first(), curve.last()) {
-            let (from, to, bottom) = (self.x(first.0), self.x(last.0), self.bottom());
-            let path = self.path(curve);
-            let _ = writeln!(svg, r#"<path class="{class}" d="{path}L{to:.1} {bottom:.1}L{from:.1} {bottom:.1}Z"/>"#);
+    /// Bars of `width` seconds around the points, grown together.
+    pub(crate) fn bars(&self, svg: &mut String, class: &str, width: f64, curve: &[(f64, f64)]) {
+        let Some(first) = curve.first() else { return };
+        let mut path = format!("M{:.1} {:.1}", self.x(first.0 - width / 2.0), self.bottom());
+        for &(time, value) in curve {
+            let _ = write!(path, "V{:.1}H{:.1}", self.y(value), self.x(time + width / 2.0));
         }
+        let _ = writeln!(svg, r#"<path class="{class}" d="{path}V{:.1}Z"/>"#, self.bottom());
     }
 
     /// Dots, as one path of round strokes without length.

@@ -26,9 +26,12 @@ impl<'a> Series<'a> {
         if instant >= self.origin { seconds(instant - self.origin) } else { -seconds(self.origin - instant) }
     }
 
-    /// The time from the live users' first message to the last thing that happened.
+    /// The time from the live users' first message to the last, or to where the run was cut off.
     pub(crate) fn span(&self) -> Range<f64> {
-        let last = self.history.live.iter().map(|live| live.began).max().unwrap_or(self.origin);
+        let last = match self.history.drained {
+            Some(_) => self.history.live.iter().map(|live| live.began).max().unwrap_or(self.origin),
+            None => self.history.storm_end,
+        };
         self.at(self.history.live_since)..self.at(last)
     }
 
@@ -79,7 +82,9 @@ impl<'a> Series<'a> {
     /// Live messages: when they were written, how long they took in seconds, and whether they were answered well.
     pub(crate) fn live(&self) -> Vec<(f64, f64, bool)> {
         let took = |live: &Attempt| seconds(live.ended.saturating_sub(live.began));
-        self.history.live.iter().map(|live| (self.at(live.began), took(live), live.is_good())).collect()
+        let end = self.span().end;
+        let live = self.history.live.iter().map(|live| (self.at(live.began), took(live), live.is_good()));
+        live.filter(|live| live.0 <= end).collect()
     }
 
     /// A sum over the clients' states, ten times a second; a client that is down counts nothing.
@@ -126,6 +131,9 @@ impl<'a> Series<'a> {
         for (client, state) in all {
             last[client] = Some(state.pending);
             let at = self.at(state.at);
+            if at > self.span().end {
+                break;
+            }
             if last.iter().all(Option::is_some) && curve.last().is_none_or(|&(before, _)| at - before >= 0.1) {
                 curve.push((at, last.iter().flatten().sum::<u64>() as f64));
             }
