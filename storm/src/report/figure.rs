@@ -10,9 +10,10 @@ use crate::report::series::Series;
 const LEFT: f64 = 66.0;
 const RIGHT: f64 = 16.0;
 const GAP: f64 = 22.0;
-const COLUMN: f64 = 372.0;
+/// All columns together, gaps included.
+const COLUMNS: f64 = 1_160.0;
 /// The rows begin here.
-const HEAD: f64 = 96.0;
+const HEAD: f64 = 118.0;
 const ROW_GAP: f64 = 40.0;
 const FOOT: f64 = 62.0;
 
@@ -65,7 +66,8 @@ pub(crate) fn figure(runs: &[(Figures, History)]) -> String {
         .fold(0.0..1.0, |all: Range<f64>, span| all.start.min(span.start)..all.end.max(span.end));
     let rows = rows(&columns);
 
-    let width = LEFT + RIGHT + columns.len() as f64 * (COLUMN + GAP) - GAP;
+    let width = LEFT + RIGHT + COLUMNS;
+    let column_width = (COLUMNS + GAP) / columns.len().max(1) as f64 - GAP;
     let height = HEAD + rows.iter().map(|row| row.height + ROW_GAP).sum::<f64>() - ROW_GAP + FOOT;
     let mut svg = String::new();
     let _ = writeln!(
@@ -77,14 +79,14 @@ pub(crate) fn figure(runs: &[(Figures, History)]) -> String {
     );
 
     for (index, column) in columns.iter().enumerate() {
-        let left = LEFT + index as f64 * (COLUMN + GAP);
-        heading(&mut svg, column, left);
+        let left = LEFT + index as f64 * (column_width + GAP);
+        heading(&mut svg, column, left, left + column_width);
         let mut top = HEAD;
         for (number, row) in rows.iter().enumerate() {
             let panel = Panel {
                 left,
                 top,
-                width: COLUMN,
+                width: column_width,
                 height: row.height,
                 time: time.clone(),
                 most: row.most,
@@ -94,7 +96,7 @@ pub(crate) fn figure(runs: &[(Figures, History)]) -> String {
                 text(&mut svg, "row", left, top - 9.0, row.title);
             }
             if index == 1 || columns.len() == 1 {
-                let (class, x) = if index == 1 { ("tick", left) } else { ("tick end", left + COLUMN) };
+                let (class, x) = if index == 1 { ("tick", left) } else { ("tick end", left + column_width) };
                 text(&mut svg, class, x, top - 9.0, row.hint);
             }
             frame(&mut svg, column, &panel, row, index == 0);
@@ -111,7 +113,7 @@ pub(crate) fn figure(runs: &[(Figures, History)]) -> String {
     svg
 }
 
-fn heading(svg: &mut String, column: &Column<'_>, left: f64) {
+fn heading(svg: &mut String, column: &Column<'_>, left: f64, right: f64) {
     let name = column.figures.name.as_str();
     let behaviour = match name {
         "unprotected" => "send all, send again what fails",
@@ -119,14 +121,15 @@ fn heading(svg: &mut String, column: &Column<'_>, left: f64) {
         _ => "send all, through the guard",
     };
     text(svg, &format!("name {name}"), left, 32.0, name);
-    text(svg, "sub end", left + COLUMN, 32.0, behaviour);
+    text(svg, "sub end", right, 32.0, behaviour);
     let live = format!("live users answered: {:.0} %", 100.0 * column.figures.live_success);
     text(svg, "big", left, 56.0, &live);
+    let peak = column.figures.peak_rps / column.figures.capacity_rps;
     let drain = match column.figures.drain_s {
-        Some(drain) => format!("outboxes empty in {drain:.0} s"),
-        None => "outboxes never empty".to_owned(),
+        Some(drain) => format!("peak {peak:.1}x capacity, outboxes empty in {drain:.0} s"),
+        None => format!("peak {peak:.0}x capacity, outboxes never empty"),
     };
-    text(svg, "big end", left + COLUMN, 56.0, &drain);
+    text(svg, "sub", left, 76.0, &drain);
 }
 
 fn rows(columns: &[Column<'_>]) -> Vec<Row> {
