@@ -55,6 +55,9 @@ pub(crate) struct History {
     pub(crate) storm_end: u64,
     /// Requests at the server, by instant, ascending.
     pub(crate) arrivals: Vec<u64>,
+    /// Work that the server did: when it was done, and whether it helped nobody, as the message was stored before or
+    /// its caller had hung up.
+    pub(crate) served: Vec<(u64, bool)>,
     /// First-time stores at the server.
     pub(crate) stored: Vec<String>,
     /// Attempts that the clients sent, by instant.
@@ -77,6 +80,7 @@ impl History {
         match event {
             Event::Arrived { at, .. } => self.arrivals.push(at),
             Event::Stored { id, .. } => self.stored.push(id),
+            Event::Served { at, known, heard } => self.served.push((at, known || !heard)),
             _ => {}
         }
     }
@@ -140,6 +144,7 @@ pub(crate) struct Figures {
     pub(crate) pending_at_last_restart: u64,
     pub(crate) peak_after_restart_rps: f64,
     pub(crate) goodput_share: f64,
+    pub(crate) wasted_share: f64,
     pub(crate) live_p95_before_ms: f64,
     pub(crate) live_p95_after_ms: Option<f64>,
 }
@@ -173,6 +178,7 @@ pub(crate) fn figures(name: &str, history: &History) -> Figures {
     });
     let recovers = before.zip(after).is_some_and(|(before, after)| (after / before - 1.0).abs() <= 0.25);
 
+    let served: Vec<&(u64, bool)> = history.served.iter().filter(|(at, _)| (first..end).contains(at)).collect();
     let pending: u64 = history.pending_at_start.values().sum();
     let messages = history.outbox.len();
     let delivery = deliveries(&history.outbox, &history.stored);
@@ -205,6 +211,7 @@ pub(crate) fn figures(name: &str, history: &History) -> Figures {
         pending_at_last_restart: pending,
         peak_after_restart_rps: peak_after_restart,
         goodput_share: goodput / capacity,
+        wasted_share: share(served.iter().filter(|(_, wasted)| *wasted).count(), served.len()),
         live_p95_before_ms: before.unwrap_or(0.0),
         live_p95_after_ms: after,
     }
@@ -344,6 +351,17 @@ mod tests {
         let figures = figures("late", &history);
         assert_eq!(figures.live_success, 18.0 / 24.0);
         assert_eq!(figures.live_p95_ms, 1_001.0);
+    }
+
+    #[test]
+    fn work_for_a_known_message_or_a_caller_who_left_is_wasted() {
+        let mut history = History::default();
+        for (known, heard) in [(false, true), (true, true), (false, false), (true, false)] {
+            history.take_server(Event::Served { at: 9 * S, known, heard });
+        }
+        history.served.push((S, true));
+        let history = History { served: history.served, ..calm() };
+        assert_eq!(figures("waste", &history).wasted_share, 0.75, "what was done before the storm does not count");
     }
 
     #[test]

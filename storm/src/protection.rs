@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use seawall::{Instant, Outcome, Refused, Stage};
 
+/// What a reader must know of the protected run. Temporary, with the stand-in.
+pub(crate) const CAVEAT: &str = "The protected run stands on a stand-in until the guard of the core lands here.";
 /// The time that an attempt may take.
 pub(crate) const ATTEMPT_LIMIT: Duration = Duration::from_secs(1);
 /// Attempts for a message, all processes together, before it goes to the dead letters. (The guide's 8.)

@@ -137,7 +137,7 @@ fn rows(columns: &[Column<'_>]) -> Vec<Row> {
         columns.iter().flat_map(|column| curve(&column.series)).map(|(_, value)| value).fold(1.0, f64::max)
     };
     let arrivals = most(|series| series.arrivals(0.1)) * 1.05;
-    let answers = (most(|series| series.good(0.5)).max(most(|series| series.bad(0.5))) * 1.08).max(250.0);
+    let answers = (most(|series| series.good(1.0)).max(most(|series| series.bad(1.0))) * 1.08).max(250.0);
     let pending = most(|series| series.pending()) * 1.05;
     let in_flight = most(|series| series.in_flight()).max(most(|series| series.limit())) * 1.1;
     vec![
@@ -177,8 +177,8 @@ fn rows(columns: &[Column<'_>]) -> Vec<Row> {
             scale: Scale::Linear,
             ticks: round_ticks(answers),
             draw: |column, panel, svg| {
-                panel.bars(svg, "bad", 0.5, &column.series.bad(0.5));
-                panel.bars(svg, "good", 0.5, &column.series.good(0.5));
+                panel.bars(svg, "bad", 1.0, &column.series.bad(1.0));
+                panel.bars(svg, "good", 1.0, &column.series.good(1.0));
                 panel.level(svg, "capacity", column.figures.capacity_rps);
                 panel.line(svg, "limit", &column.series.allowed());
             },

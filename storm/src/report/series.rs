@@ -178,3 +178,52 @@ fn smooth(curve: Curve) -> Curve {
     }
     smooth
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: u64 = 1_000_000;
+
+    fn state(at_ms: u64, breaker: &str) -> State {
+        State { at: at_ms * MS, breaker: Some(breaker.to_owned()), ..State::default() }
+    }
+
+    #[test]
+    fn the_strip_shows_when_a_breaker_was_not_closed() {
+        let mut history = History { states: vec![Vec::new(), Vec::new()], ..History::default() };
+        assert_eq!(Series::of(&history).breakers(), None, "no client has a breaker");
+        history.states[1] = vec![
+            state(100, "closed"),
+            state(200, "open"),
+            state(300, "open"),
+            state(400, "half-open"),
+            state(500, "closed"),
+            state(900, "open"),
+        ];
+        let stretches = Series::of(&history).breakers().unwrap();
+        let rounded: Vec<_> = stretches
+            .iter()
+            .map(|(client, time, half)| (*client, (time.start * 100.0).round(), (time.end * 100.0).round(), *half))
+            .collect();
+        assert_eq!(rounded, [(1, 15.0, 30.0, false), (1, 35.0, 45.0, true), (1, 85.0, 95.0, false)]);
+    }
+
+    #[test]
+    fn arrivals_fall_into_the_slot_of_their_time() {
+        let history = History {
+            live_since: 0,
+            starts: vec![1_000 * MS],
+            storm_end: 2_000 * MS,
+            arrivals: vec![0, 50 * MS, 1_000 * MS, 1_050 * MS, 1_099 * MS],
+            ..History::default()
+        };
+        let curve = Series::of(&history).arrivals(0.1);
+        let rates: Vec<(i64, i64)> = curve
+            .iter()
+            .filter(|(_, rate)| *rate > 0.0)
+            .map(|(at, rate)| ((at * 1e3).round() as i64, rate.round() as i64))
+            .collect();
+        assert_eq!(rates, [(-950, 20), (50, 30)]);
+    }
+}

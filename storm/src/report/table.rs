@@ -15,7 +15,7 @@ fn met(yes: bool) -> String {
 }
 
 /// The rows, in the order of the story. The page shows the same.
-pub(crate) const ROWS: [Row; 12] = [
+pub(crate) const ROWS: [Row; 13] = [
     ("capacity of the server, messages/s", |run| format!("{:.0}", run.capacity_rps)),
     ("peak of requests/s", |run| format!("{:.0}  ({:.1}x)", run.peak_rps, run.peak_rps / run.capacity_rps)),
     ("live users answered within 1 s", |run| format!("{:.1} %", 100.0 * run.live_success)),
@@ -30,6 +30,7 @@ pub(crate) const ROWS: [Row; 12] = [
         None => format!("never  ({:.1} s)", run.ideal_drain_s),
     }),
     ("good answers, of capacity", |run| format!("{:.0} %", 100.0 * run.goodput_share)),
+    ("work of the server that helped nobody", |run| format!("{:.0} %", 100.0 * run.wasted_share)),
     ("given up (dead letters)", |run| run.dead_lettered.to_string()),
     ("messages stored", |run| format!("{} of {}", run.delivered, run.messages)),
     ("lost / stored twice", |run| format!("{} / {}", run.lost, run.duplicated)),
