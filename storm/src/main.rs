@@ -144,8 +144,8 @@ struct StormOptions {
     #[arg(long, hide = true, default_value_t = 2.0)]
     life: f64,
     /// The last life is cut off after so many seconds. For tests.
-    #[arg(long, hide = true, default_value_t = 16.0)]
-    cut_off: f64,
+    #[arg(long, hide = true)]
+    cut_off: Option<f64>,
     /// Keep the logs and outboxes in this directory, one of its own for each run.
     #[arg(long, value_name = "DIRECTORY")]
     keep: Option<PathBuf>,
@@ -163,7 +163,7 @@ impl StormOptions {
             calm: Duration::from_secs_f64(self.calm),
             lives: vec![Duration::from_secs_f64(self.life); 2],
             down: Duration::from_millis(300),
-            cut_off: Duration::from_secs_f64(self.cut_off),
+            cut_off: self.cut_off.map(Duration::from_secs_f64),
         }
     }
 }

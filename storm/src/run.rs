@@ -57,8 +57,16 @@ pub(crate) struct Plan {
     pub(crate) lives: Vec<Duration>,
     /// From a kill to the restart.
     pub(crate) down: Duration,
-    /// The last life is cut off after this.
-    pub(crate) cut_off: Duration,
+    /// The last life is cut off after this, whatever the behaviour; by default as [`cut_off`](Self::cut_off) says.
+    pub(crate) cut_off: Option<Duration>,
+}
+
+impl Plan {
+    /// Unprotected clients never end, so 14 s of them are enough; the others get more than 1.6 times the ideal.
+    fn cut_off(&self, behaviour: Behaviour) -> Duration {
+        let usual = if behaviour == Behaviour::Unprotected { 14 } else { 19 };
+        self.cut_off.unwrap_or(Duration::from_secs(usual))
+    }
 }
 
 /// A run in progress.
@@ -175,7 +183,7 @@ impl Run<'_> {
         }
         self.start_clients()?;
         let all_drained = |run: &Self| run.drained.iter().all(Option::is_some);
-        self.watch(self.clock.ns() + ns(self.plan.cut_off), all_drained)?;
+        self.watch(self.clock.ns() + ns(self.plan.cut_off(self.behaviour)), all_drained)?;
 
         if all_drained(self) {
             let drained = self.drained.iter().flatten().max().copied().unwrap_or(0);
