@@ -1,0 +1,239 @@
+//! The chat server: HTTP/1.1, ten workers, one queue.
+//!
+//! `POST /messages` with `{"id": "…", "text": "…"}` waits in the queue, takes a worker for its service time and is
+//! stored under its id; a message known already costs the same work (the unique index says so only at the end) and is
+//! answered well again. `GET /messages/{id}` reads it back.
+//!
+//! As in most servers, work goes on when the caller has hung up: what waits in the queue is served, heard or not.
+//! That is what keeps a storm alive, so nothing else is needed to make it: no dice, no injected error.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::Context;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_TYPE, RETRY_AFTER};
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use seawall::Random;
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+use crate::clock::SharedClock;
+use crate::log::{Event, Log};
+
+/// How many messages are worked on at once.
+pub(crate) const WORKERS: usize = 10;
+/// The service time of nine messages in ten.
+pub(crate) const USUAL: Duration = Duration::from_millis(30);
+/// The service time of the tenth. The mean is 50 ms, so ten workers do about 200 messages a second.
+pub(crate) const SLOW: Duration = Duration::from_millis(230);
+
+/// A body above this is refused: nobody writes chat messages of 64 KiB.
+const MOST_BYTES: usize = 64 * 1024;
+
+/// What the command line says about the server.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct ServerOptions {
+    /// How many messages may wait for a worker; without it as many as come, as in most servers.
+    #[arg(long, value_name = "MESSAGES")]
+    pub(crate) queue: Option<usize>,
+    /// What the server answers when its queue is full: 429 (with Retry-After: 1) or 503.
+    #[arg(long, value_name = "STATUS", default_value_t = 429, value_parser = clap::value_parser!(u16).range(400..600))]
+    pub(crate) full: u16,
+    /// Seeds the server's service times and the live users' clock; the same in every run.
+    #[arg(long, value_name = "NUMBER", default_value_t = 7)]
+    pub(crate) seed: u64,
+}
+
+/// A message on the wire.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Message {
+    pub(crate) id: String,
+    pub(crate) text: String,
+}
+
+struct Job {
+    message: Message,
+    answer: oneshot::Sender<()>,
+}
+
+struct Server {
+    log: Log,
+    clock: SharedClock,
+    stored: Mutex<HashMap<String, String>>,
+    queue: mpsc::UnboundedSender<Job>,
+    /// A place in the queue for each message that may wait; `None` without a bound.
+    places: Option<Semaphore>,
+    full: StatusCode,
+}
+
+/// Service times: nine usual ones and a slow one in every ten on average, dealt from a shuffled deck of 50, so that a
+/// few seconds suffice to measure the capacity and each run meets the same.
+struct Deck {
+    random: Random,
+    left: Vec<Duration>,
+}
+
+impl Deck {
+    const CARDS: usize = 50;
+
+    fn deal(&mut self) -> Duration {
+        if self.left.is_empty() {
+            self.left = (0..Self::CARDS).map(|card| if card % 10 == 0 { SLOW } else { USUAL }).collect();
+            for last in (1..Self::CARDS).rev() {
+                // The modulo's bias is under 2^-58 here.
+                self.left.swap(last, (self.random.next_u64() % (last as u64 + 1)) as usize);
+            }
+        }
+        self.left.pop().unwrap_or(USUAL)
+    }
+}
+
+/// Serves until the process is killed. The port goes to standard output as the first line.
+pub(crate) async fn serve(options: ServerOptions, clock: SharedClock, log: Log) -> anyhow::Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0").await.context("no port on the loopback interface")?;
+    println!("{}", listener.local_addr()?.port());
+
+    let (queue, waiting) = mpsc::unbounded_channel();
+    let server = Arc::new(Server {
+        log,
+        clock,
+        stored: Mutex::default(),
+        queue,
+        places: options.queue.map(|places| Semaphore::new(places.min(Semaphore::MAX_PERMITS))),
+        full: StatusCode::from_u16(options.full)?,
+    });
+    let waiting = Arc::new(tokio::sync::Mutex::new(waiting));
+    let deck = Arc::new(Mutex::new(Deck { random: Random::from_seed(options.seed), left: Vec::new() }));
+    for _ in 0..WORKERS {
+        tokio::spawn(work(Arc::clone(&server), Arc::clone(&waiting), Arc::clone(&deck)));
+    }
+    loop {
+        let (stream, _): (_, SocketAddr) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            // Out of file descriptors, or a caller that left before it was accepted: the next may be luckier.
+            Err(_) => {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                continue;
+            }
+        };
+        let server = Arc::clone(&server);
+        tokio::spawn(async move {
+            let service = service_fn(move |request| respond(Arc::clone(&server), request));
+            // An error here is a caller that hung up in the middle.
+            let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+        });
+    }
+}
+
+async fn work(
+    server: Arc<Server>,
+    waiting: Arc<tokio::sync::Mutex<mpsc::UnboundedReceiver<Job>>>,
+    deck: Arc<Mutex<Deck>>,
+) {
+    loop {
+        // First come, first served: the lock is fair and so is the channel.
+        let Some(job) = waiting.lock().await.recv().await else { return };
+        if let Some(places) = &server.places {
+            places.add_permits(1);
+        }
+        let service = deck.lock().unwrap_or_else(PoisonError::into_inner).deal();
+        tokio::time::sleep(service).await;
+        let known = server.store(job.message);
+        let heard = job.answer.send(()).is_ok();
+        server.log.write(&Event::Served { at: server.clock.ns(), known, heard });
+    }
+}
+
+impl Server {
+    /// Whether the message was known.
+    fn store(&self, message: Message) -> bool {
+        use std::collections::hash_map::Entry;
+        match self.stored.lock().unwrap_or_else(PoisonError::into_inner).entry(message.id) {
+            Entry::Occupied(_) => true,
+            Entry::Vacant(vacant) => {
+                self.log.write(&Event::Stored { at: self.clock.ns(), id: vacant.key().clone() });
+                vacant.insert(message.text);
+                false
+            }
+        }
+    }
+}
+
+async fn respond(server: Arc<Server>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    Ok(match (request.method(), request.uri().path()) {
+        (&Method::POST, "/messages") => post(&server, request).await,
+        (&Method::GET, path) => match path.strip_prefix("/messages/") {
+            Some(id) => get(&server, id),
+            None => answer(StatusCode::NOT_FOUND, r#"{"error":"no such place"}"#),
+        },
+        _ => answer(StatusCode::METHOD_NOT_ALLOWED, r#"{"error":"POST /messages or GET /messages/{id}"}"#),
+    })
+}
+
+async fn post(server: &Server, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    let body = Limited::new(request.into_body(), MOST_BYTES).collect().await;
+    let Ok(body) = body.map(|body| body.to_bytes()) else {
+        return answer(StatusCode::PAYLOAD_TOO_LARGE, r#"{"error":"the body is broken or over 64 KiB"}"#);
+    };
+    let Ok(message) = serde_json::from_slice::<Message>(&body) else {
+        return answer(StatusCode::BAD_REQUEST, r#"{"error":"expected {\"id\": text, \"text\": text}"}"#);
+    };
+    server.log.write(&Event::Arrived { at: server.clock.ns(), id: message.id.clone() });
+    if let Some(places) = &server.places {
+        match places.try_acquire() {
+            Ok(place) => place.forget(),
+            Err(_) => {
+                server.log.write(&Event::TurnedAway { at: server.clock.ns() });
+                let mut refusal = answer(server.full, r#"{"error":"too many are waiting"}"#);
+                if server.full == StatusCode::TOO_MANY_REQUESTS {
+                    refusal.headers_mut().insert(RETRY_AFTER, const { hyper::header::HeaderValue::from_static("1") });
+                }
+                return refusal;
+            }
+        }
+    }
+    let (sender, done) = oneshot::channel();
+    if server.queue.send(Job { message, answer: sender }).is_ok() && done.await.is_ok() {
+        answer(StatusCode::OK, r#"{"stored":true}"#)
+    } else {
+        answer(StatusCode::INTERNAL_SERVER_ERROR, r#"{"error":"the server ends"}"#)
+    }
+}
+
+fn get(server: &Server, id: &str) -> Response<Full<Bytes>> {
+    match server.stored.lock().unwrap_or_else(PoisonError::into_inner).get(id) {
+        Some(text) => {
+            let message = Message { id: id.to_owned(), text: text.clone() };
+            answer(StatusCode::OK, serde_json::to_string(&message).expect("a message is plain data"))
+        }
+        None => answer(StatusCode::NOT_FOUND, r#"{"error":"no such message"}"#),
+    }
+}
+
+fn answer(status: StatusCode, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body.into()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, const { hyper::header::HeaderValue::from_static("application/json") });
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_service_time_in_ten_is_slow() {
+        let mut deck = Deck { random: Random::from_seed(1), left: Vec::new() };
+        let slow = (0..1_000).filter(|_| deck.deal() == SLOW).count();
+        assert_eq!(slow, 100);
+    }
+}
