@@ -5,12 +5,11 @@
 #[cfg(any(test, feature = "std", seawall_loom))]
 extern crate std;
 
+mod aimd_controller;
 mod circuit_breaker;
 mod classification;
 mod clock;
 mod concurrency_limit;
-mod aimd_controller;
-mod clock;
 mod divisor;
 mod histogram;
 mod outcome;
@@ -18,19 +17,19 @@ mod random;
 mod rate;
 mod ratio;
 mod refused;
-mod stamp;
-mod sliding_window;
 mod retry_budget;
 mod retry_strategy;
+mod sliding_window;
+mod stamp;
 #[cfg_attr(seawall_loom, allow(missing_docs))]
 mod sync;
 mod time;
 mod transition;
 
+pub use aimd_controller::{AimdConfig, AimdConfigError, AimdController, RateChange, RateChangeReason};
 pub use circuit_breaker::{
     BreakerAdmission, BreakerConfig, BreakerConfigError, BreakerPermit, CircuitBreaker, TripRule,
 };
-pub use aimd_controller::{AimdConfig, AimdConfigError, AimdController, RateChange, RateChangeReason};
 pub use classification::{Classification, ErrorClass, retry_after_seconds};
 pub use clock::{Clock, ManualClock};
 #[cfg(feature = "std")]
@@ -41,12 +40,12 @@ pub use random::{Random, SharedRandom};
 pub use rate::{Rate, RateError};
 pub use ratio::{Ratio, RatioError};
 pub use refused::{Reason, Refused, Stage};
-pub use sliding_window::{SlidingWindow, WindowConfig, WindowConfigError, WindowSnapshot, WindowSummary};
 pub use retry_budget::{RetryBudget, RetryBudgetConfig, RetryBudgetError, RetryCost, RetryTokens};
 pub use retry_strategy::{
     AttemptFailure, GiveUpReason, Jitter, RetryConfig, RetryConfigError, RetryDecision, RetryError, RetryExecutor,
     RetryStrategy,
 };
+pub use sliding_window::{SlidingWindow, WindowConfig, WindowConfigError, WindowSnapshot, WindowSummary};
 #[cfg(seawall_loom)]
 pub use sync::faults;
 pub use time::Instant;

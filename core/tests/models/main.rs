@@ -5,11 +5,10 @@
 #![cfg(seawall_loom)]
 #![allow(unreachable_pub, reason = "a test program exports nothing")]
 
+mod aimd_controller;
 mod circuit_breaker;
 mod concurrency_limit;
 mod harness;
-mod shared_values;
-mod aimd_controller;
-mod harness;
-mod sliding_window;
 mod retry_budget;
+mod shared_values;
+mod sliding_window;

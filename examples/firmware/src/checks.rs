@@ -1,7 +1,9 @@
 //! What holds when the main loop and an interrupt handler use one object. A check panics where it does not.
 
+mod circuit_breaker;
 mod clock;
 mod random;
+mod sliding_window;
 
 use crate::race::Timer;
 
@@ -10,6 +12,11 @@ pub const ALL: &[(&str, fn(&mut Timer))] = &[
     ("the race can lose: a counter without an atomic add loses updates", a_plain_counter_loses_updates),
     ("a clock that both move loses no nanosecond", clock::loses_no_nanosecond),
     ("a stream that both draw from gives every number once", random::gives_every_number_once),
+    (
+        "a breaker that both call has one probe out, and tells each transition once",
+        circuit_breaker::one_probe_and_one_author_for_each_transition,
+    ),
+    ("a window that both record in loses no sample", sliding_window::loses_no_sample),
 ];
 
 /// A check that cannot fail proves nothing: the same race finds an increment that an interrupt can split.
