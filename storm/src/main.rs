@@ -3,6 +3,7 @@
 mod capacity;
 mod client;
 mod clock;
+mod components;
 mod http;
 mod live;
 mod log;
@@ -67,6 +68,8 @@ enum Role {
     Capped(StormOptions),
     /// Only the run behind the guard.
     Protected(StormOptions),
+    /// Each mechanism alone, as a lesson of a few lines.
+    Components,
     #[command(hide = true)]
     Server {
         #[command(flatten)]
@@ -175,6 +178,10 @@ fn main() -> ExitCode {
         Some(Role::Unprotected(options)) => storm(&[Behaviour::Unprotected], &options),
         Some(Role::Capped(options)) => storm(&[Behaviour::Capped], &options),
         Some(Role::Protected(options)) => storm(&[Behaviour::Protected], &options),
+        Some(Role::Components) => components::lessons().map(|lessons| {
+            print!("{lessons}");
+            ExitCode::SUCCESS
+        }),
         Some(Role::Server { child, options }) => be(child, |clock, log| server::serve(options, clock, log)),
         Some(Role::Probe { child, options }) => be(child, |_, _| capacity::probe(options)),
         Some(Role::Client { child, options }) => be(child, |clock, log| client::run(options, clock, log)),
