@@ -2,7 +2,7 @@
 
 #![allow(unreachable_pub, reason = "the modules of a test program")]
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use portable_atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use proptest::prelude::*;
