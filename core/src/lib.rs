@@ -11,6 +11,7 @@ mod classification;
 mod clock;
 mod concurrency_limit;
 mod divisor;
+mod fixed_point;
 mod histogram;
 mod outcome;
 mod random;
@@ -24,7 +25,9 @@ mod stamp;
 #[cfg_attr(seawall_loom, allow(missing_docs))]
 mod sync;
 mod time;
+mod token_bucket;
 mod transition;
+mod warm_up;
 
 pub use aimd_controller::{AimdConfig, AimdConfigError, AimdController, RateChange, RateChangeReason};
 pub use circuit_breaker::{
@@ -49,4 +52,6 @@ pub use sliding_window::{SlidingWindow, WindowConfig, WindowConfigError, WindowS
 #[cfg(seawall_loom)]
 pub use sync::faults;
 pub use time::Instant;
+pub use token_bucket::{BucketConfig, BucketConfigError, ChangeError, Fill, TokenBucket};
 pub use transition::{Cause, State, Transition};
+pub use warm_up::{Curve, WarmUp};
