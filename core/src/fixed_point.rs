@@ -33,14 +33,14 @@ impl Speed {
         Self { mantissa: if quotient > u64::MAX as u128 { u64::MAX } else { quotient as u64 }, shift }
     }
 
-    /// `units / nanos` on the scale of `self`, rounded down; the caller keeps it at most `self`.
+    /// `units / nanos` on the scale of `self`, rounded up as `self` is; the caller keeps it at most `self`.
     pub(crate) const fn mantissa_of(self, units: u64, nanos: u64) -> u64 {
         let other = Self::new(units, nanos);
         if other.mantissa == 0 || other.shift < self.shift {
             return if other.mantissa == 0 { 0 } else { self.mantissa };
         }
         let down = other.shift - self.shift;
-        let scaled = if down > 63 { 0 } else { other.mantissa >> down };
+        let scaled = if down > 63 { 1 } else { ((other.mantissa as u128 + (1 << down) - 1) >> down) as u64 };
         if scaled > self.mantissa { self.mantissa } else { scaled }
     }
 

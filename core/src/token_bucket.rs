@@ -33,8 +33,9 @@
 //!   second) and a change at most two bursts (2^27 units for bursts up to 2^26 tokens): 146 years, and 2^34 changes.
 //!   Afterwards nothing is earned and changes say [`ChangeError::RangeSpent`].
 //! * A token is there up to one unit early: at most 16 ns of refill more than a burst / 2^26.
-//! * An older `now` earns nothing. A change with a `now` older than what was granted meanwhile counts early by at most
-//!   (difference of the rates) x (staleness), and never more than a burst.
+//! * An older `now` earns nothing. A change with a `now` older than what was granted meanwhile counts from the first
+//!   instant at which that can have been granted, so early by at most (difference of the rates) x (staleness), and never
+//!   more than a burst.
 //! * Takers are lock-free whatever happens. [`TokenBucket::SETTERS`] changes run at once, those of threads stopped for
 //!   ever included; a further one is told [`ChangeError::Contended`] and may try again.
 //!
@@ -424,9 +425,16 @@ impl TokenBucket {
             let (old, state) = self.live();
             // An older `now` is no time; a newer one settles the past at the old rate.
             let at = now.max(old.began());
+            let position = position_of(state);
+            // What has been taken had been earned: if by `at` it had not, then something was granted later than `at`,
+            // and the change counts from the first instant that can have been. This never forgives what is owed.
+            let at = match old.nanos_until(at, position) {
+                u64::MAX => at,
+                wait => at.saturating_add(wait),
+            };
+            let at = if fault("token bucket: a stale change forgives") { now.max(old.began()) } else { at };
             let (rate, burst, climb) = edit(&old, at)?;
             Settings::check(rate, burst, WarmUp::NONE)?;
-            let position = position_of(state);
             // After the Acquire load of the state: every refund of an earlier configuration is in it.
             let above = position.max(self.peak.load(Ordering::Relaxed));
             let above = if fault("token bucket: positions come back") { position - 1 } else { above };

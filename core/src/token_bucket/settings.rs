@@ -311,13 +311,13 @@ impl Speed {
     }
 }
 
-/// `mantissa` times 2^`up`, at most `most`.
+/// `mantissa` times 2^`up`, rounded up, at most `most`.
 const fn rescaled(mantissa: u64, up: i32, most: u64) -> u64 {
     if mantissa == 0 {
         return 0;
     }
     if up <= 0 {
-        let scaled = if up < -63 { 0 } else { mantissa >> -up };
+        let scaled = if up < -63 { 1 } else { ((mantissa as u128 + (1 << -up) - 1) >> -up) as u64 };
         return if scaled > most { most } else { scaled };
     }
     if up as u32 > mantissa.leading_zeros() {

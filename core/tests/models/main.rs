@@ -12,3 +12,4 @@ mod harness;
 mod retry_budget;
 mod shared_values;
 mod sliding_window;
+mod token_bucket;
