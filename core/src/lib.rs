@@ -1,9 +1,62 @@
 //! Stops retry storms where they start: in the client.
+//!
+//! ```
+//! use seawall::{ErrorClass, Instant, ManualClock, Random, RetryBudget, RetryBudgetConfig, RetryStrategy};
+//!
+//! let budget = RetryBudget::new(RetryBudgetConfig::DEFAULT, Instant::ORIGIN)?;
+//! // In a program: `MonotonicClock`, `entropy()` and `std::thread::sleep`, with the feature `std`.
+//! let clock = ManualClock::starting_at(Instant::ORIGIN);
+//! let mut retry = RetryStrategy::DEFAULT
+//!     .executor(&clock, Random::from_seed(7), |delay| clock.advance(delay))
+//!     .with_budget(&budget);
+//! let answer = retry.execute(|attempt| if attempt < 2 { Err("busy") } else { Ok(42) }, |_| ErrorClass::Retryable);
+//! assert_eq!(answer, Ok(42));
+//! # Ok::<(), seawall::RetryBudgetError>(())
+//! ```
+//!
+//! # The map
+//! | for | there is |
+//! | --- | --- |
+//! | sending again, or not | [`RetryStrategy`], [`RetryBudget`], and [`RetryExecutor`], the loop around them |
+//! | telling failures apart | [`ErrorClass`], [`Classification`], [`Outcome`], [`retry_after_seconds`] |
+//! | leaving a service alone that fails | [`CircuitBreaker`] |
+//! | how many calls are under way | [`ConcurrencyLimit`] |
+//! | how fast to send | [`AimdController`] |
+//! | what happened lately | [`SlidingWindow`] |
+//! | time, chance and numbers | [`Instant`], [`Clock`], [`Random`], [`SharedRandom`], [`Rate`], [`Ratio`] |
+//! | answers | [`Refused`] with its [`Stage`] and [`Reason`]; [`Transition`] |
+//!
+//! Time and randomness are arguments. Every value of `now` is legal, and an older one means that no time has passed.
+//!
+//! # Features
+//! None is on by default.
+//! - `std`: the monotonic clock, the entropy of the operating system, and the executor that blocks while it waits.
+//! - `hosted-lock-table`: accepts a hosted target whose 64-bit atomics are a table of locks.
+//!
+//! # Lock-free
+//! A thread that is stopped for ever inside any call blocks no other, and an interrupt handler may call anything. That
+//! needs 64-bit atomics that are no locks, so a build without them is refused, with what to choose:
+//! - most 64-bit targets, and 32-bit ones with a 64-bit compare-exchange: nothing to choose;
+//! - a single-core microcontroller (Cortex-M0, M3, M4): the final binary turns on `unsafe-assume-single-core` (or
+//!   `unsafe-assume-privileged`) of `portable-atomic`, which masks interrupts for a few cycles. It is unsound on more
+//!   than one core;
+//! - a hosted system with a table of locks (32-bit PowerPC Linux): the feature `hosted-lock-table`. Calls are then not
+//!   lock-free, and a signal handler must never make one.
+//!
+//! # What it does not do
+//! - It composes nothing but retries and their budget: which gate comes first is the caller's.
+//! - It keeps no queue, starts no thread, calls nobody back, and reads no clock that it was not given.
+//! - It shares no state between machines.
+//! - It does not make a request safe to repeat: give it a key by which the server knows it again.
 #![no_std]
 #![forbid(unsafe_code)]
 
 #[cfg(any(test, feature = "std", seawall_loom))]
 extern crate std;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+mod readme {}
 
 mod aimd_controller;
 mod circuit_breaker;

@@ -50,7 +50,11 @@ macro_rules! const_constructor {
 }
 #[cfg(seawall_loom)]
 macro_rules! const_constructor {
-    ($(#[$meta:meta])* $vis:vis fn $($rest:tt)*) => { $(#[$meta])* $vis fn $($rest)* };
+    ($(#[$meta:meta])* $vis:vis fn $($rest:tt)*) => {
+        $(#[$meta])*
+        #[allow(clippy::question_mark, reason = "the body is that of a `const fn`, which has no `?`")]
+        $vis fn $($rest)*
+    };
 }
 pub(crate) use const_constructor;
 

@@ -1,4 +1,4 @@
-//! The controller under every schedule, with clocks that disagree.
+//! The controller under the schedules that loom explores, with clocks that disagree.
 
 use core::time::Duration;
 

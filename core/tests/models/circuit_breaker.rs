@@ -1,4 +1,5 @@
-//! The circuit breaker under every schedule: trips, probes, leases and reports that race, with clocks that differ.
+//! The circuit breaker under the schedules that loom explores: trips, probes, leases and reports that race, with
+//! clocks that differ.
 
 use core::time::Duration;
 use loom::sync::Arc;

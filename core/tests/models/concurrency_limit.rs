@@ -1,4 +1,4 @@
-//! The concurrency limit under every schedule: never more than the limit, and nothing lost.
+//! The concurrency limit under the schedules that loom explores: never more than the limit, and nothing lost.
 
 use core::time::Duration;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};

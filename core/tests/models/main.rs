@@ -1,4 +1,4 @@
-//! The loom models: the product code itself under every schedule, with a moving clock.
+//! The loom models: the product code itself under the schedules that loom explores, with a moving clock.
 //!
 //! Run with `scripts/models [name]`. Each model prints how many executions it explored; each
 //! `*_is_needed` test injects one fault into the product code and demands that a model notices.

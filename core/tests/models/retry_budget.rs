@@ -1,4 +1,4 @@
-//! The retry budget under every schedule: nothing is overdrawn, nothing is lost, time passes once.
+//! The retry budget under the schedules that loom explores: nothing is overdrawn, nothing is lost, time passes once.
 
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicU64, Ordering};

@@ -1,4 +1,4 @@
-//! The window under every schedule: two slices, few cells, clocks that disagree.
+//! The window under the schedules that loom explores: two slices, few cells, clocks that disagree.
 //!
 //! Readers are the spawned threads here, and on purpose. loom 0.7 remembers one last access of an atomic, not one of
 //! each thread: where a reader's load comes first and a writer then loads and exchanges the same word, the writer's own
