@@ -65,6 +65,7 @@ mod clock;
 mod concurrency_limit;
 mod divisor;
 mod fixed_point;
+mod guard;
 mod histogram;
 mod outcome;
 mod random;
@@ -91,6 +92,7 @@ pub use clock::{Clock, ManualClock};
 #[cfg(feature = "std")]
 pub use clock::{MonotonicClock, entropy};
 pub use concurrency_limit::{ConcurrencyLimit, LimitChange, LimitConfig, LimitConfigError, LimitPermit, LimitReason};
+pub use guard::{Admission, Call, Finished, Guard, GuardConfig, GuardConfigError, Permit, Request, Verdict};
 pub use outcome::Outcome;
 pub use random::{Random, SharedRandom};
 pub use rate::{Rate, RateError};

@@ -1,0 +1,439 @@
+//! [`Guard`]: every mechanism in one place, for the calls to one service.
+//!
+//! A call begins, asks for an attempt, sends it, reports how it ended, and is told whether and when to ask again. First
+//! attempts and retries pass the same stages; retries are paid for from the budget besides.
+//!
+//! # The invariants
+//! - An attempt is sent only if every stage admitted it. What one stage gave is taken back when a later one refuses.
+//! - No retry without a payment: the budget is charged before the backoff starts.
+//! - The breaker judges logical calls: it hears of first attempts and of probes, never of other retries. With one shard
+//!   of four down a quarter of the calls fails, but more than half of the attempts.
+//! - Nothing is sent at or after a call's deadline, and nothing before the end of a pause that the server asked for.
+//!
+//! # Two passes
+//! Admission first looks at every stage, with loads only, and refuses there: deadline, retry, pause, breaker, limit,
+//! bucket. A refused storm so writes nothing shared, whichever stage refuses. Only then it takes, in the order limit,
+//! bucket, breaker: a probe's lease comes last, as it is the dearest to give back. A stage that refuses in the second
+//! pass lost its place to another thread since the first; the slot goes back, and the tokens where the bucket can take
+//! them without granting too much.
+//!
+//! # The pause
+//! ```text
+//!  63                                                              0
+//! +-----------------------------------------------------------------+
+//! | paused until, in nanoseconds; 0 is no pause                     |
+//! +-----------------------------------------------------------------+
+//! ```
+//! A Retry-After of one call pauses all of them, by what it names and up to a quarter more, at most five minutes and a
+//! quarter. A pause under way gets longer, never shorter.
+//!
+//! # Orderings
+//! Each stage orders its own words. The pause is relaxed: its word is the whole of it. Nothing holds between stages but
+//! what the second pass took.
+//!
+//! # Limits
+//! - Time that stands still: the stages do as they do alone; a pause does not end.
+//! - Idle for a year: a new call meets a full bucket, a limit that stayed, and at most a probe.
+//! - An older `now`: no time has passed. A pause that ends over 750 s ahead of `now` is the work of a clock that
+//!   stepped, and counts as over.
+//! - A call that is dropped while its retry is paid for keeps the payment: [`Guard::abandon`] gives it back.
+//! - One attempt of a call at a time: the guard sends no hedges.
+
+mod call;
+mod config;
+mod pause;
+
+use core::fmt;
+use core::time::Duration;
+
+use crate::circuit_breaker::{CircuitBreaker, TripRule};
+use crate::classification::ErrorClass;
+use crate::concurrency_limit::ConcurrencyLimit;
+use crate::outcome::Outcome;
+use crate::random::SharedRandom;
+use crate::refused::{Refused, Stage};
+use crate::retry_budget::{RetryBudget, RetryCost};
+use crate::retry_strategy::{AttemptFailure, GiveUpReason, RetryDecision, RetryStrategy};
+use crate::sync::const_constructor;
+use crate::time::{Instant, nanos};
+use crate::token_bucket::TokenBucket;
+
+pub use call::{Admission, Call, Finished, Permit, Request, Verdict};
+pub use config::{GuardConfig, GuardConfigError};
+use pause::Pause;
+
+/// Guards the calls to one service, with up to `SLOTS` of them in flight.
+///
+/// # Concurrency
+/// Every call is lock-free, from any thread or interrupt handler; a refused attempt writes nothing, unless it lost a
+/// race. No call panics or allocates.
+///
+/// ```
+/// use core::time::Duration;
+/// use seawall::{Guard, GuardConfig, Instant, Outcome, Rate, Request, Verdict};
+///
+/// let config = GuardConfig::for_service(Rate::per_second(20), Duration::from_secs(1));
+/// let guard = Guard::<64>::new(config, 7, Instant::ORIGIN)?;
+///
+/// let mut now = Instant::ORIGIN;
+/// let mut call = guard.begin(Request::DEFAULT, now);
+/// let permit = guard.try_attempt(&mut call, now).unwrap().permit;
+/// now = now.saturating_add(Duration::from_millis(20)); // sent, and answered with an error
+/// let Verdict::RetryAt(at) = guard.finish(&mut call, permit, Outcome::Failure, now).verdict else { unreachable!() };
+///
+/// now = at.saturating_add(Duration::from_millis(50)); // the bucket earns a token in 50 ms
+/// let permit = guard.try_attempt(&mut call, now).unwrap().permit;
+/// assert_eq!(guard.finish(&mut call, permit, Outcome::Success, now).verdict, Verdict::Done);
+/// # Ok::<(), seawall::GuardConfigError>(())
+/// ```
+#[repr(C)]
+pub struct Guard<const SLOTS: usize = 64> {
+    pause: Pause,
+    random: SharedRandom,
+    bucket: TokenBucket,
+    breaker: CircuitBreaker,
+    budget: RetryBudget,
+    retry: RetryStrategy,
+    timeout_ns: u64,
+    /// Whether a success may open the breaker, which then draws a number.
+    opens_when_slow: bool,
+    limit: ConcurrencyLimit<SLOTS>,
+}
+
+impl<const SLOTS: usize> Guard<SLOTS> {
+    const_constructor! {
+        /// A guard that begins at `now`. `seed` is what tells this process from others of its fleet: the same for all
+        /// of them would lead them to the same instants.
+        ///
+        /// # Errors
+        /// [`GuardConfigError`] names the part and the field that is out of its range; a limit whose ceiling is over
+        /// `SLOTS` is one.
+        ///
+        /// ```
+        /// use core::time::Duration;
+        /// use seawall::{Guard, GuardConfig, GuardConfigError, Instant, Rate};
+        /// let config = GuardConfig::for_service(Rate::per_second(20), Duration::from_secs(1));
+        /// assert!(Guard::<64>::new(config, 7, Instant::ORIGIN).is_ok());
+        /// let config = GuardConfig { call_timeout: Duration::ZERO, ..config };
+        /// let error = Guard::<64>::new(config, 7, Instant::ORIGIN).unwrap_err();
+        /// assert_eq!(error, GuardConfigError::ZeroTimeout);
+        /// ```
+        pub fn new(config: GuardConfig, seed: u64, now: Instant) -> Result<Self, GuardConfigError> {
+            if config.call_timeout.is_zero() {
+                return Err(GuardConfigError::ZeroTimeout);
+            }
+            Ok(Self {
+                pause: Pause::none(),
+                random: SharedRandom::from_seed(seed),
+                bucket: match TokenBucket::new(config.bucket, now) {
+                    Ok(bucket) => bucket,
+                    Err(error) => return Err(GuardConfigError::Bucket(error)),
+                },
+                breaker: match CircuitBreaker::new(config.breaker) {
+                    Ok(breaker) => breaker,
+                    Err(error) => return Err(GuardConfigError::Breaker(error)),
+                },
+                budget: match RetryBudget::new(config.budget, now) {
+                    Ok(budget) => budget,
+                    Err(error) => return Err(GuardConfigError::Budget(error)),
+                },
+                retry: match RetryStrategy::new(config.retry) {
+                    Ok(retry) => retry,
+                    Err(error) => return Err(GuardConfigError::Retry(error)),
+                },
+                timeout_ns: nanos(config.call_timeout),
+                opens_when_slow: matches!(config.breaker.rule, TripRule::SlowShare { .. }),
+                limit: match ConcurrencyLimit::new(config.limit) {
+                    Ok(limit) => limit,
+                    Err(error) => return Err(GuardConfigError::Limit(error)),
+                },
+            })
+        }
+    }
+
+    /// A logical call begins. Takes nothing: that is the work of [`try_attempt`](Self::try_attempt).
+    ///
+    /// The call's deadline is the request's, or the end of the retry strategy's total deadline where that is earlier.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use seawall::{Guard, GuardConfig, Instant, Rate, Request, Stage};
+    /// let config = GuardConfig::for_service(Rate::per_second(20), Duration::from_secs(1));
+    /// let guard = Guard::<64>::new(config, 7, Instant::ORIGIN)?;
+    /// let now = Instant::from_nanos(5);
+    /// let mut late = guard.begin(Request { deadline: Some(now), ..Request::DEFAULT }, now);
+    /// assert_eq!(guard.try_attempt(&mut late, now).unwrap_err().stage(), Stage::Deadline);
+    /// # Ok::<(), seawall::GuardConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn begin(&self, request: Request, now: Instant) -> Call {
+        let total = self.retry.total_deadline().map(|total| now.saturating_add(total));
+        let deadline = match (request.deadline, total) {
+            (Some(own), Some(total)) => Some(own.min(total)),
+            (own, total) => own.or(total),
+        };
+        Call { began: now, deadline, cost: request.cost, ended: 0, previous_delay: None, verdict: None, paid: None }
+    }
+
+    /// Asks to send the next attempt of `call`.
+    ///
+    /// Admitted, the caller sends it and reports with [`finish`](Self::finish), or gives back with
+    /// [`cancel`](Self::cancel) what it did not send.
+    ///
+    /// # Errors
+    /// [`Refused`] with the stage. [`Stage::Deadline`]: too late, for ever. [`Stage::RetryBudget`]: for ever where the
+    /// call is over, or until the instant of its [`Verdict::RetryAt`]. Else as the stage itself refuses.
+    ///
+    /// # Concurrency
+    /// Lock-free. Refused, nothing is written, except where another thread took a place between the two passes.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use seawall::{Guard, GuardConfig, Instant, Rate, Request, Stage};
+    /// let config = GuardConfig::for_service(Rate::per_second(5), Duration::from_secs(1));
+    /// let guard = Guard::<64>::new(config, 7, Instant::ORIGIN)?;
+    /// let mut first = guard.begin(Request::DEFAULT, Instant::ORIGIN);
+    /// let mut second = first;
+    /// assert!(guard.try_attempt(&mut first, Instant::ORIGIN).is_ok());
+    /// assert_eq!(guard.try_attempt(&mut second, Instant::ORIGIN).unwrap_err().stage(), Stage::ConcurrencyLimit);
+    /// # Ok::<(), seawall::GuardConfigError>(())
+    /// ```
+    pub fn try_attempt(&self, call: &mut Call, now: Instant) -> Result<Admission, Refused> {
+        self.look(call, now)?;
+        let limit = self.limit.try_attempt(now)?;
+        if let Err(refused) = self.bucket.try_take(call.cost, now) {
+            self.limit.cancel(limit, now);
+            return Err(refused);
+        }
+        match self.breaker.try_attempt(now) {
+            Ok(admission) => Ok(Admission {
+                permit: Permit { limit, breaker: admission.permit, ended: call.ended },
+                transition: admission.transition,
+            }),
+            Err(refused) => {
+                self.refund(call.cost, now);
+                self.limit.cancel(limit, now);
+                Err(refused)
+            }
+        }
+    }
+
+    /// The first pass: loads only.
+    fn look(&self, call: &Call, now: Instant) -> Result<(), Refused> {
+        if call.deadline.is_some_and(|deadline| now >= deadline) {
+            return Err(Refused::never(Stage::Deadline));
+        }
+        match call.verdict {
+            None => {}
+            Some(Verdict::RetryAt(at)) if now >= at => {}
+            Some(Verdict::RetryAt(at)) => {
+                return Err(Refused::not_yet(Stage::RetryBudget, Some(at.saturating_duration_since(now))));
+            }
+            Some(Verdict::Done | Verdict::GiveUp(_)) => return Err(Refused::never(Stage::RetryBudget)),
+        }
+        if let Some(end) = self.pause.end(now) {
+            return Err(Refused::not_yet(Stage::Pause, Some(end.saturating_duration_since(now))));
+        }
+        self.breaker.peek(now)?;
+        self.limit.peek(now)?;
+        self.bucket.peek(call.cost, now)
+    }
+
+    /// Reports how an attempt ended. Its latency is `now` less the instant of its admission; a failure that took the
+    /// call's time-out was one.
+    ///
+    /// The verdict is [`Done`](Verdict::Done) for `Success` and for `Ignored`; else the retry strategy decides, then
+    /// the deadline, and last the budget is charged. A second report of one attempt changes nothing and gets the
+    /// verdict of the first.
+    ///
+    /// # Concurrency
+    /// Lock-free. Transition and change are told if and only if this report made them.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use seawall::{GiveUpReason, Guard, GuardConfig, Instant, Outcome, Rate, Request, RetryConfig, Verdict};
+    /// let config = GuardConfig {
+    ///     retry: RetryConfig { max_attempts: 1, ..RetryConfig::DEFAULT },
+    ///     ..GuardConfig::for_service(Rate::per_second(20), Duration::from_secs(1))
+    /// };
+    /// let guard = Guard::<64>::new(config, 7, Instant::ORIGIN)?;
+    /// let mut call = guard.begin(Request::DEFAULT, Instant::ORIGIN);
+    /// let permit = guard.try_attempt(&mut call, Instant::ORIGIN).unwrap().permit;
+    /// let finished = guard.finish(&mut call, permit, Outcome::Failure, Instant::ORIGIN);
+    /// assert_eq!(finished.verdict, Verdict::GiveUp(GiveUpReason::AttemptsExhausted));
+    /// # Ok::<(), seawall::GuardConfigError>(())
+    /// ```
+    pub fn finish(&self, call: &mut Call, permit: Permit, outcome: Outcome, now: Instant) -> Finished {
+        if permit.ended != call.ended {
+            self.breaker.cancel(permit.breaker, now);
+            self.limit.cancel(permit.limit, now);
+            let verdict = call.verdict.unwrap_or(Verdict::Done);
+            return Finished { verdict, transition: None, limit_change: None };
+        }
+        // A success that opens nothing needs no number: all being well, the stream is not written.
+        let random = if outcome.is_bad() || self.opens_when_slow { self.random.next_u64() } else { 0 };
+        let limit_change = self.limit.finish(permit.limit, outcome, now);
+        let is_first = call.ended == 0;
+        let transition = if is_first || permit.breaker.is_probe() {
+            self.breaker.finish(permit.breaker, outcome, now, random)
+        } else {
+            self.breaker.cancel(permit.breaker, now);
+            None
+        };
+        call.ended = call.ended.saturating_add(1);
+        call.paid = None;
+        let verdict = match outcome {
+            Outcome::Success => {
+                if is_first {
+                    self.budget.deposit(now);
+                }
+                Verdict::Done
+            }
+            Outcome::Ignored => Verdict::Done,
+            Outcome::Failure => {
+                let latency = now.saturating_duration_since(permit.limit.started());
+                let cost = if nanos(latency) >= self.timeout_ns { RetryCost::Timeout } else { RetryCost::Error };
+                self.again(call, ErrorClass::Retryable, None, cost, now)
+            }
+            Outcome::Throttled(wait) => {
+                if let Some(wait) = wait {
+                    self.pause.extend(wait, now, random);
+                }
+                self.again(call, ErrorClass::Throttled, wait, RetryCost::Error, now)
+            }
+        };
+        call.verdict = Some(verdict);
+        Finished { verdict, transition, limit_change }
+    }
+
+    /// Whether and when a failed call is sent again; if so, it is paid for.
+    fn again(
+        &self,
+        call: &mut Call,
+        class: ErrorClass,
+        retry_after: Option<Duration>,
+        cost: RetryCost,
+        now: Instant,
+    ) -> Verdict {
+        let failure = AttemptFailure {
+            attempt: call.ended,
+            elapsed: now.saturating_duration_since(call.began),
+            previous_delay: call.previous_delay,
+            class,
+            retry_after,
+        };
+        let delay = match self.retry.decide(failure, self.random.next_u64()) {
+            RetryDecision::RetryAfter(delay) => delay,
+            RetryDecision::GiveUp(reason) => return Verdict::GiveUp(reason),
+        };
+        let at = now.saturating_add(delay);
+        let at = self.pause.end(now).map_or(at, |end| at.max(end));
+        if call.deadline.is_some_and(|deadline| at >= deadline) {
+            return Verdict::GiveUp(GiveUpReason::DeadlineExceeded);
+        }
+        if self.budget.try_withdraw(cost, now).is_err() {
+            return Verdict::GiveUp(GiveUpReason::BudgetSpent);
+        }
+        call.previous_delay = Some(delay);
+        call.paid = Some(cost);
+        Verdict::RetryAt(at)
+    }
+
+    /// Gives an admitted attempt back that was never sent: slot and probe are free, the tokens are refunded where that
+    /// cannot grant too much. The call may ask again; a retry stays paid for.
+    ///
+    /// # Concurrency
+    /// Lock-free. To be called once a permit: a second time would refund the tokens of another.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use seawall::{Guard, GuardConfig, Instant, Rate, Request};
+    /// let config = GuardConfig::for_service(Rate::per_second(5), Duration::from_secs(1));
+    /// let guard = Guard::<64>::new(config, 7, Instant::ORIGIN)?;
+    /// let mut call = guard.begin(Request::DEFAULT, Instant::ORIGIN);
+    /// let permit = guard.try_attempt(&mut call, Instant::ORIGIN).unwrap().permit;
+    /// guard.cancel(&mut call, permit, Instant::ORIGIN);
+    /// assert!(guard.try_attempt(&mut call, Instant::ORIGIN).is_ok());
+    /// # Ok::<(), seawall::GuardConfigError>(())
+    /// ```
+    pub fn cancel(&self, call: &mut Call, permit: Permit, now: Instant) {
+        self.breaker.cancel(permit.breaker, now);
+        self.limit.cancel(permit.limit, now);
+        // Of an attempt that was reported, the tokens are spent.
+        if permit.ended == call.ended {
+            self.refund(call.cost, now);
+        }
+    }
+
+    /// The call is not sent again, whatever its verdict was: a retry that was paid for goes back to the budget.
+    /// Idempotent. Every later attempt of it is refused.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use seawall::{Guard, GuardConfig, Instant, Outcome, Rate, Request};
+    /// let config = GuardConfig::for_service(Rate::per_second(5), Duration::from_secs(1));
+    /// let guard = Guard::<64>::new(config, 7, Instant::ORIGIN)?;
+    /// let before = guard.budget().balance(Instant::ORIGIN);
+    /// let mut call = guard.begin(Request::DEFAULT, Instant::ORIGIN);
+    /// let permit = guard.try_attempt(&mut call, Instant::ORIGIN).unwrap().permit;
+    /// let _ = guard.finish(&mut call, permit, Outcome::Failure, Instant::ORIGIN);
+    /// guard.abandon(&mut call, Instant::ORIGIN);
+    /// assert_eq!(guard.budget().balance(Instant::ORIGIN), before);
+    /// # Ok::<(), seawall::GuardConfigError>(())
+    /// ```
+    pub fn abandon(&self, call: &mut Call, now: Instant) {
+        if let Some(cost) = call.paid.take() {
+            self.budget.refund(cost, now);
+        }
+        call.verdict = Some(Verdict::Done);
+    }
+
+    fn refund(&self, cost: u32, now: Instant) {
+        // What the bucket does not take back stays spent: that only ever grants less.
+        let _ = self.bucket.refund(cost, now);
+    }
+
+    /// Until when the server asked to be spared, if that is still to come.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use seawall::{Guard, GuardConfig, Instant, Rate};
+    /// let config = GuardConfig::for_service(Rate::per_second(5), Duration::from_secs(1));
+    /// assert_eq!(Guard::<64>::new(config, 7, Instant::ORIGIN)?.paused_until(Instant::ORIGIN), None);
+    /// # Ok::<(), seawall::GuardConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn paused_until(&self, now: Instant) -> Option<Instant> {
+        self.pause.end(now)
+    }
+
+    /// The token bucket.
+    #[must_use]
+    pub const fn bucket(&self) -> &TokenBucket {
+        &self.bucket
+    }
+
+    /// The circuit breaker.
+    #[must_use]
+    pub const fn breaker(&self) -> &CircuitBreaker {
+        &self.breaker
+    }
+
+    /// The concurrency limit.
+    #[must_use]
+    pub const fn limit(&self) -> &ConcurrencyLimit<SLOTS> {
+        &self.limit
+    }
+
+    /// The retry budget.
+    #[must_use]
+    pub const fn budget(&self) -> &RetryBudget {
+        &self.budget
+    }
+}
+
+impl<const SLOTS: usize> fmt::Debug for Guard<SLOTS> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guard").field("limit", &self.limit).finish_non_exhaustive()
+    }
+}
