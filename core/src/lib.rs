@@ -21,7 +21,8 @@
 //! | telling failures apart | [`ErrorClass`], [`Classification`], [`Outcome`], [`retry_after_seconds`] |
 //! | leaving a service alone that fails | [`CircuitBreaker`] |
 //! | how many calls are under way | [`ConcurrencyLimit`] |
-//! | how fast to send | [`AimdController`] |
+//! | how fast to send | [`TokenBucket`] with a [`WarmUp`], [`AimdController`] |
+//! | all of it in front of a call | [`Guard`] |
 //! | what happened lately | [`SlidingWindow`] |
 //! | time, chance and numbers | [`Instant`], [`Clock`], [`Random`], [`SharedRandom`], [`Rate`], [`Ratio`] |
 //! | answers | [`Refused`] with its [`Stage`] and [`Reason`]; [`Transition`] |
@@ -44,7 +45,7 @@
 //!   lock-free, and a signal handler must never make one.
 //!
 //! # What it does not do
-//! - It composes nothing but retries and their budget: which gate comes first is the caller's.
+//! - The guard enforces: it has no shadow mode and no canary share yet.
 //! - It keeps no queue, starts no thread, calls nobody back, and reads no clock that it was not given.
 //! - It shares no state between machines.
 //! - It does not make a request safe to repeat: give it a key by which the server knows it again.

@@ -9,8 +9,9 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use seawall::{
-    AttemptFailure, Clock, ErrorClass, Instant, Jitter, ManualClock, Random, Rate, Ratio, RetryBudget,
-    RetryBudgetConfig, RetryConfig, RetryCost, RetryStrategy, RetryTokens, SharedRandom, retry_after_seconds,
+    AttemptFailure, BucketConfig, Clock, ErrorClass, Instant, Jitter, ManualClock, Random, Rate, Ratio, RetryBudget,
+    RetryBudgetConfig, RetryConfig, RetryCost, RetryStrategy, RetryTokens, SharedRandom, TokenBucket, WarmUp,
+    retry_after_seconds,
 };
 
 struct Counting;
@@ -110,6 +111,19 @@ fn execute_asynchronously() {
     assert!(std::pin::pin!(call).poll(&mut context).is_ready());
 }
 
+static BUCKET: TokenBucket = match TokenBucket::new(BucketConfig::new(Rate::per_second(5)), Instant::ORIGIN) {
+    Ok(bucket) => bucket,
+    Err(_) => panic!("five a second is legal"),
+};
+
+fn take_refund_and_change() {
+    let now = CLOCK.now();
+    black_box(BUCKET.try_take(1, now).is_ok() && BUCKET.refund(1, now));
+    assert!(BUCKET.try_take(6, now).is_err());
+    assert!(BUCKET.set_rate(Rate::per_second(5), now).is_ok());
+    assert!(BUCKET.start_warm_up(WarmUp::exponential(Rate::per_second(1), STEP), now).is_ok());
+}
+
 /// Every hot path of the core, one line each.
 fn paths() -> Vec<(&'static str, fn())> {
     vec![
@@ -121,6 +135,7 @@ fn paths() -> Vec<(&'static str, fn())> {
         ("RetryBudget", earn_and_spend),
         ("RetryExecutor::execute", execute_with_budget),
         ("RetryExecutor::execute_async", execute_asynchronously),
+        ("TokenBucket", take_refund_and_change),
         #[cfg(feature = "std")]
         ("MonotonicClock", || assert!(seawall::MonotonicClock::new().now() < Instant::MAX)),
     ]

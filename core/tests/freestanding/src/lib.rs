@@ -15,6 +15,7 @@ mod foundation;
 mod retry;
 #[cfg(feature = "seeded-panic")]
 mod seeded;
+mod token_bucket;
 
 unsafe extern "C" {
     /// Defined nowhere: a reachable panic does not link.
