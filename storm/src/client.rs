@@ -99,7 +99,10 @@ pub(crate) async fn run(options: ClientOptions, clock: SharedClock, log: Log) ->
     outbox.recover()?;
     let pending = outbox.census()?.pending;
     log.write(&Event::Started { at: clock.ns(), pending });
-    let protection = options.guard.map_or(Protection::None, |rate| Protection::guard(rate, clock.now()));
+    let protection = match options.guard {
+        None => Protection::None,
+        Some(rate) => Protection::guard(rate, clock.now())?,
+    };
     let mut client = Client {
         options,
         clock,
@@ -149,7 +152,7 @@ impl Client {
             if self.ready.is_empty() && self.later.len() + self.out.len() < BATCH {
                 let claimed = self.outbox.claim(BATCH)?;
                 self.ready.extend(claimed.into_iter().map(|message| {
-                    let call = self.protection.begin(message.failures);
+                    let call = self.protection.begin(message.failures, now);
                     Waiting { message, call }
                 }));
             }

@@ -221,9 +221,6 @@ fn storm(behaviours: &[Behaviour], options: &StormOptions) -> anyhow::Result<Exi
     }
     let figures: Vec<Figures> = runs.iter().map(|(figures, _)| figures.clone()).collect();
     println!("{}", report::table::table(&figures));
-    if behaviours.contains(&Behaviour::Protected) {
-        println!("  {}\n", protection::CAVEAT);
-    }
     if let Some(path) = &options.json {
         report::json::write(path, &figures)?;
     }

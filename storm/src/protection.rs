@@ -2,16 +2,16 @@
 //!
 //! This is the only place where the protected run differs from the unprotected one.
 //!
-//! **Temporary:** until the guard of the core lands, the protected run uses the small stand-in below (a paced rate that
-//! warms up, and an in-flight limit that yields to latency). It is to be deleted then; nothing outside of this module
-//! knows of it.
+//! A message is not a call: where the guard gives a call up, the message stays in the outbox and comes back after a
+//! backoff as a call of its own, until its attempts are used up.
 
 use std::time::Duration;
 
-use seawall::{Instant, Outcome, Refused, Stage};
+use seawall::{
+    GiveUpReason, Guard, GuardConfig, Instant, Outcome, Random, Rate, Refused, Request, RetryConfig, RetryStrategy,
+    WarmUp,
+};
 
-/// What a reader must know of the protected run. Temporary, with the stand-in.
-pub(crate) const CAVEAT: &str = "The protected run stands on a stand-in until the guard of the core lands here.";
 /// The time that an attempt may take.
 pub(crate) const ATTEMPT_LIMIT: Duration = Duration::from_secs(1);
 /// Attempts for a message, all processes together, before it goes to the dead letters. (The guide's 8.)
@@ -25,20 +25,19 @@ pub(crate) enum Protection {
     /// Every attempt passes, every failure is sent again at once.
     None,
     /// Every attempt passes the guard.
-    Guard(StandIn),
+    Guard(Box<Guarded>),
 }
 
 /// The right to send one attempt.
 #[derive(Debug)]
 #[must_use]
-pub(crate) struct Permit {
-    began: Instant,
-}
+pub(crate) struct Permit(Option<seawall::Permit>);
 
 /// One message on its way, through all its attempts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Call {
     failures: u32,
+    guarded: Option<seawall::Call>,
 }
 
 /// What to do with a message after an attempt.
@@ -60,105 +59,104 @@ pub(crate) struct Allowed {
     pub(crate) breaker: Option<String>,
 }
 
+/// A guard, and what its client adds.
+#[derive(Debug)]
+pub(crate) struct Guarded {
+    guard: Guard,
+    rate: Rate,
+    warm_up: WarmUp,
+    started: Instant,
+    /// When a message whose call was given up comes back.
+    again: RetryStrategy,
+    random: Random,
+}
+
 impl Protection {
     /// The guard for a client that is expected to send `rate` messages a second.
-    pub(crate) fn guard(rate: f64, now: Instant) -> Self {
-        Self::Guard(StandIn::new(rate, now))
+    pub(crate) fn guard(rate: f64, now: Instant) -> anyhow::Result<Self> {
+        let per_second = |rate: f64| Rate::new((rate * 1_000.0) as u64, Duration::from_secs(1_000));
+        let (warm_up, rate) = (WarmUp::linear(per_second(rate / 10.0)?, WARM_UP), per_second(rate)?);
+        let config = GuardConfig::for_service(rate, ATTEMPT_LIMIT);
+        let config = GuardConfig { bucket: config.bucket.warm_up(warm_up), ..config };
+        Ok(Self::Guard(Box::new(Guarded {
+            guard: Guard::new(config, seawall::entropy(), now)?,
+            rate,
+            warm_up,
+            started: now,
+            again: RetryStrategy::new(RetryConfig { base_delay: ATTEMPT_LIMIT, ..RetryConfig::DEFAULT })?,
+            random: Random::from_seed(seawall::entropy()),
+        })))
     }
 
     /// A message is about to be sent that failed so often before.
-    pub(crate) fn begin(&self, failures: u32) -> Call {
-        Call { failures }
+    pub(crate) fn begin(&self, failures: u32, now: Instant) -> Call {
+        let guarded = match self {
+            Self::None => None,
+            Self::Guard(guarded) => Some(guarded.guard.begin(Request::DEFAULT, now)),
+        };
+        Call { failures, guarded }
     }
 
     /// May `call` send an attempt now?
-    pub(crate) fn try_attempt(&mut self, _call: &mut Call, now: Instant) -> Result<Permit, Refused> {
-        match self {
-            Self::None => Ok(Permit { began: now }),
-            Self::Guard(guard) => guard.try_attempt(now),
+    pub(crate) fn try_attempt(&mut self, call: &mut Call, now: Instant) -> Result<Permit, Refused> {
+        match (self, &mut call.guarded) {
+            (Self::Guard(guarded), Some(call)) => Ok(Permit(Some(guarded.guard.try_attempt(call, now)?.permit))),
+            _ => Ok(Permit(None)),
         }
     }
 
     /// The attempt ended.
     pub(crate) fn finish(&mut self, call: &mut Call, permit: Permit, outcome: Outcome, now: Instant) -> Verdict {
-        if let Self::Guard(guard) = self {
-            guard.finish(&permit, outcome, now);
-        }
+        let answer = match (&*self, &mut call.guarded, permit.0) {
+            (Self::Guard(guarded), Some(call), Some(permit)) => {
+                Some(guarded.guard.finish(call, permit, outcome, now).verdict)
+            }
+            _ => None,
+        };
         if outcome == Outcome::Success {
             return Verdict::Done;
         }
         call.failures += 1;
-        if call.failures >= MOST_ATTEMPTS {
-            return Verdict::GiveUp;
+        match answer {
+            _ if call.failures >= MOST_ATTEMPTS => {
+                self.abandon(call, now);
+                Verdict::GiveUp
+            }
+            Some(seawall::Verdict::RetryAt(at)) => Verdict::RetryAt(at),
+            Some(seawall::Verdict::Done) => Verdict::Done,
+            Some(seawall::Verdict::GiveUp(GiveUpReason::Permanent)) => Verdict::GiveUp,
+            Some(seawall::Verdict::GiveUp(_)) => Verdict::RetryAt(self.come_back(call, now)),
+            None => Verdict::RetryAt(now),
         }
-        Verdict::RetryAt(match (&self, outcome) {
-            (Self::Guard(_), Outcome::Throttled(Some(wait))) => now.saturating_add(wait),
-            (Self::Guard(_), _) => now.saturating_add(Duration::from_millis(100) * (1 << call.failures.min(6))),
-            (Self::None, _) => now,
-        })
+    }
+
+    /// The message goes on as a new call; when.
+    fn come_back(&mut self, call: &mut Call, now: Instant) -> Instant {
+        let Self::Guard(guarded) = self else { return now };
+        let delay = guarded.again.next_delay(call.failures, None, guarded.random.next_u64());
+        let at = now.saturating_add(delay);
+        call.guarded = Some(guarded.guard.begin(Request::DEFAULT, at));
+        at
+    }
+
+    fn abandon(&self, call: &mut Call, now: Instant) {
+        if let (Self::Guard(guarded), Some(call)) = (self, &mut call.guarded) {
+            guarded.guard.abandon(call, now);
+        }
     }
 
     /// What is allowed at `now`.
     pub(crate) fn allowed(&self, now: Instant) -> Allowed {
         match self {
             Self::None => Allowed::default(),
-            Self::Guard(guard) => {
-                Allowed { in_flight: Some(guard.limit), per_second: Some(guard.rate_at(now)), breaker: None }
+            Self::Guard(guarded) => {
+                let rate = guarded.warm_up.rate_at(now.saturating_duration_since(guarded.started), guarded.rate);
+                Allowed {
+                    in_flight: Some(f64::from(guarded.guard.limit().limit())),
+                    per_second: Some(rate.count() as f64 / rate.period().as_secs_f64()),
+                    breaker: Some(guarded.guard.breaker().state(now).name().to_owned()),
+                }
             }
-        }
-    }
-}
-
-/// The stand-in for the guard. Temporary.
-#[derive(Debug)]
-pub(crate) struct StandIn {
-    started: Instant,
-    rate: f64,
-    next: Instant,
-    limit: f64,
-    in_flight: f64,
-    last_cut: Instant,
-}
-
-impl StandIn {
-    fn new(rate: f64, now: Instant) -> Self {
-        Self { started: now, rate, next: now, limit: 2.0, in_flight: 0.0, last_cut: now }
-    }
-
-    fn rate_at(&self, now: Instant) -> f64 {
-        let age = now.saturating_duration_since(self.started).as_secs_f64() / WARM_UP.as_secs_f64();
-        self.rate * age.clamp(0.1, 1.0)
-    }
-
-    fn try_attempt(&mut self, now: Instant) -> Result<Permit, Refused> {
-        if self.in_flight + 1.0 > self.limit.floor() {
-            return Err(Refused::not_yet(Stage::ConcurrencyLimit, None));
-        }
-        if now < self.next {
-            return Err(Refused::not_yet(Stage::TokenBucket, Some(self.next.saturating_duration_since(now))));
-        }
-        let spacing = Duration::from_secs_f64(1.0 / self.rate_at(now));
-        // A slot of lateness is made good, so that the timer's grain costs no rate.
-        self.next = self.next.max(now.saturating_sub(spacing)).saturating_add(spacing);
-        self.in_flight += 1.0;
-        Ok(Permit { began: now })
-    }
-
-    fn finish(&mut self, permit: &Permit, outcome: Outcome, now: Instant) {
-        self.in_flight -= 1.0;
-        let took = now.saturating_duration_since(permit.began);
-        let cut = match outcome {
-            Outcome::Success if took <= ATTEMPT_LIMIT / 2 => None,
-            Outcome::Success => Some(0.8),
-            _ => Some(0.7),
-        };
-        match cut {
-            None => self.limit = (self.limit + 1.0 / self.limit).min(64.0),
-            Some(factor) if permit.began >= self.last_cut => {
-                self.limit = (self.limit * factor).max(1.0);
-                self.last_cut = now;
-            }
-            Some(_) => {}
         }
     }
 }

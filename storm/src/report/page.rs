@@ -101,11 +101,9 @@ fn headline(runs: &[(Figures, History)]) -> String {
 
 fn lead(runs: &[(Figures, History)]) -> String {
     let Some((run, history)) = runs.first() else { return String::new() };
-    let protected = runs.iter().any(|(run, _)| run.name == "protected");
-    let caveat = if protected { crate::protection::CAVEAT } else { "" };
     format!(
         "A chat server that does {:.0} messages a second. After an outage {} clients come back with {} messages in \
-         their outboxes, beside live users who write {:.0} a second. The clients are killed and restarted twice. {caveat}",
+         their outboxes, beside live users who write {:.0} a second. The clients are killed and restarted twice.",
         run.capacity_rps,
         history.states.len(),
         run.messages,
