@@ -51,6 +51,11 @@ impl Ratio {
         if ppm > MILLION { Err(RatioError) } else { Ok(Self(ppm)) }
     }
 
+    /// `ppm` parts per million, for the constants of this crate; more than all of it is all of it.
+    pub(crate) const fn ppm(ppm: u32) -> Self {
+        if ppm > MILLION { Self::ONE } else { Self(ppm) }
+    }
+
     /// `percent` per cent.
     ///
     /// # Errors

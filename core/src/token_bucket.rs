@@ -302,7 +302,7 @@ impl TokenBucket {
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
     pub fn set_rate(&self, rate: Rate, now: Instant) -> Result<(), ChangeError> {
-        self.change(now.as_nanos(), |old, at| Ok((rate, old.burst(), old.climb(at))))
+        self.change(now.as_nanos(), |old, at| (rate, old.burst(), old.climb(at)))
     }
 
     /// Changes the burst from `now` on; tokens over a smaller burst are gone.
@@ -318,7 +318,7 @@ impl TokenBucket {
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
     pub fn set_burst(&self, burst: u32, now: Instant) -> Result<(), ChangeError> {
-        self.change(now.as_nanos(), |old, at| Ok((old.rate(), burst, old.climb(at))))
+        self.change(now.as_nanos(), |old, at| (old.rate(), burst, old.climb(at)))
     }
 
     /// Starts a warm-up at `now`, for instance after an outage; the tokens on hand stay.
@@ -339,7 +339,7 @@ impl TokenBucket {
         if warm_up.duration > WarmUp::LONGEST {
             return Err(BucketConfigError::WarmUpTooLong.into());
         }
-        self.change(now.as_nanos(), |old, _| Ok((old.rate(), old.burst(), Climb::of(warm_up))))
+        self.change(now.as_nanos(), |old, _| (old.rate(), old.burst(), Climb::of(warm_up)))
     }
 
     /// The position after `n` more tokens, or why they are not to be had.
@@ -388,11 +388,7 @@ impl TokenBucket {
         }
     }
 
-    fn change(
-        &self,
-        now: u64,
-        edit: impl Fn(&Settings, u64) -> Result<(Rate, u32, Climb), BucketConfigError>,
-    ) -> Result<(), ChangeError> {
+    fn change(&self, now: u64, edit: impl Fn(&Settings, u64) -> (Rate, u32, Climb)) -> Result<(), ChangeError> {
         let spare = self.claim().ok_or(ChangeError::Contended)?;
         let result = self.publish(spare, now, edit);
         self.slots[spare].release();
@@ -419,7 +415,7 @@ impl TokenBucket {
         &self,
         spare: usize,
         now: u64,
-        edit: impl Fn(&Settings, u64) -> Result<(Rate, u32, Climb), BucketConfigError>,
+        edit: impl Fn(&Settings, u64) -> (Rate, u32, Climb),
     ) -> Result<(), ChangeError> {
         loop {
             let (old, state) = self.live();
@@ -433,7 +429,7 @@ impl TokenBucket {
                 wait => at.saturating_add(wait),
             };
             let at = if fault("token bucket: a stale change forgives") { now.max(old.began()) } else { at };
-            let (rate, burst, climb) = edit(&old, at)?;
+            let (rate, burst, climb) = edit(&old, at);
             Settings::check(rate, burst, WarmUp::NONE)?;
             // After the Acquire load of the state: every refund of an earlier configuration is in it.
             let above = position.max(self.peak.load(Ordering::Relaxed));

@@ -92,12 +92,12 @@ impl BreakerConfig {
     pub const DEFAULT: Self = Self {
         rule: TripRule::Consecutive(10),
         open_for: Duration::from_secs(1),
-        open_jitter: ppm(300_000),
+        open_jitter: Ratio::ppm(300_000),
         open_growth_percent: 150,
         open_cap: Duration::from_secs(5),
         probes: 3,
         probe_lease: Duration::from_secs(5),
-        close_share: ppm(600_000),
+        close_share: Ratio::ppm(600_000),
         ramp: Duration::from_secs(1),
     };
 
@@ -144,13 +144,6 @@ impl BreakerConfig {
             return Err(BreakerConfigError::CloseShare);
         }
         Ok(())
-    }
-}
-
-const fn ppm(ppm: u32) -> Ratio {
-    match Ratio::from_ppm(ppm) {
-        Ok(ratio) => ratio,
-        Err(_) => Ratio::ONE,
     }
 }
 

@@ -51,8 +51,8 @@ impl LimitConfig {
         ceiling: 64,
         slow_after: Duration::from_millis(250),
         timeout: Duration::from_secs(1),
-        slow_factor: ppm(800_000),
-        timeout_factor: ppm(700_000),
+        slow_factor: Ratio::ppm(800_000),
+        timeout_factor: Ratio::ppm(700_000),
         lease: Duration::from_secs(5),
     };
 
@@ -79,13 +79,6 @@ impl LimitConfig {
             return Err(LimitConfigError::Lease);
         }
         Ok(())
-    }
-}
-
-const fn ppm(ppm: u32) -> Ratio {
-    match Ratio::from_ppm(ppm) {
-        Ok(ratio) => ratio,
-        Err(_) => Ratio::ONE,
     }
 }
 

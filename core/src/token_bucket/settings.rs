@@ -71,8 +71,7 @@ const fn unit_exponent(rate: Rate, burst: u32) -> u32 {
 }
 
 impl Settings {
-    /// A configuration that begins at `now` with a balance of `balance` units of 2^-64 tokens x 2^(unit exponent),
-    /// given for each unit exponent by the caller; returns it with its first position.
+    /// A configuration that begins at `now` with `tokens` on hand and positions over `above`, and its first position.
     pub(super) const fn beginning(
         rate: Rate,
         burst: u32,
