@@ -50,20 +50,13 @@ impl AimdConfig {
         max_rate: Rate::per_second(100),
         step: Rate::per_second(1),
         factor: Ratio::HALF,
-        error_threshold: percent(5),
+        error_threshold: Ratio::ppm(50_000),
         latency_threshold: Duration::from_millis(400),
         interval: Duration::from_secs(30),
         minimum_samples: 10,
-        error_baseline_max: percent(20),
+        error_baseline_max: Ratio::ppm(200_000),
         latency_baseline_max: Duration::from_secs(1),
     };
-}
-
-const fn percent(percent: u32) -> Ratio {
-    match Ratio::percent(percent) {
-        Ok(ratio) => ratio,
-        Err(_) => Ratio::ONE,
-    }
 }
 
 /// Why an [`AimdConfig`] was not accepted.

@@ -120,15 +120,8 @@ impl<const CELLS: usize> WindowSnapshot<CELLS> {
     }
 }
 
-const P95: Ratio = percent(95);
-const P99: Ratio = percent(99);
-
-const fn percent(percent: u32) -> Ratio {
-    match Ratio::percent(percent) {
-        Ok(ratio) => ratio,
-        Err(_) => Ratio::ONE,
-    }
-}
+const P95: Ratio = Ratio::ppm(950_000);
+const P99: Ratio = Ratio::ppm(990_000);
 
 /// The usual figures of a [`SlidingWindow`](crate::SlidingWindow).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
