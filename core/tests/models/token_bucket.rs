@@ -79,23 +79,22 @@ fn reuse() {
     assert_eq!(taken(&shared, 1, at(0)), 0, "and it was the only one");
 }
 
-/// As `reuse`, after the position had gone down again by refunds: the taker's state must not come back either.
+/// As `reuse`, after the position had gone down again by a refund: the taker's state must not come back either.
 fn refund_then_reuse() {
-    const BURST: u32 = 1 << 27;
-    let later = at(1);
-    let shared = bucket(BucketConfig::new(Rate::per_second(1_000_000_000)).burst(BURST));
-    assert!(shared.try_take(BURST, at(0)).is_ok());
-    assert!(shared.try_take(2, later).is_ok());
+    // Two configurations of burst 1 at rate 0 begin so far above what the refund goes back to.
+    const BACK: u32 = (1 << 27) + 2;
+    let shared = bucket(BucketConfig::new(Rate::ZERO).burst(1 << 28));
+    assert!(shared.try_take(BACK, at(0)).is_ok());
     let other = shared.clone();
     let changer = thread::spawn(move || {
-        assert!(other.refund(BURST, later) && other.refund(2, later));
+        assert!(other.refund(BACK, at(0)));
         for _ in 0..2 {
-            other.set_rate(Rate::ZERO, later).and_then(|()| other.set_burst(1, later)).expect("one setter");
+            other.set_burst(1, at(0)).expect("one setter");
         }
     });
-    let _ = taken(&shared, 2, later);
+    let _ = taken(&shared, 2, at(0));
     changer.join().expect("no panic");
-    assert_eq!(taken(&shared, 1, later), 1, "two were taken of many, or none of one");
+    assert_eq!(taken(&shared, 1, at(0)), 1, "two were taken of many, or none of one");
 }
 
 /// Two setters, and one who reads what they write.
@@ -128,7 +127,7 @@ fn most_setters() {
     assert_eq!(taken(&shared, 1, at(0)) + taken(&shared, 1, at(0)), 1);
 }
 
-/// Bookings of two threads, one of them taken back: those that stand keep the rate between them.
+/// Bookings of two threads, one of them taken back: no two that stand share an instant.
 fn bookings() {
     let shared = bucket(one_a_second(3).fill(Fill::Tokens(0)));
     let other = shared.clone();
@@ -140,19 +139,20 @@ fn bookings() {
     let mut standing = [(); 2].map(|()| shared.reserve(1, Duration::MAX, at(0)).expect("as much").ready_at()).to_vec();
     standing.extend(booker.join().expect("no panic"));
     standing.sort_unstable();
-    for (count, instant) in standing.iter().enumerate() {
-        assert!(*instant >= at(1 + count as u64), "{standing:?}");
+    assert!(standing[0] >= at(1), "{standing:?}");
+    for pair in standing.windows(2) {
+        assert!(pair[1] >= pair[0].saturating_add(Duration::from_secs(1)), "{standing:?}");
     }
 }
 
 #[test]
 fn token_bucket_takers_never_pass_the_limit() {
-    check("token_bucket_takers_never_pass_the_limit", Preemptions::Unbounded, takers);
+    check("token_bucket_takers_never_pass_the_limit", Preemptions::AtMost(3), takers);
 }
 
 #[test]
 fn token_bucket_takers_under_a_moving_clock() {
-    check("token_bucket_takers_under_a_moving_clock", Preemptions::Unbounded, moving_clock);
+    check("token_bucket_takers_under_a_moving_clock", Preemptions::AtMost(2), moving_clock);
 }
 
 #[test]
@@ -215,5 +215,5 @@ fn token_bucket_a_slot_has_one_writer() {
 
 #[test]
 fn token_bucket_only_the_newest_booking_is_cancelled() {
-    must_fail("bookings", "token bucket: what is owed may be given back", Preemptions::AtMost(2), bookings);
+    must_fail("bookings", "token bucket: what is owed may be given back", Preemptions::AtMost(3), bookings);
 }
