@@ -147,32 +147,32 @@ fn bookings() {
 
 #[test]
 fn token_bucket_takers_never_pass_the_limit() {
-    check("token_bucket_takers_never_pass_the_limit", Preemptions::AtMost(3), takers);
+    check("token_bucket_takers_never_pass_the_limit", Preemptions::Unbounded, takers);
 }
 
 #[test]
 fn token_bucket_takers_under_a_moving_clock() {
-    check("token_bucket_takers_under_a_moving_clock", Preemptions::AtMost(2), moving_clock);
+    check("token_bucket_takers_under_a_moving_clock", Preemptions::Unbounded, moving_clock);
 }
 
 #[test]
 fn token_bucket_a_change_neither_makes_nor_forgives() {
-    check("token_bucket_a_change_neither_makes_nor_forgives", Preemptions::AtMost(2), change_of_nothing);
+    check("token_bucket_a_change_neither_makes_nor_forgives", Preemptions::Unbounded, change_of_nothing);
 }
 
 #[test]
 fn token_bucket_slots_are_reused_under_a_stalled_taker() {
-    check("token_bucket_slots_are_reused_under_a_stalled_taker", Preemptions::AtMost(2), reuse);
+    check("token_bucket_slots_are_reused_under_a_stalled_taker", Preemptions::AtMost(3), reuse);
 }
 
 #[test]
 fn token_bucket_a_state_never_comes_back_after_a_refund() {
-    check("token_bucket_a_state_never_comes_back_after_a_refund", Preemptions::AtMost(1), refund_then_reuse);
+    check("token_bucket_a_state_never_comes_back_after_a_refund", Preemptions::AtMost(2), refund_then_reuse);
 }
 
 #[test]
 fn token_bucket_setters_do_not_mix() {
-    check("token_bucket_setters_do_not_mix", Preemptions::AtMost(1), setters);
+    check("token_bucket_setters_do_not_mix", Preemptions::AtMost(2), setters);
 }
 
 #[test]
@@ -182,7 +182,7 @@ fn token_bucket_three_setters_at_once() {
 
 #[test]
 fn token_bucket_bookings_that_stand_keep_the_rate() {
-    check("token_bucket_bookings_that_stand_keep_the_rate", Preemptions::AtMost(3), bookings);
+    check("token_bucket_bookings_that_stand_keep_the_rate", Preemptions::Unbounded, bookings);
 }
 
 #[test]
