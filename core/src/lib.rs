@@ -79,6 +79,8 @@ mod sliding_window;
 mod stamp;
 #[cfg_attr(seawall_loom, allow(missing_docs))]
 mod sync;
+#[cfg(feature = "std")]
+mod take_queue;
 mod time;
 mod token_bucket;
 mod transition;
@@ -107,6 +109,8 @@ pub use retry_strategy::{
 pub use sliding_window::{SlidingWindow, WindowConfig, WindowConfigError, WindowSnapshot, WindowSummary};
 #[cfg(seawall_loom)]
 pub use sync::faults;
+#[cfg(feature = "std")]
+pub use take_queue::TakeQueue;
 pub use time::Instant;
 pub use token_bucket::{BucketConfig, BucketConfigError, ChangeError, Fill, Reservation, TokenBucket};
 pub use transition::{Cause, State, Transition};
