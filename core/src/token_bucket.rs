@@ -8,7 +8,7 @@
 //!
 //! ```text
 //! state    bits 63..2 position in units        bits 1..0 live slot
-//! slot[4]  base, mantissa, remainder, level, shape, floor, ramp (3), rate (2), claim
+//! slot[4]  base, mantissa, remainder, level, shape, floor, ramp (3), rate (2), newest, claim
 //! peak     at least every position from which a refund has gone down
 //! ```
 //!

@@ -196,6 +196,23 @@ fn a_new_rate_counts_at_once_though_a_booking_stands() {
 }
 
 #[test]
+fn the_newest_booking_is_undone_across_changes() {
+    let bucket = TokenBucket::new(BucketConfig::new(Rate::per_minute(1)).burst(2), at(0)).expect("legal");
+    assert!(bucket.try_take(2, at(0)).is_ok());
+    let [older, newer] = [1, 2].map(|_| bucket.reserve(1, Duration::MAX, at(0)).expect("a burst may be owed"));
+    for rate in [7, 10] {
+        bucket.set_rate(Rate::per_second(rate), at(0)).expect("one setter");
+    }
+    assert!(!bucket.cancel(older, at(0)));
+    assert!(bucket.cancel(newer, at(0)));
+    let booked = bucket.reserve(1, Duration::MAX, at(0)).expect("a burst may be owed");
+    assert!(booked.ready_at().as_nanos().abs_diff(2 * SECOND / 10) <= 32, "one is owed, and a unit");
+    bucket.set_rate(Rate::per_second(1), at(0)).expect("one setter");
+    assert!(bucket.take_up_to(9, at(SECOND)) == 0 && bucket.try_take(0, at(SECOND)).is_ok());
+    assert!(bucket.cancel(booked, at(SECOND)));
+}
+
+#[test]
 fn a_burst_that_shrinks_forgives_nothing_that_is_owed() {
     let bucket = TokenBucket::new(BucketConfig::new(Rate::per_second(1)).burst(1_000_000), at(0)).expect("legal");
     assert_eq!(bucket.drain_to(0, at(0)), 1_000_000);

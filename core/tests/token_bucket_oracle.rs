@@ -118,7 +118,13 @@ proptest! {
                         }
                         (Err(refused), Ok(_)) => {
                             let late = refused.retry_after().map_or(u64::MAX, |wait| wait.as_nanos() as u64);
-                            prop_assert!(i128::from(late) * oracle.slowest() <= slackest + oracle.fastest());
+                            let to_spare = oracle.balance(now) - i128::from(n) * TOKEN;
+                            // At rate zero the unit that a cancelled booking left is never earned again.
+                            let a_unit_is_missing = oracle.per_minute == 0 && to_spare <= slackest;
+                            prop_assert!(
+                                a_unit_is_missing
+                                    || i128::from(late) * oracle.slowest() <= slackest + oracle.fastest()
+                            );
                         }
                         (ours, theirs) => prop_assert!(false, "{ours:?} for {theirs:?}"),
                     }
@@ -180,6 +186,8 @@ fn is_close(refused: Refused, no: No, oracle: &Oracle, slack: i128) -> bool {
         No::Never => refused.reason() == Reason::Never,
         No::ClockStepped => refused.reason() == Reason::ClockStepped,
         No::NotYet(None) => ours.is_none(),
+        // At rate zero the unit that a cancelled booking left is never earned again.
+        No::NotYet(Some(0)) if oracle.per_minute == 0 => ours.is_none(),
         No::NotYet(Some(wait)) => {
             ours.is_some_and(|ours| (ours - i128::from(wait)).abs() * oracle.slowest() <= slack + 2 * oracle.fastest())
         }
@@ -298,6 +306,10 @@ fn vector_lines() -> Vec<String> {
                 },
                 _ => format!("available now={read} -> tokens={}", oracle.balance(read).max(0) / TOKEN),
             };
+            if ["set_", "start_", "rebase", "reset"].iter().any(|change| line.starts_with(change)) {
+                // What is undone across a change is so up to a unit, and the vectors are exact.
+                booked.clear();
+            }
             lines.push(line);
         }
     }

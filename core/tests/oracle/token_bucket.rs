@@ -192,12 +192,12 @@ impl Oracle {
         let now = now.max(self.began);
         let at = now.saturating_add(self.wait_for(-self.most_owed(), now).unwrap_or(0));
         self.on_hand_then = self.balance(at);
+        // The newest booking is so until more is taken; an older one never again.
+        for booking in self.bookings.values_mut() {
+            booking.1 = if booking.1 == self.spent { 0 } else { i128::MIN };
+        }
         (self.began, self.spent) = (at, 0);
         self.slow = self.slow.filter(|slow| slow.until > at);
-        // What was booked before is no longer the newest that this configuration knows of.
-        for booking in self.bookings.values_mut() {
-            booking.1 = i128::MIN;
-        }
         at
     }
 
