@@ -3,7 +3,8 @@
 use std::fmt::Write;
 use std::ops::Range;
 
-use crate::measure::{Figures, History};
+use crate::history::History;
+use crate::measure::Figures;
 use crate::report::panel::{Panel, Scale, text};
 use crate::report::series::Series;
 

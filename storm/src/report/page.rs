@@ -3,7 +3,8 @@
 
 use std::fmt::Write;
 
-use crate::measure::{Figures, History};
+use crate::history::History;
+use crate::measure::Figures;
 use crate::report::figure;
 use crate::report::panel::escape;
 use crate::report::table::{CRITERIA, ROWS};
@@ -45,8 +46,8 @@ with <code>storm capped --clients 32</code>.</p>
 answer within 1 s. <b>Drain</b>: from the last restart to the last message stored and known to be; <b>ideal</b>:
 what was pending then, divided by the measured capacity less the live users' rate. <b>Lost</b>: accepted into an
 outbox, and neither stored nor kept by the outbox.</p>
-<p><b>Scaled to the demo</b>: the guard warms up in 4 s, as the whole storm lasts twenty; in a service it would be a
-minute.</p>
+<p><b>Scaled to the demo</b>: the guard warms up in 7 s from half its rate, as the whole storm lasts twenty; in a service
+it would take a minute.</p>
 ";
 
 /// The page about `runs`.

@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use crate::clock::seconds;
+use crate::history::{Attempt, History};
 use crate::log::State;
-use crate::measure::{Attempt, History};
 
 /// Points of a curve: seconds, value.
 pub(crate) type Curve = Vec<(f64, f64)>;
