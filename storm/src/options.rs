@@ -49,8 +49,8 @@ The criteria, for each run:
                   within 25 % of what it was before the storm
 
 Exit status:
-  0    the unprotected run met a storm, and no message was lost or stored twice.
-       The criteria are shown, and do not change it
+  0    no message was lost or stored twice, and the unprotected run, if there was
+       one, met a storm. The criteria are shown, and do not change it
   1    a message was lost or stored twice, or the unprotected run met no storm
        (this machine is too slow or too busy to show one), or something broke
   2    an option is wrong; nothing was started
@@ -89,27 +89,27 @@ pub(crate) struct Cli {
 pub(crate) enum Role {
     /// Only the unprotected run: send all, and send again at once what fails.
     ///
-    /// Only the unprotected run. Each client sends over all its connections as fast as they allow, and what fails is
-    /// sent again at once, eight times at most. The server works on for callers who gave up, so the load never ends.
+    /// Each client sends over all its connections as fast as they allow, and what fails is sent again at once; after
+    /// eight attempts a message is given up. The server works on for callers who hung up, and so for nobody.
     #[command(after_help = ALONE)]
     Unprotected(StormOptions),
     /// Only the capped run: six attempts in flight a client.
     ///
-    /// Only the capped run. A client has at most six attempts in flight, as a careful script would. That fits this
+    /// A client has at most six attempts in flight, as a careful script would. That fits this
     /// server and four clients, though nobody told it; with `--clients 32` it does not.
     #[command(after_help = ALONE)]
     Capped(StormOptions),
     /// Only the protected run: each attempt passes the guard.
     ///
-    /// Only the protected run. A client sends as the unprotected one does, but each attempt asks seawall's guard first.
+    /// A client sends as the unprotected one does, but each attempt asks seawall's guard first.
     /// The guard knows the expected rate and the time-out of an attempt, and nothing of the server. It warms up in 7 s
     /// here, from half its rate, as the whole storm lasts twenty; in a service it would take a minute.
     #[command(after_help = ALONE)]
     Protected(StormOptions),
     /// Each mechanism alone, as a lesson of a few lines.
     ///
-    /// Each mechanism alone, as a lesson of a few lines, on a clock that is moved by hand: it prints at once what the
-    /// mechanism answered just now, the same every time.
+    /// The clock is moved by hand, so it takes no time and prints the same every time; what is printed is what the
+    /// mechanism answered just now.
     Components,
     #[command(name = "child-server", hide = true)]
     Server {

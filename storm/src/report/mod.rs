@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::Context;
 
 mod figure;
+mod legend;
 mod page;
 mod panel;
 mod series;
