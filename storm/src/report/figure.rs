@@ -38,6 +38,7 @@ fill:#334155}
 .capacity{stroke:#0f172a;stroke-width:1.2;stroke-dasharray:5 4;fill:none}
 .limit{stroke:#7c3aed;stroke-width:1.6;fill:none}
 .down{fill:#0f172a;fill-opacity:.16}.kill{stroke:#0f172a;stroke-width:2;stroke-linecap:round;fill:none}
+.storm .label{paint-order:stroke;stroke:#f8fafc;stroke-width:3px}
 .cut{stroke:#0f172a;stroke-width:1;stroke-dasharray:1 3;fill:none}.start{stroke:#0f172a;stroke-width:1;fill:none;stroke-opacity:.55}
 .drained{stroke:#0f766e;stroke-width:1.2;stroke-dasharray:2 3;fill:none}
 .open{fill:#e11d48}.half{fill:#f59e0b}.shut{fill:#99f6e4}
@@ -165,7 +166,7 @@ fn rows(columns: &[Column<'_>]) -> Vec<Row> {
                 panel.bars(svg, &format!("a-{name}"), 0.1, &column.series.arrivals(0.1));
                 panel.level(svg, "capacity", column.figures.capacity_rps);
                 let label = format!("capacity {:.0}", column.figures.capacity_rps);
-                text(svg, "tick end", panel.right() - 3.0, panel.y(column.figures.capacity_rps) - 4.0, &label);
+                text(svg, "tick end label", panel.right() - 3.0, panel.y(column.figures.capacity_rps) - 4.0, &label);
             },
         },
         Row {
@@ -230,9 +231,10 @@ fn rows(columns: &[Column<'_>]) -> Vec<Row> {
 /// A strip under the panel's top with a lane a client.
 fn breakers(column: &Column<'_>, panel: &Panel, svg: &mut String) {
     let Some(stretches) = column.series.breakers() else { return };
-    let lane = 3.0;
+    // All lanes together leave most of the panel to the curves.
+    let lane = (40.0 / column.series.clients() as f64).min(4.0);
     for client in 0..column.series.clients() {
-        let strip = Panel { top: panel.top + 4.0 + client as f64 * (lane + 1.0), height: lane, ..panel.clone() };
+        let strip = Panel { top: panel.top + 4.0 + client as f64 * lane, height: 0.75 * lane, ..panel.clone() };
         strip.band(svg, "shut", &(0.0..column.series.span().end));
         for (_, time, half) in stretches.iter().filter(|stretch| stretch.0 == client) {
             strip.band(svg, if *half { "half" } else { "open" }, time);
@@ -262,16 +264,13 @@ fn frame(svg: &mut String, column: &Column<'_>, panel: &Panel, row: &Row, labell
     }
 }
 
-/// The herd's return, the kills, and the end: a drain or a cut-off.
+/// The herd's return, and the end: a drain or a cut-off. The kills and what the end was stand in the first panel only.
 fn marks(svg: &mut String, column: &Column<'_>, panel: &Panel, labelled: bool) {
     panel.moment(svg, "start", 0.0);
-    for kill in column.series.down() {
-        panel.cross(svg, "kill", kill.start);
-    }
     let end = match column.series.drained() {
         Some(drained) => {
             panel.moment(svg, "drained", drained);
-            (drained, "all delivered")
+            (drained, "outboxes empty")
         }
         None => {
             let end = column.series.span().end;
@@ -280,9 +279,12 @@ fn marks(svg: &mut String, column: &Column<'_>, panel: &Panel, labelled: bool) {
         }
     };
     if labelled {
+        for down in column.series.down() {
+            panel.cross(svg, "kill", down.start);
+        }
         // To the side where there is room.
         let x = panel.x(end.0);
-        let (class, x) = if x + 80.0 < panel.right() { ("tick", x + 5.0) } else { ("tick end", x - 5.0) };
+        let (class, x) = if x + 95.0 < panel.right() { ("tick", x + 5.0) } else { ("tick end", x - 5.0) };
         text(svg, class, x, panel.top + 12.0, end.1);
     }
 }
