@@ -152,6 +152,8 @@ mod tests {
                 for slow in [1.0, 1.1] {
                     let (whole, lives) = worst_case(&Behaviour::ALL, messages, capacity, slow);
                     assert!(whole <= WHOLE, "{messages} messages at {capacity}/s take {whole:?}: {lives:?}");
+                    let fair = lives[1].mul_f64(if slow > 1.0 { 0.5 } else { 0.99 });
+                    assert!(lives[2] >= fair, "the last pays for those before it: {lives:?}");
                 }
             }
         }
