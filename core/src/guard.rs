@@ -48,13 +48,13 @@ use core::time::Duration;
 
 use crate::circuit_breaker::{CircuitBreaker, TripRule};
 use crate::classification::ErrorClass;
-use crate::concurrency_limit::ConcurrencyLimit;
+use crate::concurrency_limit::{ConcurrencyLimit, LimitChange, LimitPermit};
 use crate::outcome::Outcome;
 use crate::random::SharedRandom;
 use crate::refused::{Refused, Stage};
 use crate::retry_budget::{RetryBudget, RetryCost};
 use crate::retry_strategy::{AttemptFailure, GiveUpReason, RetryDecision, RetryStrategy};
-use crate::sync::const_constructor;
+use crate::sync::{const_constructor, fault};
 use crate::time::{Instant, nanos};
 use crate::token_bucket::TokenBucket;
 
@@ -202,19 +202,28 @@ impl<const SLOTS: usize> Guard<SLOTS> {
         self.look(call, now)?;
         let limit = self.limit.try_attempt(now)?;
         if let Err(refused) = self.bucket.try_take(call.cost, now) {
-            self.limit.cancel(limit, now);
+            self.free(limit, now);
             return Err(refused);
         }
         match self.breaker.try_attempt(now) {
             Ok(admission) => Ok(Admission {
-                permit: Permit { limit, breaker: admission.permit, ended: call.ended },
+                permit: Permit { limit, breaker: admission.permit, ended: call.ended, cost: call.cost },
                 transition: admission.transition,
             }),
             Err(refused) => {
-                self.refund(call.cost, now);
-                self.limit.cancel(limit, now);
+                if !fault("guard: the tokens stay spent when the breaker refuses") {
+                    self.refund(call.cost, now);
+                }
+                self.free(limit, now);
                 Err(refused)
             }
+        }
+    }
+
+    /// The slot of an attempt that a later stage refused.
+    fn free(&self, limit: LimitPermit, now: Instant) {
+        if !fault("guard: the slot stays held when a later stage refuses") {
+            self.limit.cancel(limit, now);
         }
     }
 
@@ -243,8 +252,11 @@ impl<const SLOTS: usize> Guard<SLOTS> {
     /// call's time-out was one.
     ///
     /// The verdict is [`Done`](Verdict::Done) for `Success` and for `Ignored`; else the retry strategy decides, then
-    /// the deadline, and last the budget is charged. A second report of one attempt changes nothing and gets the
-    /// verdict of the first.
+    /// the deadline, and last the budget is charged.
+    ///
+    /// An attempt is reported or given back once: its slot in the concurrency limit tells. A later report changes
+    /// nothing and gets the verdict of the first; through a copy of the call that does not know it, or with a slot that
+    /// went to another after its lease, a failure is [`GiveUp(PermitVoid)`](GiveUpReason::PermitVoid).
     ///
     /// # Concurrency
     /// Lock-free. Transition and change are told if and only if this report made them.
@@ -264,15 +276,16 @@ impl<const SLOTS: usize> Guard<SLOTS> {
     /// # Ok::<(), seawall::GuardConfigError>(())
     /// ```
     pub fn finish(&self, call: &mut Call, permit: Permit, outcome: Outcome, now: Instant) -> Finished {
+        // Of a second attempt that was asked for while one was out, nothing is heard.
+        let heard = if permit.ended == call.ended { outcome } else { Outcome::Ignored };
+        let Some(limit_change) = self.report(permit, heard, now) else { return self.void(call, permit, heard, now) };
         if permit.ended != call.ended {
             self.breaker.cancel(permit.breaker, now);
-            self.limit.cancel(permit.limit, now);
             let verdict = call.verdict.unwrap_or(Verdict::Done);
-            return Finished { verdict, transition: None, limit_change: None };
+            return Finished { verdict, transition: None, limit_change };
         }
         // A success that opens nothing needs no number: all being well, the stream is not written.
         let random = if outcome.is_bad() || self.opens_when_slow { self.random.next_u64() } else { 0 };
-        let limit_change = self.limit.finish(permit.limit, outcome, now);
         let is_first = call.ended == 0;
         let transition = if is_first || permit.breaker.is_probe() {
             self.breaker.finish(permit.breaker, outcome, now, random)
@@ -304,6 +317,31 @@ impl<const SLOTS: usize> Guard<SLOTS> {
         };
         call.verdict = Some(verdict);
         Finished { verdict, transition, limit_change }
+    }
+
+    /// Frees the slot and judges the limit; `None` if the permit was void.
+    fn report(&self, permit: Permit, outcome: Outcome, now: Instant) -> Option<Option<LimitChange>> {
+        let reported = self.limit.report(permit.limit, outcome, now);
+        if fault("guard: a void permit is heard") { Some(reported.flatten()) } else { reported }
+    }
+
+    /// The answer to a report with a void permit.
+    #[cold]
+    fn void(&self, call: &mut Call, permit: Permit, outcome: Outcome, now: Instant) -> Finished {
+        // Not even a probe's place is given back: whoever freed the slot is about to report it.
+        if fault("guard: a void permit gives the probe back") {
+            self.breaker.cancel(permit.breaker, now);
+        }
+        let verdict = match (call.verdict, outcome) {
+            (Some(verdict), _) if permit.ended != call.ended => verdict,
+            (_, Outcome::Success | Outcome::Ignored) => Verdict::Done,
+            (_, Outcome::Failure | Outcome::Throttled(_)) => Verdict::GiveUp(GiveUpReason::PermitVoid),
+        };
+        if permit.ended == call.ended {
+            call.ended = call.ended.saturating_add(1);
+            call.verdict = Some(verdict);
+        }
+        Finished { verdict, transition: None, limit_change: None }
     }
 
     /// Whether and when a failed call is sent again; if so, it is paid for.
@@ -342,8 +380,11 @@ impl<const SLOTS: usize> Guard<SLOTS> {
     /// Gives an admitted attempt back that was never sent: slot and probe are free, the tokens are refunded where that
     /// cannot grant too much. The call may ask again; a retry stays paid for.
     ///
+    /// Returns whether the permit was still good: reported or given back before, or so late that its slot went to
+    /// another after its lease, it changes nothing.
+    ///
     /// # Concurrency
-    /// Lock-free. To be called once a permit: a second time would refund the tokens of another.
+    /// Lock-free. Of several calls for one permit, reports included, one acts.
     ///
     /// ```
     /// use core::time::Duration;
@@ -352,17 +393,19 @@ impl<const SLOTS: usize> Guard<SLOTS> {
     /// let guard = Guard::<64>::new(config, 7, Instant::ORIGIN)?;
     /// let mut call = guard.begin(Request::DEFAULT, Instant::ORIGIN);
     /// let permit = guard.try_attempt(&mut call, Instant::ORIGIN).unwrap().permit;
-    /// guard.cancel(&mut call, permit, Instant::ORIGIN);
+    /// assert!(guard.cancel(permit, Instant::ORIGIN));
+    /// assert!(!guard.cancel(permit, Instant::ORIGIN));
     /// assert!(guard.try_attempt(&mut call, Instant::ORIGIN).is_ok());
     /// # Ok::<(), seawall::GuardConfigError>(())
     /// ```
-    pub fn cancel(&self, call: &mut Call, permit: Permit, now: Instant) {
-        self.breaker.cancel(permit.breaker, now);
-        self.limit.cancel(permit.limit, now);
-        // Of an attempt that was reported, the tokens are spent.
-        if permit.ended == call.ended {
-            self.refund(call.cost, now);
+    pub fn cancel(&self, permit: Permit, now: Instant) -> bool {
+        // The slot goes first: who frees it is the one who may give the rest back.
+        let is_good = self.limit.cancel(permit.limit, now);
+        if is_good || fault("guard: a void permit refunds") {
+            self.breaker.cancel(permit.breaker, now);
+            self.refund(permit.cost, now);
         }
+        is_good
     }
 
     /// The call is not sent again, whatever its verdict was: a retry that was paid for goes back to the budget.

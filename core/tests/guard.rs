@@ -105,9 +105,9 @@ fn a_call_that_is_over_or_early_is_not_sent_again() {
 fn what_was_never_sent_is_given_back() {
     let guard = guard(roomy());
     let before = state(&guard, ms(0));
-    let (mut call, permit) = send(&guard, ms(0));
+    let (call, permit) = send(&guard, ms(0));
     assert_eq!((guard.bucket().available(ms(0)), guard.limit().in_flight(ms(0))), (7, 1));
-    guard.cancel(&mut call, permit, ms(0));
+    assert!(guard.cancel(permit, ms(0)));
     assert_eq!(state(&guard, ms(0)), before);
     assert_eq!(call.attempts(), 0);
 
@@ -115,8 +115,46 @@ fn what_was_never_sent_is_given_back() {
     guard.breaker().trip(ms(0), 0);
     let (mut call, permit) = send(&guard, ms(3_000));
     assert_eq!(refusal(&guard, Request::DEFAULT, ms(3_000)).0, Stage::CircuitBreaker);
-    guard.cancel(&mut call, permit, ms(3_000));
+    assert!(guard.cancel(permit, ms(3_000)));
     assert!(guard.try_attempt(&mut call, ms(3_000)).is_ok());
+}
+
+#[test]
+fn of_finish_and_cancel_of_one_permit_the_first_acts_and_no_other() {
+    let guard = guard(roomy());
+    let (_, permit) = send(&guard, ms(0));
+    let (mut held, held_permit) = send(&guard, ms(0));
+    assert!(guard.cancel(permit, ms(0)));
+    let before = state(&guard, ms(0));
+    assert_eq!((before.0, before.1), (7, 1));
+    assert!(!guard.cancel(permit, ms(0)));
+    assert_eq!(state(&guard, ms(0)), before, "the token of another is not refunded");
+
+    // A copy does not know of the report; the permit does.
+    let mut copy = held;
+    let first = guard.finish(&mut held, held_permit, Outcome::Failure, ms(1));
+    let before = state(&guard, ms(1));
+    assert!(!guard.cancel(held_permit, ms(1)));
+    let second = guard.finish(&mut copy, held_permit, Outcome::Failure, ms(1));
+    assert_eq!((copy.attempts(), second.verdict), (1, Verdict::GiveUp(GiveUpReason::PermitVoid)));
+    assert_ne!(first.verdict, second.verdict);
+    assert_eq!(guard.finish(&mut held, held_permit, Outcome::Success, ms(1)).verdict, first.verdict);
+    assert_eq!(state(&guard, ms(1)), before);
+    assert_eq!(guard.try_attempt(&mut copy, ms(500)).unwrap_err().reason(), Reason::Never);
+}
+
+#[test]
+fn a_permit_whose_slot_went_to_another_reports_nothing() {
+    let config = roomy();
+    let guard = guard(GuardConfig { limit: LimitConfig { start: 1, ..config.limit }, ..config });
+    let (mut late, permit) = send(&guard, ms(0));
+    let (mut call, other) = send(&guard, ms(6_000)); // the lease of 5 s has lapsed
+    let before = state(&guard, ms(6_000));
+    let finished = guard.finish(&mut late, permit, Outcome::Failure, ms(6_000));
+    assert_eq!(finished.verdict, Verdict::GiveUp(GiveUpReason::PermitVoid));
+    assert!(!guard.cancel(permit, ms(6_000)));
+    assert_eq!(state(&guard, ms(6_000)), before);
+    assert_eq!(guard.finish(&mut call, other, Outcome::Success, ms(6_001)).verdict, Verdict::Done);
 }
 
 #[test]

@@ -148,10 +148,12 @@ impl View<'_> {
         !stamp.is_none() && slot.compare_exchange(permit.stamp, free, Ordering::Release, Ordering::Relaxed).is_ok()
     }
 
-    pub(super) fn finish(&self, permit: LimitPermit, outcome: Outcome, now: Instant) -> Option<LimitChange> {
-        if !self.release(permit) {
-            return None;
-        }
+    /// `None` for a permit that was void, else the change, if this report made one.
+    pub(super) fn finish(&self, permit: LimitPermit, outcome: Outcome, now: Instant) -> Option<Option<LimitChange>> {
+        self.release(permit).then(|| self.judge(permit, outcome, now))
+    }
+
+    fn judge(&self, permit: LimitPermit, outcome: Outcome, now: Instant) -> Option<LimitChange> {
         let latency_ns = now.as_nanos().saturating_sub(permit.started.as_nanos());
         let is_slow = latency_ns > self.settings.slow_after_ns();
         match outcome {

@@ -70,6 +70,8 @@ pub struct Permit {
     pub(super) breaker: BreakerPermit,
     /// The attempts that had ended when it was given.
     pub(super) ended: u32,
+    /// The tokens that it took.
+    pub(super) cost: u32,
 }
 
 /// An attempt was admitted.

@@ -1,0 +1,222 @@
+//! The guard under the schedules that loom explores: attempts that lose a place between the two passes, reports that
+//! race, pauses and restarts, with readings of the clock that differ. Sizes are one or two of everything.
+
+use core::time::Duration;
+
+use loom::sync::Arc;
+use loom::thread;
+
+use seawall::{
+    BreakerConfig, BucketConfig, Call, Guard, GuardConfig, Instant, Jitter, LimitConfig, Outcome, Permit, Rate, Ratio,
+    Request, RetryBudgetConfig, RetryConfig, RetryTokens, State, TripRule, Verdict,
+};
+
+use crate::harness::{Preemptions, check, must_fail};
+
+type Small = Guard<2>;
+const BOUND: Preemptions = Preemptions::Unbounded;
+
+fn at(seconds: u64) -> Instant {
+    Instant::ORIGIN.saturating_add(Duration::from_secs(seconds))
+}
+
+/// A token a day, so that nothing is earned; one probe; one failure opens for a second; one retry in hand, at once.
+fn config(limit: u32, burst: u32) -> GuardConfig {
+    GuardConfig {
+        bucket: BucketConfig::new(Rate::per_day(1)).burst(burst),
+        breaker: BreakerConfig {
+            rule: TripRule::Consecutive(1),
+            open_for: Duration::from_secs(1),
+            open_jitter: Ratio::ZERO,
+            open_growth_percent: 100,
+            probes: 1,
+            close_share: Ratio::ONE,
+            probe_lease: Duration::from_secs(1_000),
+            ramp: Duration::ZERO,
+            ..BreakerConfig::DEFAULT
+        },
+        limit: LimitConfig {
+            start: limit,
+            floor: limit,
+            ceiling: limit,
+            lease: Duration::from_secs(1_000),
+            ..LimitConfig::DEFAULT
+        },
+        retry: RetryConfig { base_delay: Duration::ZERO, jitter: Jitter::None, ..RetryConfig::DEFAULT },
+        budget: RetryBudgetConfig {
+            cap: RetryTokens::whole(4),
+            initial: RetryTokens::whole(4),
+            floor: RetryTokens::whole(4),
+            ..RetryBudgetConfig::DEFAULT
+        },
+        call_timeout: Duration::from_secs(1_000),
+    }
+}
+
+fn guard(config: GuardConfig) -> Arc<Small> {
+    Arc::new(Guard::new(config, 7, at(0)).expect("legal"))
+}
+
+fn attempt(guard: &Small, now: Instant) -> Option<(Call, Permit)> {
+    let mut call = guard.begin(Request::DEFAULT, now);
+    let admission = guard.try_attempt(&mut call, now).ok()?;
+    Some((call, admission.permit))
+}
+
+fn spawn<T: 'static>(guard: &Arc<Small>, work: impl FnOnce(&Small) -> T + 'static) -> thread::JoinHandle<T> {
+    let guard = guard.clone();
+    thread::spawn(move || work(&guard))
+}
+
+/// Two threads, one with an older reading, ask for what is there once: one gets it, and the other leaves no trace.
+fn one_place(limit: u32, burst: u32, half_open: bool) {
+    let guard = guard(config(limit, burst));
+    if half_open {
+        assert!(guard.breaker().trip(at(0), 0).is_some());
+    }
+    let other = spawn(&guard, |guard| attempt(guard, at(2)));
+    let mine = attempt(&guard, at(3));
+    let mut admitted: Vec<_> = [mine, other.join().expect("no panic")].into_iter().flatten().collect();
+    assert_eq!(admitted.len(), 1);
+    assert_eq!(guard.limit().in_flight(at(2)), 1, "only the slot of the admitted one is held");
+    assert_eq!(guard.bucket().available(at(3)), burst - 1, "only the token of the admitted one is spent");
+    let (mut call, permit) = admitted.remove(0);
+    assert_eq!(guard.finish(&mut call, permit, Outcome::Success, at(3)).verdict, Verdict::Done);
+    assert_eq!((guard.limit().in_flight(at(2)), guard.breaker().state(at(3))), (0, State::Closed));
+}
+
+fn one_slot() {
+    one_place(1, 2, false);
+}
+
+fn one_token() {
+    one_place(2, 1, false);
+}
+
+fn one_probe() {
+    one_place(2, 2, true);
+}
+
+/// A thread sends and cancels while another sends and finishes: what was not sent is there again, to a token.
+fn cancel_beside_finish() {
+    let guard = guard(config(2, 2));
+    let other = spawn(&guard, |guard| {
+        attempt(guard, at(2)).map(|(mut call, permit)| guard.finish(&mut call, permit, Outcome::Success, at(1)).verdict)
+    });
+    let (_, permit) = attempt(&guard, at(2)).expect("two of everything");
+    assert!(guard.cancel(permit, at(2)));
+    assert_eq!(other.join().expect("no panic"), Some(Verdict::Done));
+    assert_eq!((guard.limit().in_flight(at(1)), guard.bucket().available(at(2))), (0, 1));
+}
+
+/// The report of a probe by one thread, through a copy by another: it counts once, and closes the breaker.
+fn double_report() {
+    let guard = guard(config(2, 2));
+    assert!(guard.breaker().trip(at(0), 0).is_some());
+    let (call, permit) = attempt(&guard, at(2)).expect("the interval is over");
+    let report = move |guard: &Small| {
+        let mut call = call;
+        guard.finish(&mut call, permit, Outcome::Success, at(2)).transition
+    };
+    let other = spawn(&guard, report);
+    let told: Vec<_> = [report(&guard), other.join().expect("no panic")].into_iter().flatten().collect();
+    assert_eq!(told.len(), 1);
+    assert_eq!((guard.breaker().state(at(2)), guard.limit().in_flight(at(2))), (State::Closed, 0));
+}
+
+/// A failure that is reported twice: it is paid for once.
+fn double_failure() {
+    let guard = guard(GuardConfig {
+        breaker: BreakerConfig { rule: TripRule::Consecutive(2), ..config(2, 2).breaker },
+        ..config(2, 2)
+    });
+    let (call, permit) = attempt(&guard, at(1)).expect("two of everything");
+    let report = move |guard: &Small| {
+        let mut call = call;
+        guard.finish(&mut call, permit, Outcome::Failure, at(1)).verdict
+    };
+    let other = spawn(&guard, report);
+    let verdicts = [report(&guard), other.join().expect("no panic")];
+    assert_eq!(verdicts.iter().filter(|verdict| matches!(verdict, Verdict::RetryAt(_))).count(), 1, "{verdicts:?}");
+    assert_eq!(guard.budget().balance(at(1)), RetryTokens::whole(3));
+    assert_eq!(guard.breaker().state(at(1)), State::Closed);
+}
+
+/// A report and a cancellation of one permit: one of the two happens, whole.
+fn report_and_cancel() {
+    let guard = guard(config(2, 2));
+    let (mut call, permit) = attempt(&guard, at(1)).expect("two of everything");
+    let (_, second) = attempt(&guard, at(1)).expect("two of everything");
+    let other = spawn(&guard, move |guard| guard.finish(&mut call, permit, Outcome::Failure, at(1)).transition);
+    let cancelled = guard.cancel(permit, at(2));
+    let opened = other.join().expect("no panic").is_some();
+    assert_ne!(cancelled, opened);
+    assert_eq!(guard.bucket().available(at(2)), u32::from(cancelled));
+    assert!(guard.cancel(second, at(2)));
+    assert_eq!(guard.bucket().available(at(2)), 1 + u32::from(cancelled));
+}
+
+/// Two Retry-After at once: the longer one holds.
+fn two_pauses() {
+    let guard = guard(config(2, 2));
+    let throttle = |seconds| {
+        move |guard: &Small, (mut call, permit): (Call, Permit)| {
+            let wait = Outcome::Throttled(Some(Duration::from_secs(seconds)));
+            let _ = guard.finish(&mut call, permit, wait, at(1));
+        }
+    };
+    let calls = [1, 1].map(|now| attempt(&guard, at(now)).expect("two of everything"));
+    let other = spawn(&guard, move |guard| throttle(4)(guard, calls[0]));
+    throttle(100)(&guard, calls[1]);
+    other.join().expect("no panic");
+    assert!(guard.paused_until(at(1)).expect("a pause") >= at(101));
+}
+
+#[test]
+fn guard_one_place_is_given_once_and_the_loser_leaves_no_trace() {
+    check("guard one slot", BOUND, one_slot);
+    check("guard one token", BOUND, one_token);
+    check("guard one probe", BOUND, one_probe);
+}
+
+#[test]
+fn guard_what_was_not_sent_is_there_again() {
+    check("guard cancel beside finish", BOUND, cancel_beside_finish);
+}
+
+#[test]
+fn guard_one_permit_acts_once() {
+    check("guard double report of a probe", BOUND, double_report);
+    check("guard double failure", BOUND, double_failure);
+    check("guard report and cancel", BOUND, report_and_cancel);
+}
+
+#[test]
+fn guard_a_race_shortens_no_pause() {
+    check("guard two pauses", Preemptions::AtMost(3), two_pauses);
+}
+
+#[test]
+fn guard_giving_back_after_a_lost_race_is_needed() {
+    let fault = "guard: the slot stays held when a later stage refuses";
+    must_fail("guard one token", fault, BOUND, one_token);
+    must_fail("guard one probe", fault, BOUND, one_probe);
+    let fault = "guard: the tokens stay spent when the breaker refuses";
+    must_fail("guard one probe", fault, BOUND, one_probe);
+}
+
+#[test]
+fn guard_one_permit_acting_once_is_needed() {
+    let fault = "guard: a void permit is heard";
+    must_fail("guard double failure", fault, BOUND, double_failure);
+    let fault = "guard: a void permit gives the probe back";
+    must_fail("guard double report of a probe", fault, BOUND, double_report);
+    let fault = "guard: a void permit refunds";
+    must_fail("guard report and cancel", fault, BOUND, report_and_cancel);
+}
+
+#[test]
+fn guard_raising_the_pause_is_needed() {
+    let fault = "guard: the pause is stored, not raised";
+    must_fail("guard two pauses", fault, Preemptions::AtMost(3), two_pauses);
+}
