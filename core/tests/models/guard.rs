@@ -8,13 +8,13 @@ use loom::thread;
 
 use seawall::{
     BreakerConfig, BucketConfig, Call, Guard, GuardConfig, Instant, Jitter, LimitConfig, Outcome, Permit, Rate, Ratio,
-    Request, RetryBudgetConfig, RetryConfig, RetryTokens, State, TripRule, Verdict,
+    Request, RetryBudgetConfig, RetryConfig, RetryTokens, State, TripRule, Verdict, WarmUp,
 };
 
 use crate::harness::{Preemptions, check, must_fail};
 
 type Small = Guard<2>;
-const BOUND: Preemptions = Preemptions::Unbounded;
+const BOUND: Preemptions = Preemptions::AtMost(3);
 
 fn at(seconds: u64) -> Instant {
     Instant::ORIGIN.saturating_add(Duration::from_secs(seconds))
@@ -50,6 +50,7 @@ fn config(limit: u32, burst: u32) -> GuardConfig {
             ..RetryBudgetConfig::DEFAULT
         },
         call_timeout: Duration::from_secs(1_000),
+        ramp: WarmUp::NONE,
     }
 }
 
@@ -172,6 +173,75 @@ fn two_pauses() {
     assert!(guard.paused_until(at(1)).expect("a pause") >= at(101));
 }
 
+/// A pause of a second or a little more from `at(0)` on, over a full bucket of three.
+fn paused(ramp: WarmUp) -> Arc<Small> {
+    let guard = guard(GuardConfig { ramp, ..config(2, 4) });
+    let (mut call, permit) = attempt(&guard, at(0)).expect("four tokens");
+    let _ = guard.finish(&mut call, permit, Outcome::Throttled(Some(Duration::from_secs(1))), at(0));
+    // The breaker took it for a failure; this model is about the pause alone.
+    assert!(guard.breaker().reset(at(0)).is_some());
+    assert!(attempt(&guard, at(1)).is_none());
+    assert_eq!(guard.bucket().available(at(3)), 3);
+    guard
+}
+
+/// How many of `times` are sent, one after the other.
+fn send(guard: &Small, times: u32, now: Instant) -> u32 {
+    let mut sent = 0;
+    for _ in 0..times {
+        if let Some((mut call, permit)) = attempt(guard, now) {
+            let _ = guard.finish(&mut call, permit, Outcome::Ignored, now);
+            sent += 1;
+        }
+    }
+    sent
+}
+
+/// The pause is over for two threads, with readings that differ: of the three tokens one is left, and one is sent.
+fn restart_beside_takers(ramp: WarmUp, times: u32) {
+    let guard = paused(ramp);
+    let other = spawn(&guard, move |guard| send(guard, times, at(3)));
+    let sent = send(&guard, 1, at(4)) + other.join().expect("no panic");
+    assert!(sent <= 1, "{sent} sent");
+    assert_eq!((sent, send(&guard, 1, at(4))), (1, 0));
+    assert_eq!(guard.paused_until(at(1)), None, "it is settled");
+}
+
+fn restart() {
+    restart_beside_takers(WarmUp::NONE, 2);
+}
+
+fn restart_with_a_ramp() {
+    restart_beside_takers(WarmUp::linear(Rate::ZERO, Duration::from_secs(60)), 1);
+}
+
+/// A pause that has ended is settled by one thread while another is told a new one: the new one holds.
+fn restart_beside_a_pause() {
+    let guard = guard(config(2, 4));
+    let [first, second] = [0, 0].map(|now| attempt(&guard, at(now)).expect("four tokens"));
+    let throttle = |guard: &Small, (mut call, permit): (Call, Permit), now| {
+        let _ = guard.finish(&mut call, permit, Outcome::Throttled(Some(Duration::from_secs(1))), now);
+    };
+    throttle(&guard, first, at(0));
+    assert!(guard.breaker().reset(at(0)).is_some());
+    let other = spawn(&guard, move |guard| throttle(guard, second, at(3)));
+    let _ = attempt(&guard, at(3));
+    other.join().expect("no panic");
+    assert!(guard.paused_until(at(3)).expect("a pause") >= at(4));
+}
+
+/// A probe closes the breaker while a thread asks: whoever passes the closed breaker meets one token.
+fn restart_after_a_close() {
+    let guard = guard(config(2, 4));
+    assert!(guard.breaker().trip(at(0), 0).is_some());
+    let (mut call, permit) = attempt(&guard, at(2)).expect("the interval is over");
+    let other = spawn(&guard, |guard| send(guard, 1, at(3)));
+    let told = guard.finish(&mut call, permit, Outcome::Success, at(3)).transition;
+    assert_eq!(told.map(|told| told.to), Some(State::Closed));
+    let sent = other.join().expect("no panic");
+    assert_eq!(sent + send(&guard, 2, at(3)), 1);
+}
+
 #[test]
 fn guard_one_place_is_given_once_and_the_loser_leaves_no_trace() {
     check("guard one slot", BOUND, one_slot);
@@ -194,6 +264,28 @@ fn guard_one_permit_acts_once() {
 #[test]
 fn guard_a_race_shortens_no_pause() {
     check("guard two pauses", Preemptions::AtMost(3), two_pauses);
+}
+
+#[test]
+fn guard_after_a_pause_or_a_close_the_tokens_restart_at_one() {
+    check("guard restart beside takers", Preemptions::AtMost(2), restart);
+    check("guard restart with a ramp", Preemptions::AtMost(2), restart_with_a_ramp);
+    check("guard restart after a close", Preemptions::AtMost(2), restart_after_a_close);
+}
+
+#[test]
+fn guard_settling_a_pause_ends_no_other() {
+    check("guard restart beside a pause", BOUND, restart_beside_a_pause);
+}
+
+#[test]
+fn guard_the_order_of_a_restart_is_needed() {
+    let fault = "guard: a restart is cleared before the tokens are gone";
+    must_fail("guard restart beside takers", fault, Preemptions::AtMost(2), restart);
+    let fault = "guard: a restart is marked after the breaker has closed";
+    must_fail("guard restart after a close", fault, Preemptions::AtMost(2), restart_after_a_close);
+    let fault = "guard: an ended pause is cleared unseen";
+    must_fail("guard restart beside a pause", fault, BOUND, restart_beside_a_pause);
 }
 
 #[test]
