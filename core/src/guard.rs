@@ -49,7 +49,7 @@
 //! - Time that stands still: the stages do as they do alone; a pause does not end.
 //! - Idle for a year: a new call meets a full bucket, a limit that stayed, and at most a probe.
 //! - An older `now`: no time has passed. A pause that ends over 750 s ahead of `now` is the work of a clock that
-//!   stepped, and counts as over; so does the breaker's interval. Bucket and limit say
+//!   stepped, and counts as over; the breaker does likewise with what it never sets so far ahead. Bucket and limit say
 //!   [`ClockStepped`](crate::Reason::ClockStepped), and [`Guard::rebase`] or [`Guard::reset`] helps.
 //! - A restart has a granularity of threads: one that was between the two passes when a probe closed the breaker takes
 //!   what it looked at, and a token that it gives back after a restart is there again.

@@ -157,6 +157,34 @@ fn report_and_cancel() {
     assert_eq!(guard.bucket().available(at(2)), 1 + u32::from(cancelled));
 }
 
+/// A failure is reported as its lease lapses, while another thread, whose clock is ahead, asks for the only slot: the
+/// report counts, or the slot has gone and it is void.
+fn late_report() {
+    let guard = guard(config(1, 2));
+    let (mut call, permit) = attempt(&guard, at(1)).expect("one slot");
+    let other = spawn(&guard, |guard| attempt(guard, at(2_000)));
+    let finished = guard.finish(&mut call, permit, Outcome::Failure, at(900));
+    let taken = other.join().expect("no panic");
+    match finished.verdict {
+        Verdict::RetryAt(_) => assert!(finished.transition.is_some()),
+        _ => assert!(taken.is_some() && finished.transition.is_none()),
+    }
+    let opened = finished.transition.is_some();
+    assert_eq!(guard.budget().balance(at(1)), RetryTokens::whole(if opened { 3 } else { 4 }));
+    assert_eq!(guard.limit().in_flight(at(2_000)), u32::from(taken.is_some()));
+    assert!(!guard.cancel(permit, at(2_000)), "the token of the first was spent");
+}
+
+/// Three threads, one of them with an old reading, for one slot.
+fn three_for_a_slot() {
+    let guard = guard(config(1, 4));
+    let others = [3, 2].map(|now| spawn(&guard, move |guard| attempt(guard, at(now)).is_some()));
+    let mine = attempt(&guard, at(3)).is_some();
+    let admitted = others.map(|other| other.join().expect("no panic"));
+    assert_eq!(u32::from(mine) + admitted.map(u32::from).iter().sum::<u32>(), 1);
+    assert_eq!((guard.limit().in_flight(at(3)), guard.bucket().available(at(3))), (1, 3));
+}
+
 /// Two Retry-After at once: the longer one holds.
 fn two_pauses() {
     let guard = guard(config(2, 2));
@@ -247,6 +275,7 @@ fn guard_one_place_is_given_once_and_the_loser_leaves_no_trace() {
     check("guard one slot", BOUND, one_slot);
     check("guard one token", BOUND, one_token);
     check("guard one probe", BOUND, one_probe);
+    check("guard three for a slot", Preemptions::AtMost(2), three_for_a_slot);
 }
 
 #[test]
@@ -259,6 +288,11 @@ fn guard_one_permit_acts_once() {
     check("guard double report of a probe", BOUND, double_report);
     check("guard double failure", BOUND, double_failure);
     check("guard report and cancel", BOUND, report_and_cancel);
+}
+
+#[test]
+fn guard_a_late_report_counts_or_is_void() {
+    check("guard late report", BOUND, late_report);
 }
 
 #[test]
