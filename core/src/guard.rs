@@ -244,8 +244,9 @@ impl<const SLOTS: usize> Guard<SLOTS> {
     /// # Ok::<(), seawall::GuardConfigError>(())
     /// ```
     pub fn try_attempt(&self, call: &mut Call, now: Instant) -> Result<Admission, Refused> {
+        let early = fault("guard: a restart is looked for before the stages").then(|| self.pause.look(now));
         self.look(call, now)?;
-        self.settle(call.cost, now)?;
+        self.settle(early.unwrap_or_else(|| self.pause.look(now)), call.cost, now)?;
         let limit = self.limit.try_attempt(now)?;
         if let Err(refused) = self.bucket.try_take(call.cost, now) {
             self.free(limit, now);

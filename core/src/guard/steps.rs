@@ -68,13 +68,14 @@ impl<const SLOTS: usize> Guard<SLOTS> {
     }
 
     /// After a pause or a close that nobody has settled yet, the tokens restart at one, as at its instant; the one who
-    /// settles starts the ramp. Only an attempt that would pass without it comes here.
+    /// settles starts the ramp. Only an attempt that would pass without it comes here. `seen` was looked at after all
+    /// stages: who finds the breaker closed also finds what was marked before.
     ///
     /// The tokens go first: until the word is clear, every thread lowers them to the same level, and so no thread that
     /// finds it clear meets more. The ramp goes last, as two of them would be one too many: a thread that is stopped
     /// between leaves the full rate, from one token.
-    pub(super) fn settle(&self, cost: u32, now: Instant) -> Result<(), Refused> {
-        let (at, word) = match self.pause.look(now) {
+    pub(super) fn settle(&self, seen: Seen, cost: u32, now: Instant) -> Result<(), Refused> {
+        let (at, word) = match seen {
             Seen::Nothing => return Ok(()),
             // It began after the first pass had looked.
             Seen::Paused(end) => return Err(Self::paused(end, now)),

@@ -318,6 +318,8 @@ fn guard_the_order_of_a_restart_is_needed() {
     must_fail("guard restart beside takers", fault, Preemptions::AtMost(2), restart);
     let fault = "guard: a restart is marked after the breaker has closed";
     must_fail("guard restart after a close", fault, Preemptions::AtMost(2), restart_after_a_close);
+    let fault = "guard: a restart is looked for before the stages";
+    must_fail("guard restart after a close", fault, Preemptions::AtMost(2), restart_after_a_close);
     let fault = "guard: an ended pause is cleared unseen";
     must_fail("guard restart beside a pause", fault, BOUND, restart_beside_a_pause);
 }
