@@ -466,7 +466,9 @@ fn a_stepped_clock_is_told_and_a_rebase_or_a_reset_heals_it() {
 #[test]
 fn a_rebase_keeps_what_is_left_of_pause_interval_and_lease() {
     let far = ms(1_000_000_000);
-    let guard = Guard::<64>::new(roomy(), 7, far).unwrap();
+    let tokens = RetryTokens::whole(5);
+    let budget = seawall::RetryBudgetConfig { initial: tokens, floor: RetryTokens::ZERO, ..roomy().budget };
+    let guard = Guard::<64>::new(GuardConfig { budget, ..roomy() }, 7, far).unwrap();
     let _held = send(&guard, far);
     let _ = attempt(&guard, Outcome::Throttled(Some(2 * T)), far);
     guard.breaker().trip(far, u64::MAX / 2);
@@ -477,6 +479,7 @@ fn a_rebase_keeps_what_is_left_of_pause_interval_and_lease() {
     assert_eq!((guard.limit().in_flight(ms(5)), guard.limit().in_flight(ms(5_100))), (1, 0));
     assert_eq!((guard.breaker().state(ms(800)), guard.breaker().state(ms(1_400))), (State::Open, State::HalfOpen));
     assert_eq!((guard.bucket().available(ms(5)), guard.bucket().available(ms(106))), (6, 7));
+    assert!(guard.budget().balance(ms(5)) > guard.budget().balance(ms(5_000)), "it decays on the new clock");
 }
 
 #[test]

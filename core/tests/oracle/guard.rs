@@ -54,6 +54,14 @@ impl Bucket {
         }
     }
 
+    /// One token is left at `now`; where there is no more, nothing changes.
+    fn restart(&mut self, now: i128) {
+        let one = self.earned(now) - TOKEN;
+        if one > self.taken.max(self.earned(now) - self.burst) {
+            self.taken = one;
+        }
+    }
+
     fn refund(&mut self, n: u32, now: i128) {
         if self.earned(now) >= self.taken {
             self.taken -= i128::from(n) * TOKEN;
@@ -230,7 +238,7 @@ impl Oracle {
         self.bucket.after(call.cost, at)?;
         // Here it would pass; if a pause or a close has not been settled, the tokens restart at one as at its instant.
         if let Some((restart, _)) = self.pause.take() {
-            self.bucket.taken = self.bucket.taken.max(self.bucket.earned(restart.min(at)) - TOKEN);
+            self.bucket.restart(restart.min(at));
         }
         self.bucket.after(call.cost, at).map(|_| ())
     }
