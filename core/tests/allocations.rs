@@ -9,9 +9,9 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use seawall::{
-    AttemptFailure, BucketConfig, Clock, ErrorClass, Instant, Jitter, ManualClock, Random, Rate, Ratio, RetryBudget,
-    RetryBudgetConfig, RetryConfig, RetryCost, RetryStrategy, RetryTokens, SharedRandom, TokenBucket, WarmUp,
-    retry_after_seconds,
+    AttemptFailure, BucketConfig, Clock, ErrorClass, Guard, GuardConfig, Instant, Jitter, ManualClock, Outcome, Random,
+    Rate, Ratio, Request, RetryBudget, RetryBudgetConfig, RetryConfig, RetryCost, RetryStrategy, RetryTokens,
+    SharedRandom, TokenBucket, Verdict, WarmUp, retry_after_seconds,
 };
 
 struct Counting;
@@ -124,6 +124,38 @@ fn take_refund_and_change() {
     assert!(BUCKET.start_warm_up(WarmUp::exponential(Rate::per_second(1), STEP), now).is_ok());
 }
 
+static GUARD: Guard = match Guard::new(
+    GuardConfig {
+        ramp: WarmUp::linear(Rate::ZERO, STEP),
+        ..GuardConfig::for_service(Rate::per_second(20), Duration::from_secs(1))
+    },
+    7,
+    Instant::ORIGIN,
+) {
+    Ok(guard) => guard,
+    Err(_) => panic!("the defaults are legal"),
+};
+
+/// Every verdict, every stage that can refuse here, and every operation on all parts.
+fn guard_calls() {
+    let pause = Outcome::Throttled(Some(STEP));
+    for outcome in [Outcome::Success, Outcome::Failure, Outcome::Failure, pause, Outcome::Ignored, Outcome::Success] {
+        CLOCK.advance(STEP + STEP);
+        let now = CLOCK.now();
+        let mut call = GUARD.begin(Request::DEFAULT, now);
+        if let Ok(admission) = GUARD.try_attempt(&mut call, now) {
+            if let Verdict::RetryAt(at) = GUARD.finish(&mut call, admission.permit, outcome, now).verdict {
+                black_box(GUARD.try_attempt(&mut call, at).map(|admission| GUARD.cancel(admission.permit, at)).is_ok());
+            }
+            black_box(GUARD.finish(&mut call, admission.permit, outcome, now).transition.is_some());
+            GUARD.abandon(&mut call, now);
+        }
+        black_box(GUARD.paused_until(now).is_some());
+    }
+    let now = CLOCK.now();
+    assert!(GUARD.rebase(now, now).is_ok() && GUARD.reset(now).is_ok());
+}
+
 /// Every hot path of the core, one line each.
 fn paths() -> Vec<(&'static str, fn())> {
     vec![
@@ -136,6 +168,7 @@ fn paths() -> Vec<(&'static str, fn())> {
         ("RetryExecutor::execute", execute_with_budget),
         ("RetryExecutor::execute_async", execute_asynchronously),
         ("TokenBucket", take_refund_and_change),
+        ("Guard", guard_calls),
         #[cfg(feature = "std")]
         ("MonotonicClock", || assert!(seawall::MonotonicClock::new().now() < Instant::MAX)),
     ]

@@ -188,6 +188,9 @@ pub enum GiveUpReason {
     RetryAfterTooLong = 4,
     /// The retry budget is spent: the service fails too much of what it gets.
     BudgetSpent = 5,
+    /// The attempt was reported to a guard with a permit that was void: reported before through a copy, or so late that
+    /// its slot had gone to another after its lease.
+    PermitVoid = 6,
 }
 
 impl GiveUpReason {
@@ -204,6 +207,7 @@ impl GiveUpReason {
             Self::DeadlineExceeded => "the deadline would be passed",
             Self::RetryAfterTooLong => "the server asked for too long a pause",
             Self::BudgetSpent => "the retry budget is spent",
+            Self::PermitVoid => "the permit was void",
         }
     }
 }

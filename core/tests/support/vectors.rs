@@ -26,7 +26,7 @@ pub struct Step<'a> {
 }
 
 impl<'a> Step<'a> {
-    fn parse(line: &'a str) -> Self {
+    pub fn parse(line: &'a str) -> Self {
         let (left, expected) = line.split_once(" -> ").unwrap_or_else(|| panic!("no arrow in: {line}"));
         let mut words = left.split(' ');
         let operation = words.next().expect("split gives at least one word");

@@ -12,6 +12,7 @@
 use core::panic::PanicInfo;
 
 mod foundation;
+mod guard;
 mod retry;
 #[cfg(feature = "seeded-panic")]
 mod seeded;
