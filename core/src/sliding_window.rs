@@ -210,9 +210,7 @@ impl<const SLICES: usize, const CELLS: usize> SlidingWindow<SLICES, CELLS> {
     /// ```
     #[must_use]
     pub fn snapshot(&self, now: Instant) -> WindowSnapshot<CELLS> {
-        let mut counts = [0; CELLS];
-        let read = self.ring().read(now, &mut counts);
-        WindowSnapshot::new(counts, read)
+        WindowSnapshot::of(|counts| self.ring().read(now, counts))
     }
 
     /// The usual figures at `now`, with the lifetime totals.

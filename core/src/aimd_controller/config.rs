@@ -156,8 +156,7 @@ const MILLION: u64 = 1_000_000;
 
 /// A rate in millionths per second, to the nearest; saturates.
 pub(super) const fn millionths(rate: Rate) -> u64 {
-    // A period is never 0, but the compiler does not know.
-    let period = if rate.period_ns() == 0 { 1 } else { rate.period_ns() as u128 };
+    let period = rate.period_ns() as u128;
     // At most 2^64 * 10^15 + 2^63: under 2^114.
     let millionths = (rate.count() as u128 * (MILLION as u128 * SECOND as u128) + period / 2) / period;
     if millionths > u64::MAX as u128 { u64::MAX } else { millionths as u64 }

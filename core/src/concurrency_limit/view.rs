@@ -69,14 +69,14 @@ impl View<'_> {
         self.used(control).iter().filter(held).count() as u32
     }
 
-    /// The lowest free slot and what stands in it, and how many are held.
-    pub(super) fn look(&self, control: Control, now: Instant) -> Result<(usize, Stamp, u32), Refused> {
+    /// The lowest free slot with its index and what stands in it, and how many are held.
+    pub(super) fn look(&self, control: Control, now: Instant) -> Result<(usize, &AtomicU64, Stamp, u32), Refused> {
         let (mut free, mut held) = (None, 0);
         for (index, slot) in self.used(control).iter().enumerate() {
             let seen = Stamp(slot.load(Ordering::Relaxed));
             // A slot that is free ends at the origin, so it is over.
             if seen.is_over(now) {
-                free = free.or(Some((index, seen)));
+                free = free.or(Some((index, slot, seen)));
             } else if index < control.limit() as usize
                 || !fault("concurrency_limit: permits over the limit are not counted")
             {
@@ -84,7 +84,7 @@ impl View<'_> {
             }
         }
         match free {
-            Some((index, seen)) if held < control.limit() => Ok((index, seen, held)),
+            Some((index, slot, seen)) if held < control.limit() => Ok((index, slot, seen, held)),
             _ if self.is_stepped(control, now) => Err(Refused::clock_stepped(Stage::ConcurrencyLimit)),
             _ => Err(Refused::not_yet(Stage::ConcurrencyLimit, None)),
         }
@@ -103,10 +103,9 @@ impl View<'_> {
         // Lock-free: each turn but the last means that another thread took or freed the slot.
         loop {
             let control = self.control();
-            let (index, seen, held) = self.look(control, now)?;
+            let (index, slot, seen, held) = self.look(control, now)?;
             // Another tag than the last permit of this slot, modulo 2^12.
             let stamp = Stamp::ending(seen.tag() + 1, now, self.settings.lease_ns());
-            let slot = &self.slots[index];
             let taken = if fault("concurrency_limit: a slot is stored, not exchanged") {
                 slot.store(stamp.0, Ordering::Release);
                 true

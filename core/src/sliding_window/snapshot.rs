@@ -19,9 +19,13 @@ pub struct WindowSnapshot<const CELLS: usize> {
 }
 
 impl<const CELLS: usize> WindowSnapshot<CELLS> {
-    pub(super) fn new(counts: [u64; CELLS], read: Read) -> Self {
-        let Read { count, errors, observed_ns, longest_ns } = read;
-        Self { errors, count, observed_ns, longest_ns, counts }
+    /// What `read` puts into the counts and says of the rest. Read in place, as the counts are a page of memory.
+    pub(super) fn of(read: impl FnOnce(&mut [u64; CELLS]) -> Read) -> Self {
+        let mut snapshot = Self { errors: 0, count: 0, observed_ns: 0, longest_ns: 0, counts: [0; CELLS] };
+        let Read { count, errors, observed_ns, longest_ns } = read(&mut snapshot.counts);
+        (snapshot.errors, snapshot.count) = (errors, count);
+        (snapshot.observed_ns, snapshot.longest_ns) = (observed_ns, longest_ns);
+        snapshot
     }
 
     /// How many samples.
