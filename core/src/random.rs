@@ -4,7 +4,7 @@
 //! caller brings one (feature `std`: `seawall::entropy()`). The generator is SplitMix64 (Steele,
 //! Lea and Flood, 2014): a Weyl sequence under a mixing function, full period 2^64, not for secrets.
 
-use crate::sync::{AtomicU64, Ordering, const_constructor};
+use crate::sync::{AtomicU64, Ordering, const_constructor, fault};
 
 /// The odd constant of the Weyl sequence: 2^64 divided by the golden ratio.
 const STEP: u64 = 0x9E37_79B9_7F4A_7C15;
@@ -64,6 +64,11 @@ impl SharedRandom {
     /// The next number. Each caller gets its own: the counter never hands one out twice.
     #[must_use]
     pub fn next_u64(&self) -> u64 {
+        if fault("shared random: a draw is two steps") {
+            let drawn = self.0.load(Ordering::Relaxed).wrapping_add(STEP);
+            self.0.store(drawn, Ordering::Relaxed);
+            return mix(drawn);
+        }
         // Relaxed: the number publishes nothing.
         mix(self.0.fetch_add(STEP, Ordering::Relaxed).wrapping_add(STEP))
     }

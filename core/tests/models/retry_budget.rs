@@ -181,6 +181,7 @@ fn retry_budget_rebase_brings_nothing_in() {
 #[test]
 fn retry_budget_one_step_is_needed() {
     must_fail("retry_budget_two_takers", SECOND_STEP, Preemptions::Unbounded, takers(2));
+    must_fail("retry_budget_three_takers", SECOND_STEP, Preemptions::AtMost(3), takers(3));
     must_fail("retry_budget_earning_and_spending", SECOND_STEP, Preemptions::Unbounded, earning_and_spending);
     must_fail("retry_budget_refunds", SECOND_STEP, Preemptions::Unbounded, refunds_at_the_cap);
     must_fail("retry_budget_rebase", SECOND_STEP, Preemptions::Unbounded, a_rebase);
