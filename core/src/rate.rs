@@ -29,6 +29,13 @@ pub struct Rate {
 }
 
 /// Why a [`Rate`] was not accepted.
+///
+/// ```
+/// use core::time::Duration;
+/// use seawall::{Rate, RateError};
+/// assert_eq!(Rate::new(1, Duration::ZERO), Err(RateError::ZeroPeriod));
+/// assert_eq!(Rate::new(1, Duration::MAX), Err(RateError::PeriodTooLong));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RateError {
