@@ -108,6 +108,6 @@ pub use sliding_window::{SlidingWindow, WindowConfig, WindowConfigError, WindowS
 #[cfg(seawall_loom)]
 pub use sync::faults;
 pub use time::Instant;
-pub use token_bucket::{BucketConfig, BucketConfigError, ChangeError, Fill, TokenBucket};
+pub use token_bucket::{BucketConfig, BucketConfigError, ChangeError, Fill, Reservation, TokenBucket};
 pub use transition::{Cause, State, Transition};
 pub use warm_up::{Curve, WarmUp};

@@ -43,17 +43,23 @@
 //! The generic cell rate algorithm (ITU-T I.371) in its zero-time form, with the position in tokens instead of time, so
 //! that a change of rate need not touch it.
 
+mod change;
 mod config;
+mod growth;
+mod reservation;
 mod settings;
+mod slot;
 
 pub use config::{BucketConfig, BucketConfigError, ChangeError, Fill};
+pub use reservation::Reservation;
 
 use crate::rate::Rate;
 use crate::refused::{Refused, Stage};
 use crate::sync::{AtomicU64, Ordering, const_constructor, fault};
 use crate::time::{Instant, SECOND};
-use crate::warm_up::WarmUp;
-use settings::{Balance, Climb, Settings, Slot};
+use growth::Growth;
+use settings::{Balance, Climb, Settings};
+use slot::Slot;
 
 const SLOTS: usize = 4;
 const SLOT_BITS: u32 = 2;
@@ -116,14 +122,10 @@ impl TokenBucket {
             if let Err(error) = Settings::check(config.rate, config.burst, config.warm_up) {
                 return Err(error);
             }
-            let tokens = match config.fill {
-                Fill::Tokens(tokens) if tokens < config.burst => tokens,
-                _ => config.burst,
-            };
             let (settings, position) = Settings::beginning(
                 config.rate,
                 config.burst,
-                Balance::of_tokens(tokens),
+                Balance::of_tokens(config.fill.tokens(config.burst)),
                 FIRST_POSITION,
                 start.as_nanos(),
                 Climb::of(config.warm_up),
@@ -159,33 +161,102 @@ impl TokenBucket {
         let now = now.as_nanos();
         let mut state = self.state.load(Ordering::Acquire);
         loop {
-            let settings = self.slots[slot_of(state)].read();
-            match Self::after(&settings, position_of(state), n, now) {
-                Ok(position) => {
-                    if fault("token bucket: the exchange is a store") {
-                        self.state.store(pack(position, slot_of(state)), Ordering::Release);
-                        return Ok(());
+            let growth = self.slots[slot_of(state)].growth();
+            let level = self.level(&growth, state, now);
+            match Self::after(&growth, position_of(state), n, level) {
+                Some(position) => match self.take(state, position) {
+                    Ok(()) => return Ok(()),
+                    Err(seen) => state = seen,
+                },
+                None => {
+                    let settings = self.slots[slot_of(state)].read();
+                    let seen = self.state.load(Ordering::Acquire);
+                    if seen == state || fault("token bucket: a refusal needs no second look") {
+                        return Err(Self::why_not(&settings, position_of(state), n, now));
                     }
-                    // Relaxed on success: it publishes nothing of its own and continues the release sequence.
-                    match self.state.compare_exchange_weak(
-                        state,
-                        pack(position, slot_of(state)),
-                        Ordering::Relaxed,
-                        Ordering::Acquire,
-                    ) {
-                        Ok(_) => return Ok(()),
-                        Err(seen) => state = seen,
-                    }
-                }
-                Err(refused) => {
-                    let again = self.state.load(Ordering::Acquire);
-                    if again == state {
-                        return Err(refused);
-                    }
-                    state = again;
+                    state = seen;
                 }
             }
         }
+    }
+
+    /// Takes as many tokens as there are, at most `n`, and says how many: 0 where there is none.
+    ///
+    /// # Concurrency
+    /// Lock-free; one exchange to take, loads only to take nothing.
+    ///
+    /// ```
+    /// use seawall::{BucketConfig, Instant, Rate, TokenBucket};
+    /// let bucket = TokenBucket::new(BucketConfig::new(Rate::per_second(3)), Instant::ORIGIN)?;
+    /// assert_eq!(bucket.take_up_to(2, Instant::ORIGIN), 2);
+    /// assert_eq!(bucket.take_up_to(2, Instant::ORIGIN), 1);
+    /// assert_eq!(bucket.take_up_to(2, Instant::ORIGIN), 0);
+    /// # Ok::<(), seawall::BucketConfigError>(())
+    /// ```
+    #[must_use = "so many may be sent"]
+    pub fn take_up_to(&self, n: u32, now: Instant) -> u32 {
+        let mut state = self.state.load(Ordering::Acquire);
+        loop {
+            let growth = self.slots[slot_of(state)].growth();
+            let level = self.level(&growth, state, now.as_nanos());
+            let position = growth.capped(position_of(state), level);
+            // At most the burst.
+            let tokens = n.min((level.min(LAST_POSITION).saturating_sub(position) >> growth.unit_exponent()) as u32);
+            let seen = if tokens == 0 {
+                self.state.load(Ordering::Acquire)
+            } else {
+                match self.take(state, position + growth.units(tokens)) {
+                    Ok(()) => return tokens,
+                    Err(seen) => seen,
+                }
+            };
+            if tokens == 0 && seen == state {
+                return 0;
+            }
+            state = seen;
+        }
+    }
+
+    /// Discards the tokens over `keep`, so that what follows a pause begins slowly; says how many whole ones.
+    ///
+    /// # Concurrency
+    /// Lock-free; one exchange, or loads only where there is nothing to discard.
+    ///
+    /// ```
+    /// use seawall::{BucketConfig, Instant, Rate, TokenBucket};
+    /// let bucket = TokenBucket::new(BucketConfig::new(Rate::per_second(9)), Instant::ORIGIN)?;
+    /// assert_eq!(bucket.drain_to(1, Instant::ORIGIN), 8);
+    /// assert_eq!(bucket.available(Instant::ORIGIN), 1);
+    /// # Ok::<(), seawall::BucketConfigError>(())
+    /// ```
+    pub fn drain_to(&self, keep: u32, now: Instant) -> u32 {
+        let (mut settings, mut state) = self.live();
+        loop {
+            let growth = settings.growth;
+            let level = settings.level_at(now.as_nanos()).min(LAST_POSITION);
+            let position = growth.capped(position_of(state), level);
+            let drained = level.saturating_sub(growth.units(keep));
+            if position >= drained {
+                return 0;
+            }
+            if self.take(state, drained).is_ok() {
+                // At most the burst.
+                return ((drained - position) >> growth.unit_exponent()) as u32;
+            }
+            (settings, state) = self.live();
+        }
+    }
+
+    /// Moves the position up, or says what the state has become.
+    #[inline]
+    fn take(&self, state: u64, position: u64) -> Result<(), u64> {
+        let after = pack(position, slot_of(state));
+        if fault("token bucket: the exchange is a store") {
+            self.state.store(after, Ordering::Release);
+            return Ok(());
+        }
+        // Relaxed on success: it publishes nothing of its own and continues the release sequence.
+        self.state.compare_exchange_weak(state, after, Ordering::Relaxed, Ordering::Acquire).map(|_| ())
     }
 
     /// Whether `try_take` would succeed: loads only, takes nothing.
@@ -205,7 +276,11 @@ impl TokenBucket {
             return Ok(());
         }
         let (settings, state) = self.live();
-        Self::after(&settings, position_of(state), n, now.as_nanos()).map(|_| ())
+        let level = settings.level_at(now.as_nanos());
+        match Self::after(&settings.growth, position_of(state), n, level) {
+            Some(_) => Ok(()),
+            None => Err(Self::why_not(&settings, position_of(state), n, now.as_nanos())),
+        }
     }
 
     /// Whole tokens on hand; advisory, as others may take them meanwhile.
@@ -219,41 +294,10 @@ impl TokenBucket {
     #[must_use]
     pub fn available(&self, now: Instant) -> u32 {
         let (settings, state) = self.live();
-        let units = settings.level_at(now.as_nanos()).saturating_sub(position_of(state)).min(settings.burst_units());
+        let level = settings.level_at(now.as_nanos());
+        let units = level.saturating_sub(settings.growth.capped(position_of(state), level));
         // At most the burst.
-        (units >> settings.unit_exponent()) as u32
-    }
-
-    /// Gives `n` tokens back that were taken and never used; `false`, and the tokens stay spent, where giving them back
-    /// could admit too many: more is owed than on hand, or the rate was changed since and the room for refunds is spent.
-    ///
-    /// # Concurrency
-    /// Lock-free.
-    ///
-    /// ```
-    /// use seawall::{BucketConfig, Instant, Rate, TokenBucket};
-    /// let bucket = TokenBucket::new(BucketConfig::new(Rate::per_minute(1)), Instant::ORIGIN)?;
-    /// assert!(bucket.try_take(1, Instant::ORIGIN).is_ok());
-    /// assert!(bucket.refund(1, Instant::ORIGIN));
-    /// assert!(bucket.try_take(1, Instant::ORIGIN).is_ok());
-    /// # Ok::<(), seawall::BucketConfigError>(())
-    /// ```
-    pub fn refund(&self, n: u32, now: Instant) -> bool {
-        loop {
-            let (settings, state) = self.live();
-            let position = position_of(state);
-            // At most 2^58.
-            let units = (n as u64) << settings.unit_exponent();
-            if settings.level_at(now.as_nanos()) < position || position.saturating_sub(units) < settings.floor() {
-                return false;
-            }
-            // Before the exchange: a change that sees the lower position must see how high it was.
-            self.peak.fetch_max(position, Ordering::Relaxed);
-            let lower = pack(position - units, slot_of(state));
-            if self.state.compare_exchange_weak(state, lower, Ordering::Release, Ordering::Relaxed).is_ok() {
-                return true;
-            }
-        }
+        (units >> settings.growth.unit_exponent()) as u32
     }
 
     /// The rate in force, the target's during a warm-up.
@@ -279,95 +323,42 @@ impl TokenBucket {
     /// ```
     #[must_use]
     pub fn burst(&self) -> u32 {
-        self.live().0.burst()
+        self.live().0.growth.burst()
     }
 
-    /// Changes the rate from `now` on. The tokens at that instant are the same before and after; the burst stays, and a
-    /// warm-up under way climbs on to the new rate.
-    ///
-    /// # Errors
-    /// [`ChangeError`]; the bucket is then as it was.
-    ///
-    /// # Concurrency
-    /// Lock-free for [`SETTERS`](Self::SETTERS) at once; takers never wait for it.
-    ///
-    /// ```
-    /// use core::time::Duration;
-    /// use seawall::{BucketConfig, Fill, Instant, Rate, TokenBucket};
-    /// let config = BucketConfig::new(Rate::per_second(1)).burst(5000).fill(Fill::Tokens(0));
-    /// let bucket = TokenBucket::new(config, Instant::ORIGIN)?;
-    /// let later = Instant::ORIGIN.saturating_add(Duration::from_secs(10));
-    /// bucket.set_rate(Rate::per_second(500), later)?;
-    /// assert_eq!(bucket.available(later), 10); // not 5000
-    /// # Ok::<(), Box<dyn core::error::Error>>(())
-    /// ```
-    pub fn set_rate(&self, rate: Rate, now: Instant) -> Result<(), ChangeError> {
-        self.change(now.as_nanos(), |old, at| (rate, old.burst(), old.climb(at)))
-    }
-
-    /// Changes the burst from `now` on; tokens over a smaller burst are gone.
-    ///
-    /// # Errors
-    /// [`ChangeError`]; the bucket is then as it was.
-    ///
-    /// ```
-    /// use seawall::{BucketConfig, Instant, Rate, TokenBucket};
-    /// let bucket = TokenBucket::new(BucketConfig::new(Rate::per_second(9)), Instant::ORIGIN)?;
-    /// bucket.set_burst(4, Instant::ORIGIN)?;
-    /// assert_eq!(bucket.available(Instant::ORIGIN), 4);
-    /// # Ok::<(), Box<dyn core::error::Error>>(())
-    /// ```
-    pub fn set_burst(&self, burst: u32, now: Instant) -> Result<(), ChangeError> {
-        self.change(now.as_nanos(), |old, at| (old.rate(), burst, old.climb(at)))
-    }
-
-    /// Starts a warm-up at `now`, for instance after an outage; the tokens on hand stay.
-    ///
-    /// # Errors
-    /// [`ChangeError`]; the bucket is then as it was.
-    ///
-    /// ```
-    /// use core::time::Duration;
-    /// use seawall::{BucketConfig, Fill, Instant, Rate, TokenBucket, WarmUp};
-    /// let config = BucketConfig::new(Rate::per_second(10)).burst(100).fill(Fill::Tokens(0));
-    /// let bucket = TokenBucket::new(config, Instant::ORIGIN)?;
-    /// bucket.start_warm_up(WarmUp::GUIDE, Instant::ORIGIN)?;
-    /// assert_eq!(bucket.available(Instant::ORIGIN.saturating_add(Duration::from_secs(61))), 70);
-    /// # Ok::<(), Box<dyn core::error::Error>>(())
-    /// ```
-    pub fn start_warm_up(&self, warm_up: WarmUp, now: Instant) -> Result<(), ChangeError> {
-        if warm_up.duration > WarmUp::LONGEST {
-            return Err(BucketConfigError::WarmUpTooLong.into());
-        }
-        self.change(now.as_nanos(), |old, _| (old.rate(), old.burst(), Climb::of(warm_up)))
-    }
-
-    /// The position after `n` more tokens, or why they are not to be had.
+    /// The level at `now` by the words in hand; in a warm-up by all the words of the slot.
     #[inline]
-    fn after(settings: &Settings, position: u64, n: u32, now: u64) -> Result<u64, Refused> {
-        let level = settings.level_at(now);
-        // A unit exponent is at most 26: at most 2^58.
-        let units = (n as u64) << settings.unit_exponent();
-        let after = position.max(level.saturating_sub(settings.burst_units())).saturating_add(units);
-        if n <= settings.burst() && after <= level && after <= LAST_POSITION {
-            return Ok(after);
+    fn level(&self, growth: &Growth, state: u64, now: u64) -> u64 {
+        match growth.level_at(now) {
+            Some(level) => level,
+            None => self.slots[slot_of(state)].read().level_at(now),
         }
-        Err(Self::why_not(settings, after, n, level, now))
     }
 
+    /// The position after `n` more tokens, if they are there at `level`.
+    #[inline]
+    fn after(growth: &Growth, position: u64, n: u32, level: u64) -> Option<u64> {
+        let after = growth.capped(position, level).saturating_add(growth.units(n));
+        (n <= growth.burst() && after <= level && after <= LAST_POSITION).then_some(after)
+    }
+
+    /// Why `n` more tokens are not there at `now`.
     #[cold]
-    fn why_not(settings: &Settings, after: u64, n: u32, level: u64, now: u64) -> Refused {
-        if n > settings.burst() {
+    fn why_not(settings: &Settings, position: u64, n: u32, now: u64) -> Refused {
+        let growth = &settings.growth;
+        if n > growth.burst() {
             return Refused::never(Stage::TokenBucket);
         }
+        let level = settings.level_at(now);
+        let after = growth.capped(position, level).saturating_add(growth.units(n));
         if after > LAST_POSITION {
             return Refused::not_yet(Stage::TokenBucket, None);
         }
-        // In order, at most a burst is owed and at most a burst is asked for. More is a clock that went back, if it is
+        // In order, so much is owed at most, and at most a burst is asked for. More is a clock that went back, if it is
         // more than a moment's worth: threads read the clock a little before they come here.
-        let explained = level.saturating_add(2 * settings.burst_units());
+        let explained = settings.most_owed().saturating_add(growth.burst_units());
         let stepped = settings.began().saturating_sub(now) > SECOND
-            || (after > explained && settings.nanos_until(now, after - 2 * settings.burst_units()) > SECOND);
+            || (after > level.saturating_add(explained) && settings.nanos_until(now, after - explained) > SECOND);
         if stepped {
             return Refused::clock_stepped(Stage::TokenBucket);
         }
@@ -385,62 +376,6 @@ impl TokenBucket {
                 return (settings, state);
             }
             state = again;
-        }
-    }
-
-    fn change(&self, now: u64, edit: impl Fn(&Settings, u64) -> (Rate, u32, Climb)) -> Result<(), ChangeError> {
-        let spare = self.claim().ok_or(ChangeError::Contended)?;
-        let result = self.publish(spare, now, edit);
-        self.slots[spare].release();
-        result
-    }
-
-    /// Claims a slot that is not live and stays so until its owner publishes it.
-    fn claim(&self) -> Option<usize> {
-        let live = slot_of(self.state.load(Ordering::Acquire));
-        for index in (0..SLOTS).filter(|index| *index != live) {
-            if self.slots[index].try_claim() {
-                // It may have become live between the look and the claim.
-                let second = slot_of(self.state.load(Ordering::Acquire));
-                if second != index {
-                    return Some(index);
-                }
-                self.slots[index].release();
-            }
-        }
-        None
-    }
-
-    fn publish(
-        &self,
-        spare: usize,
-        now: u64,
-        edit: impl Fn(&Settings, u64) -> (Rate, u32, Climb),
-    ) -> Result<(), ChangeError> {
-        loop {
-            let (old, state) = self.live();
-            // An older `now` is no time; a newer one settles the past at the old rate.
-            let at = now.max(old.began());
-            let position = position_of(state);
-            // What has been taken had been earned: if by `at` it had not, then something was granted later than `at`,
-            // and the change counts from the first instant that can have been. This never forgives what is owed.
-            let at = match old.nanos_until(at, position) {
-                u64::MAX => at,
-                wait => at.saturating_add(wait),
-            };
-            let at = if fault("token bucket: a stale change forgives") { now.max(old.began()) } else { at };
-            let (rate, burst, climb) = edit(&old, at);
-            Settings::check(rate, burst, WarmUp::NONE)?;
-            // After the Acquire load of the state: every refund of an earlier configuration is in it.
-            let above = position.max(self.peak.load(Ordering::Relaxed));
-            let (new, first) = Settings::beginning(rate, burst, old.balance(position, at), above, at, climb);
-            if first > LAST_POSITION - FIRST_POSITION {
-                return Err(ChangeError::RangeSpent);
-            }
-            self.slots[spare].write(&new);
-            if self.state.compare_exchange(state, pack(first, spare), Ordering::Release, Ordering::Relaxed).is_ok() {
-                return Ok(());
-            }
         }
     }
 }

@@ -16,6 +16,15 @@ pub enum Fill {
     Tokens(u32),
 }
 
+impl Fill {
+    pub(super) const fn tokens(self, burst: u32) -> u32 {
+        match self {
+            Self::Tokens(tokens) if tokens < burst => tokens,
+            _ => burst,
+        }
+    }
+}
+
 /// Rate, burst, first fill and warm-up of a [`TokenBucket`](crate::TokenBucket).
 ///
 /// ```

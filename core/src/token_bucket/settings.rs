@@ -1,36 +1,35 @@
-//! What one configuration of a bucket earns: [`Settings`], and the [`Slot`] that holds one.
+//! One configuration of a bucket: [`Settings`].
 
 use crate::fixed_point::Speed;
 use crate::rate::Rate;
-use crate::sync::{AtomicU64, Ordering, const_constructor};
 use crate::token_bucket::config::BucketConfigError;
+use crate::token_bucket::growth::Growth;
 use crate::warm_up::{Curve, Ramp, WarmUp};
 
 /// Positions above a new configuration's floor that refunds may use.
 const ROOM: u64 = 1 << 30;
 const LONGEST: u64 = crate::time::nanos(WarmUp::LONGEST);
 
-/// One configuration as numbers. A unit is 2^-k tokens; the level is what has been earned since the
-/// configuration began, on the same scale as the bucket's position.
-///
-/// From `base` on, `level(now) = level + ((now - base) * mantissa + remainder) / 2^(64 + shift)`, rounded down.
-/// Before `base` a warm-up is under way, or no time has passed.
+/// More units than ever are owed: what is owed is at most `u32::MAX` tokens, and its unit is chosen by that.
+const MOST_OWED: i128 = 1 << 33;
+
+/// Where a configuration begins to count: over all that was, with room below for refunds.
+const fn first_position(floor: u64, burst_units: u64) -> u64 {
+    floor.saturating_add(if burst_units < ROOM { burst_units } else { ROOM })
+}
+
+/// One configuration as numbers: how the level grows, and what only a change, a refund or a warm-up asks for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Settings {
-    base: u64,
-    mantissa: u64,
-    remainder: u64,
-    level: u64,
-    /// Bits 0 to 31 burst, 32 to 37 k, 40 to 45 shift, 48 to 49 curve.
-    shape: u64,
+    pub(super) growth: Growth,
     /// The lowest position that a refund may reach.
-    floor: u64,
-    ramp_start: u64,
-    ramp_end: u64,
+    pub(super) floor: u64,
+    pub(super) ramp_start: u64,
+    pub(super) ramp_end: u64,
     /// The speed at the start of the ramp, on the scale of `mantissa`.
-    ramp_from: u64,
-    count: u64,
-    period_ns: u64,
+    pub(super) ramp_from: u64,
+    pub(super) count: u64,
+    pub(super) period_ns: u64,
 }
 
 /// A warm-up that is under way, freed of the scale of its configuration.
@@ -80,12 +79,13 @@ impl Settings {
         now: u64,
         climb: Climb,
     ) -> (Self, u64) {
-        let k = unit_exponent(rate, burst);
+        let owed = tokens.owed();
+        let k = unit_exponent(rate, if owed > burst { owed } else { burst });
         // Fits: `count << k` is at most the period, by the check of the rate and by `unit_exponent`.
         let speed = Speed::new(rate.count() << k, rate.period_ns());
         let burst_units = (burst as u64) << k;
         let floor = above.saturating_add(1);
-        let position = floor.saturating_add(if burst_units < ROOM { burst_units } else { ROOM });
+        let position = first_position(floor, burst_units);
         let (balance_units, fraction) = tokens.in_units(k, burst_units);
         let ramp = Ramp {
             curve: climb.curve,
@@ -111,11 +111,13 @@ impl Settings {
         };
         let level = (position as i64).saturating_add(balance_units).saturating_add_unsigned(whole) as u64;
         let settings = Self {
-            base: end.saturating_sub(earlier),
-            mantissa: speed.mantissa,
-            remainder,
-            level,
-            shape: burst as u64 | (k as u64) << 32 | (speed.shift as u64) << 40 | (climb.curve as u64) << 48,
+            growth: Growth {
+                base: end.saturating_sub(earlier),
+                mantissa: speed.mantissa,
+                remainder,
+                level,
+                shape: Growth::shape(burst, k, speed.shift, climb.curve, ramp.duration > 0),
+            },
             floor,
             ramp_start: now,
             ramp_end: end,
@@ -139,28 +141,8 @@ impl Settings {
         Ok(())
     }
 
-    pub(super) const fn burst(&self) -> u32 {
-        self.shape as u32
-    }
-
-    pub(super) const fn unit_exponent(&self) -> u32 {
-        (self.shape >> 32) as u32 & 0x3F
-    }
-
-    pub(super) const fn burst_units(&self) -> u64 {
-        (self.burst() as u64) << self.unit_exponent()
-    }
-
-    const fn speed(&self) -> Speed {
-        Speed { mantissa: self.mantissa, shift: (self.shape >> 40) as u32 & 0x3F }
-    }
-
     pub(super) fn rate(&self) -> Rate {
         Rate::new(self.count, core::time::Duration::from_nanos(self.period_ns)).unwrap_or(Rate::ZERO)
-    }
-
-    pub(super) const fn floor(&self) -> u64 {
-        self.floor
     }
 
     /// When this configuration began.
@@ -168,37 +150,31 @@ impl Settings {
         self.ramp_start
     }
 
-    /// What has grown since `base`, on the scale of the speed; `now` is at or after `base`.
-    const fn area(&self, since: u64) -> u128 {
-        // (2^64 - 1)^2 + 2^64 - 1 fits.
-        since as u128 * self.mantissa as u128 + self.remainder as u128
-    }
-
     /// The level at `now` and the part of a unit above it, on the scale of the speed.
     fn exact(&self, now: u64) -> (u64, u128) {
-        let speed = self.speed();
-        if let Some(since) = now.checked_sub(self.base) {
-            let area = self.area(since);
+        let speed = self.growth.speed();
+        if let Some(since) = now.checked_sub(self.growth.base) {
+            let area = self.growth.area(since);
             let whole = speed.whole(area);
-            return (self.level.saturating_add(whole), area - ((whole as u128) << speed.shift << 64));
+            return (self.growth.level.saturating_add(whole), area - ((whole as u128) << speed.shift << 64));
         }
-        if self.ramp_start >= self.ramp_end {
-            return (self.level, 0);
+        if !self.growth.is_ramped() || self.ramp_start >= self.ramp_end {
+            return (self.growth.level, 0);
         }
         let ramp = self.ramp();
         let elapsed = now.saturating_sub(self.ramp_start).min(ramp.duration);
-        let at_end = self.area(self.ramp_end.saturating_sub(self.base));
+        let at_end = self.growth.area(self.ramp_end.saturating_sub(self.growth.base));
         let to_come = ramp.area(ramp.duration).saturating_sub(ramp.area(elapsed));
         if at_end >= to_come {
             let area = at_end - to_come;
             let whole = speed.whole(area);
-            return (self.level.saturating_add(whole), area - ((whole as u128) << speed.shift << 64));
+            return (self.growth.level.saturating_add(whole), area - ((whole as u128) << speed.shift << 64));
         }
         let below = to_come - at_end;
         let unit = 1_u128 << 64 << speed.shift;
         // `below` is at most 2^119.
         let whole = below.div_ceil(unit);
-        (self.level.saturating_sub(whole as u64), whole * unit - below)
+        (self.growth.level.saturating_sub(whole as u64), whole * unit - below)
     }
 
     const fn ramp(&self) -> Ramp {
@@ -206,29 +182,33 @@ impl Settings {
         // bounds keep the arithmetic whole.
         let duration = self.ramp_end.saturating_sub(self.ramp_start);
         Ramp {
-            curve: Curve::from_bits(self.shape >> 48 & 3),
-            from: if self.ramp_from > self.mantissa { self.mantissa } else { self.ramp_from },
-            to: self.mantissa,
+            curve: self.growth.curve(),
+            from: if self.ramp_from > self.growth.mantissa { self.growth.mantissa } else { self.ramp_from },
+            to: self.growth.mantissa,
             duration: if duration > LONGEST { LONGEST } else { duration },
         }
     }
 
     /// The whole units earned by `now`, above the position's zero.
-    #[inline]
     pub(super) fn level_at(&self, now: u64) -> u64 {
-        match now.checked_sub(self.base) {
-            Some(since) => self.level.saturating_add(self.speed().whole(self.area(since))),
-            None => self.exact(now).0,
-        }
+        self.growth.level_at(now).unwrap_or_else(|| self.exact(now).0)
+    }
+
+    /// The most that may be owed in order, in units: a burst, or what was owed when this configuration began.
+    pub(super) fn most_owed(&self) -> u64 {
+        self.growth
+            .burst_units()
+            .max(first_position(self.floor, self.growth.burst_units()).saturating_sub(self.exact(self.ramp_start).0))
     }
 
     /// What the bucket holds at `now` when its position is `position`.
     pub(super) fn balance(&self, position: u64, now: u64) -> Balance {
         let (level, part) = self.exact(now);
-        let units = (level as i128 - position as i128).clamp(-(self.burst_units() as i128), self.burst_units() as i128);
-        // At most 2^34 units, so 2^98; a full bucket holds no fraction more.
-        let fraction = if units == self.burst_units() as i128 { 0 } else { self.speed().fraction(part) as i128 };
-        Balance { units: (units << 64) + fraction, exponent: self.unit_exponent() }
+        let units = (level as i128 - position as i128).clamp(-MOST_OWED, self.growth.burst_units() as i128);
+        // At most 2^33 units, so 2^97; a full bucket holds no fraction more.
+        let fraction =
+            if units == self.growth.burst_units() as i128 { 0 } else { self.growth.speed().fraction(part) as i128 };
+        Balance { units: (units << 64) + fraction, exponent: self.growth.unit_exponent() }
     }
 
     /// What is left of the warm-up at `now`.
@@ -239,8 +219,8 @@ impl Settings {
             curve: ramp.curve,
             from: ClimbFrom::Speed(
                 if matches!(ramp.curve, Curve::Step) { ramp.from } else { ramp.speed_at(elapsed) },
-                self.speed().shift,
-                self.unit_exponent(),
+                self.growth.speed().shift,
+                self.growth.unit_exponent(),
             ),
             duration: ramp.duration - elapsed,
         }
@@ -248,8 +228,8 @@ impl Settings {
 
     /// Nanoseconds from `now` until the level is `target`; `u64::MAX` where that never comes.
     pub(super) fn nanos_until(&self, now: u64, target: u64) -> u64 {
-        let steady = self.base.max(self.ramp_end);
-        if now < self.base && self.level_at(steady) >= target {
+        let steady = self.growth.base.max(self.ramp_end);
+        if now < self.growth.base && self.level_at(steady) >= target {
             // Within the ramp the level only climbs: halve the span, at most 64 times.
             let (mut early, mut late) = (now, steady);
             while early < late {
@@ -262,9 +242,9 @@ impl Settings {
             }
             return early - now;
         }
-        let from = if now < self.base { steady } else { now };
-        let area = self.area(from.saturating_sub(self.base));
-        match self.speed().nanos_until(area, target.saturating_sub(self.level)) {
+        let from = if now < self.growth.base { steady } else { now };
+        let area = self.growth.area(from.saturating_sub(self.growth.base));
+        match self.growth.speed().nanos_until(area, target.saturating_sub(self.growth.level)) {
             Some(nanos) => nanos.saturating_add(from - now),
             None => u64::MAX,
         }
@@ -283,19 +263,28 @@ impl Balance {
         Self { units: (tokens as i128) << 64, exponent: 0 }
     }
 
-    /// Whole units of 2^-k tokens, within a burst on either side, and the fraction above in units of 2^-64.
+    /// Nothing owed: only ever a fault.
+    pub(super) fn forgiven(self) -> Self {
+        Self { units: self.units.max(0), ..self }
+    }
+
+    /// The tokens owed, rounded up.
+    const fn owed(self) -> u32 {
+        if self.units >= 0 {
+            return 0;
+        }
+        // At most 2^33 units, so at most 2^33 tokens.
+        let tokens = (self.units.unsigned_abs() >> 64 >> self.exponent) + 1;
+        if tokens > u32::MAX as u128 { u32::MAX } else { tokens as u32 }
+    }
+
+    /// Whole units of 2^-k tokens, at most a burst, and the fraction above in units of 2^-64.
     const fn in_units(self, k: u32, burst_units: u64) -> (i64, u64) {
-        // At most 2^98 before and 2^124 after the shift.
+        // At most 2^97 before and 2^123 after the shift.
         let scaled =
             if k >= self.exponent { self.units << (k - self.exponent) } else { self.units >> (self.exponent - k) };
         let most = (burst_units as i128) << 64;
-        let bounded = if scaled > most {
-            most
-        } else if scaled < -most {
-            -most
-        } else {
-            scaled
-        };
+        let bounded = if scaled > most { most } else { scaled };
         ((bounded >> 64) as i64, bounded as u64)
     }
 }
@@ -324,89 +313,4 @@ const fn rescaled(mantissa: u64, up: i32, most: u64) -> u64 {
     }
     let scaled = mantissa << up;
     if scaled > most { most } else { scaled }
-}
-
-/// Shared memory for one configuration.
-#[derive(Debug)]
-#[repr(C)]
-pub(super) struct Slot {
-    base: AtomicU64,
-    mantissa: AtomicU64,
-    remainder: AtomicU64,
-    level: AtomicU64,
-    shape: AtomicU64,
-    floor: AtomicU64,
-    ramp_start: AtomicU64,
-    ramp_end: AtomicU64,
-    ramp_from: AtomicU64,
-    count: AtomicU64,
-    period_ns: AtomicU64,
-    /// 1 while a setter owns the slot.
-    claim: AtomicU64,
-}
-
-impl Slot {
-    const_constructor! {
-        pub(super) fn new(settings: Settings) -> Self {
-            Self {
-                base: AtomicU64::new(settings.base),
-                mantissa: AtomicU64::new(settings.mantissa),
-                remainder: AtomicU64::new(settings.remainder),
-                level: AtomicU64::new(settings.level),
-                shape: AtomicU64::new(settings.shape),
-                floor: AtomicU64::new(settings.floor),
-                ramp_start: AtomicU64::new(settings.ramp_start),
-                ramp_end: AtomicU64::new(settings.ramp_end),
-                ramp_from: AtomicU64::new(settings.ramp_from),
-                count: AtomicU64::new(settings.count),
-                period_ns: AtomicU64::new(settings.period_ns),
-                claim: AtomicU64::new(0),
-            }
-        }
-    }
-
-    /// The words of the slot: of one configuration only where the caller sees the same state before and after.
-    ///
-    /// Acquire: whoever reads a word of a later configuration also sees that the state has moved on.
-    #[inline]
-    pub(super) fn read(&self) -> Settings {
-        Settings {
-            base: self.base.load(Ordering::Acquire),
-            mantissa: self.mantissa.load(Ordering::Acquire),
-            remainder: self.remainder.load(Ordering::Acquire),
-            level: self.level.load(Ordering::Acquire),
-            shape: self.shape.load(Ordering::Acquire),
-            floor: self.floor.load(Ordering::Acquire),
-            ramp_start: self.ramp_start.load(Ordering::Acquire),
-            ramp_end: self.ramp_end.load(Ordering::Acquire),
-            ramp_from: self.ramp_from.load(Ordering::Acquire),
-            count: self.count.load(Ordering::Acquire),
-            period_ns: self.period_ns.load(Ordering::Acquire),
-        }
-    }
-
-    /// Writes all words. Only the owner of the claim calls it, and never on the live slot.
-    pub(super) fn write(&self, settings: &Settings) {
-        self.base.store(settings.base, Ordering::Release);
-        self.mantissa.store(settings.mantissa, Ordering::Release);
-        self.remainder.store(settings.remainder, Ordering::Release);
-        self.level.store(settings.level, Ordering::Release);
-        self.shape.store(settings.shape, Ordering::Release);
-        self.floor.store(settings.floor, Ordering::Release);
-        self.ramp_start.store(settings.ramp_start, Ordering::Release);
-        self.ramp_end.store(settings.ramp_end, Ordering::Release);
-        self.ramp_from.store(settings.ramp_from, Ordering::Release);
-        self.count.store(settings.count, Ordering::Release);
-        self.period_ns.store(settings.period_ns, Ordering::Release);
-    }
-
-    /// Makes the caller the only one who may write; `false` if another is.
-    pub(super) fn try_claim(&self) -> bool {
-        self.claim.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed).is_ok()
-    }
-
-    /// Gives the claim back. Release: the next owner sees what this one published.
-    pub(super) fn release(&self) {
-        self.claim.store(0, Ordering::Release);
-    }
 }

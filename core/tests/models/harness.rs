@@ -1,11 +1,6 @@
 //! How a model is run, counted and shown able to fail.
 //!
-//! "No bound on preemptions" is not "every schedule". loom 0.7.3 records only the last access of an atomic, not one of
-//! each thread: where a reader loads a word before a writer loads and exchanges it, the writer's own load hides the
-//! race, and a schedule can be missed. A model is therefore written with the writer first where it can be, and what it
-//! passes is strong evidence, not proof. With a loom patched to record one of each thread, the models (but those of
-//! bucket and guard) explored more executions (stalled trip: 3,726,742 for 25,506) and passed; the gate runs loom as
-//! published.
+//! "No bound on preemptions" is every schedule up to equivalence, of a loom that is patched: see loom.patch.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

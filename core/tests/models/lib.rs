@@ -2,8 +2,7 @@
 //!
 //! Run with `scripts/models [name]`. Each model prints how many executions it explored; each
 //! `*_is_needed` test injects one fault into the product code and demands that a model notices.
-#![cfg(seawall_loom)]
-#![allow(unreachable_pub, reason = "a test program exports nothing")]
+#![cfg(all(test, seawall_loom))]
 
 mod aimd_controller;
 mod circuit_breaker;
