@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use seawall::{
     AimdConfig, AimdController, AttemptFailure, BreakerConfig, BucketConfig, CircuitBreaker, Clock, ConcurrencyLimit,
-    ErrorClass, Instant, Jitter, LimitConfig, ManualClock, Outcome, Random, Rate, Ratio, RetryBudget,
+    ErrorClass, Fill, Instant, Jitter, LimitConfig, ManualClock, Outcome, Random, Rate, Ratio, RetryBudget,
     RetryBudgetConfig, RetryConfig, RetryCost, RetryStrategy, RetryTokens, SharedRandom, SlidingWindow, State,
     TokenBucket, TripRule, WarmUp, WindowConfig, retry_after_seconds,
 };
@@ -125,6 +125,16 @@ fn take_refund_and_change() {
     assert!(BUCKET.start_warm_up(WarmUp::exponential(Rate::per_second(1), STEP), now).is_ok());
 }
 
+fn book_take_what_there_is_and_move() {
+    let now = CLOCK.now();
+    assert!(BUCKET.reset(Fill::Full, WarmUp::NONE, now).is_ok());
+    assert_eq!((BUCKET.take_up_to(2, now), BUCKET.drain_to(1, now), BUCKET.take_up_to(9, now)), (2, 2, 1));
+    let booked = BUCKET.reserve(1, STEP, now).unwrap();
+    assert!(BUCKET.reserve(6, Duration::MAX, now).is_err() && BUCKET.reserve(1, Duration::ZERO, now).is_err());
+    assert!(BUCKET.cancel(booked, now));
+    assert!(BUCKET.rebase(now, now).is_ok());
+}
+
 const FRAGILE: BreakerConfig = BreakerConfig { rule: TripRule::Consecutive(1), ..BreakerConfig::DEFAULT };
 static BREAKER: CircuitBreaker = match CircuitBreaker::new(FRAGILE) {
     Ok(breaker) => breaker,
@@ -234,6 +244,7 @@ fn paths() -> Vec<(&'static str, fn())> {
         ("RetryExecutor::execute", execute_with_budget),
         ("RetryExecutor::execute_async", execute_asynchronously),
         ("TokenBucket", take_refund_and_change),
+        ("TokenBucket, bookings, drains and clocks", book_take_what_there_is_and_move),
         ("CircuitBreaker, its trips, refusals, probes and ramp", trip_refuse_probe_and_close),
         ("CircuitBreaker, forced, tripped and configured", force_trip_and_configure),
         ("ConcurrencyLimit", fill_refuse_grow_and_cut),

@@ -86,8 +86,10 @@ fn a_bucket_that_refuses_writes_nothing() {
         for now in [at(0), at(100), at(101), at(159)] {
             assert!(bucket.try_take(1, now).is_err() && bucket.peek(1, now).is_err());
             assert!(bucket.try_take(2, now).is_err(), "more than ever fits");
-            assert_eq!(bucket.available(now), 0);
+            assert!(bucket.reserve(1, Duration::ZERO, now).is_err());
+            assert_eq!((bucket.available(now), bucket.take_up_to(1, now)), (0, 0));
         }
+        assert_eq!(bucket.drain_to(0, at(100)), 0, "not even a part of a token is there");
         assert!(bucket.try_take(0, at(0)).is_ok() && bucket.peek(1, at(200)).is_ok());
     });
     bucket.get().try_take(1, at(160)).unwrap();

@@ -12,6 +12,7 @@
 use core::panic::PanicInfo;
 
 mod aimd_controller;
+mod bucket_bookings;
 mod circuit_breaker;
 mod concurrency_limit;
 mod foundation;
