@@ -1,8 +1,9 @@
 //! The window under the schedules that loom explores: two slices, few cells, clocks that disagree.
 //!
-//! Readers are the spawned threads here, and on purpose. loom 0.7 remembers one last access of an atomic, not one of
-//! each thread: where a reader's load comes first and a writer then loads and exchanges the same word, the writer's own
-//! load hides the race, and schedules go unexplored. With the writer first, each load meets the write before it.
+//! Readers are the spawned threads, and on purpose. loom 0.7 as published remembers one last access of an atomic, not
+//! one of each thread: where a reader's load comes first and a writer then loads and exchanges the same word, the
+//! writer's own load hides the race. With the writer first, each load meets the write before it, and the models say
+//! the same under the published loom and under the patched one.
 
 use core::time::Duration;
 
