@@ -204,6 +204,7 @@ fn retry_budget_reset_brings_in_the_initial_tokens_alone() {
 fn retry_budget_one_step_is_needed() {
     must_fail("retry_budget_reset", SECOND_STEP, Preemptions::Unbounded, a_reset);
     must_fail("retry_budget_two_takers", SECOND_STEP, Preemptions::Unbounded, takers(2));
+    must_fail("retry_budget_three_takers", SECOND_STEP, Preemptions::AtMost(3), takers(3));
     must_fail("retry_budget_earning_and_spending", SECOND_STEP, Preemptions::Unbounded, earning_and_spending);
     must_fail("retry_budget_refunds", SECOND_STEP, Preemptions::Unbounded, refunds_at_the_cap);
     must_fail("retry_budget_rebase", SECOND_STEP, Preemptions::Unbounded, a_rebase);
