@@ -69,6 +69,10 @@ const NEVER: u64 = u64::MAX;
 const NOT_ANCHORED: u64 = u64::MAX;
 
 /// Why a rate changed.
+///
+/// ```
+/// assert_eq!(seawall::RateChangeReason::Latency.name(), "latency");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[repr(u8)]
@@ -98,6 +102,15 @@ impl RateChangeReason {
 }
 
 /// A change of the rate, told to the one caller that brought it about.
+///
+/// ```
+/// use seawall::{AimdConfig, AimdController, Instant, Rate, RateChangeReason, Ratio};
+/// let controller = AimdController::new(AimdConfig::DEFAULT)?;
+/// let change = controller.update(Some(Ratio::ONE), None, Instant::ORIGIN).expect("nothing was judged before");
+/// assert_eq!((change.from, change.to), (Rate::per_second(5), Rate::new(5, core::time::Duration::from_secs(2)).unwrap()));
+/// assert_eq!(change.reason, RateChangeReason::Errors);
+/// # Ok::<(), seawall::AimdConfigError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "the limiter does not know of the change yet"]
 pub struct RateChange {
@@ -165,6 +178,15 @@ impl AimdController {
         ///
         /// # Errors
         /// [`AimdConfigError`] says what is wrong with `config` and what is allowed.
+        ///
+        /// ```
+        /// use seawall::{AimdConfig, AimdController, Rate};
+        /// static CONTROLLER: AimdController = match AimdController::new(AimdConfig::DEFAULT) {
+        ///     Ok(controller) => controller,
+        ///     Err(_) => panic!("refused at compile time"),
+        /// };
+        /// assert_eq!(CONTROLLER.current_rate(), Rate::per_second(5));
+        /// ```
         pub fn new(config: AimdConfig) -> Result<Self, AimdConfigError> {
             match Settings::new(config) {
                 Ok(settings) => Ok(Self {
@@ -203,6 +225,23 @@ impl AimdController {
     ///
     /// # Concurrency
     /// Lock-free. If several callers judge at once, one changes the rate and is told.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use seawall::{AimdConfig, AimdController, Instant, RateChangeReason, SlidingWindow, WindowConfig};
+    ///
+    /// let window = SlidingWindow::<8, 64>::new(WindowConfig::DEFAULT)?;
+    /// let controller = AimdController::new(AimdConfig::DEFAULT).expect("the default is legal");
+    /// let now = Instant::ORIGIN;
+    /// // The first call notes where the totals stand.
+    /// assert_eq!(controller.observe(&window.summary(now), now), None);
+    /// for _ in 0..10 {
+    ///     window.record(Duration::from_millis(20), false, now);
+    /// }
+    /// let change = controller.observe(&window.summary(now), now).expect("ten calls failed");
+    /// assert_eq!(change.reason, RateChangeReason::Errors);
+    /// # Ok::<(), seawall::WindowConfigError>(())
+    /// ```
     pub fn observe(&self, summary: &WindowSummary, now: Instant) -> Option<RateChange> {
         let judged_at = self.judged_at.load(Ordering::Relaxed);
         if !self.is_due(judged_at, now) {
@@ -367,6 +406,15 @@ impl AimdController {
     }
 
     /// When the next judgement may come; [`Instant::ORIGIN`] before the first.
+    ///
+    /// ```
+    /// use seawall::{AimdConfig, AimdController, Instant, Ratio};
+    /// let controller = AimdController::new(AimdConfig::DEFAULT)?;
+    /// assert_eq!(controller.due_at(), Instant::ORIGIN);
+    /// let _ = controller.update(Some(Ratio::ONE), None, Instant::from_nanos(7));
+    /// assert_eq!(controller.due_at(), Instant::from_nanos(30_000_000_007));
+    /// # Ok::<(), seawall::AimdConfigError>(())
+    /// ```
     #[must_use]
     pub fn due_at(&self) -> Instant {
         match self.judged_at.load(Ordering::Relaxed) {
@@ -376,6 +424,24 @@ impl AimdController {
     }
 
     /// The share of failed calls that is taken for healthy; `None` before the first judgement.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use seawall::{AimdConfig, AimdController, Instant, SlidingWindow, WindowConfig};
+    ///
+    /// let window = SlidingWindow::<8, 64>::new(WindowConfig::DEFAULT)?;
+    /// let controller = AimdController::new(AimdConfig::DEFAULT).expect("the default is legal");
+    /// let now = Instant::ORIGIN;
+    /// let _ = controller.observe(&window.summary(now), now);
+    /// assert_eq!(controller.error_baseline(), None);
+    /// for _ in 0..10 {
+    ///     window.record(Duration::from_millis(20), true, now);
+    /// }
+    /// let _ = controller.observe(&window.summary(now), now);
+    /// // No failure of ten: two of fourteen, as a few samples do not promise too much.
+    /// assert_eq!(controller.error_baseline().map(|share| share.as_ppm()), Some(142_857));
+    /// # Ok::<(), seawall::WindowConfigError>(())
+    /// ```
     #[must_use]
     pub fn error_baseline(&self) -> Option<Ratio> {
         let baseline = Baseline::unpack(self.baseline.load(Ordering::Relaxed));
@@ -384,6 +450,24 @@ impl AimdController {
     }
 
     /// The p95 that is taken for healthy, to a microsecond; `None` before the first judgement.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use seawall::{AimdConfig, AimdController, Instant, SlidingWindow, WindowConfig};
+    ///
+    /// let window = SlidingWindow::<8, 64>::new(WindowConfig::DEFAULT)?;
+    /// let controller = AimdController::new(AimdConfig::DEFAULT).expect("the default is legal");
+    /// let now = Instant::ORIGIN;
+    /// let _ = controller.observe(&window.summary(now), now);
+    /// assert_eq!(controller.latency_baseline(), None);
+    /// for _ in 0..10 {
+    ///     window.record(Duration::from_millis(20), true, now);
+    /// }
+    /// let _ = controller.observe(&window.summary(now), now);
+    /// let healthy = controller.latency_baseline().expect("ten calls were judged");
+    /// assert!(healthy.abs_diff(Duration::from_millis(20)) < Duration::from_millis(5));
+    /// # Ok::<(), seawall::WindowConfigError>(())
+    /// ```
     #[must_use]
     pub fn latency_baseline(&self) -> Option<Duration> {
         let baseline = Baseline::unpack(self.baseline.load(Ordering::Relaxed));

@@ -140,6 +140,13 @@ impl Classification {
     pub const PERMANENT: Self = Self { class: ErrorClass::Permanent, retry_after: None, cost: RetryCost::Error };
 
     /// The server asked to be spared, for `retry_after` where it said how long.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use seawall::{Classification, ErrorClass};
+    /// let asked = Some(Duration::from_secs(3));
+    /// assert_eq!(Classification::throttled(asked), (ErrorClass::Throttled, asked).into());
+    /// ```
     #[must_use]
     pub const fn throttled(retry_after: Option<Duration>) -> Self {
         Self { class: ErrorClass::Throttled, retry_after, cost: RetryCost::Error }

@@ -6,6 +6,20 @@ use crate::sync::{AtomicU64, Ordering, const_constructor, fault};
 use crate::time::{Instant, nanos};
 
 /// A source of `now`.
+///
+/// ```
+/// use seawall::{Clock, Instant};
+///
+/// /// Ticks of a timer of one megahertz that somebody else reads.
+/// struct Ticks(u32);
+///
+/// impl Clock for Ticks {
+///     fn now(&self) -> Instant {
+///         Instant::from_nanos(u64::from(self.0) * 1_000)
+///     }
+/// }
+/// assert_eq!(Ticks(5).now(), Instant::from_nanos(5_000));
+/// ```
 pub trait Clock {
     /// The present instant. Readings of one clock share one origin.
     fn now(&self) -> Instant;
@@ -34,6 +48,11 @@ pub struct ManualClock(AtomicU64);
 impl ManualClock {
     const_constructor! {
         /// A clock that stands at `start`.
+        ///
+        /// ```
+        /// use seawall::{Clock, Instant, ManualClock};
+        /// assert_eq!(ManualClock::starting_at(Instant::MAX).now(), Instant::MAX);
+        /// ```
         #[must_use]
         pub fn starting_at(start: Instant) -> Self {
             Self(AtomicU64::new(start.as_nanos()))
@@ -41,6 +60,16 @@ impl ManualClock {
     }
 
     /// Moves the clock forward; at [`Instant::MAX`] it stops.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use seawall::{Clock, Instant, ManualClock};
+    /// let clock = ManualClock::starting_at(Instant::ORIGIN);
+    /// clock.advance(Duration::from_nanos(7));
+    /// assert_eq!(clock.now(), Instant::from_nanos(7));
+    /// clock.advance(Duration::MAX);
+    /// assert_eq!(clock.now(), Instant::MAX);
+    /// ```
     pub fn advance(&self, by: Duration) {
         let by = nanos(by);
         let mut current = self.0.load(Ordering::Relaxed);
@@ -56,6 +85,13 @@ impl ManualClock {
     }
 
     /// Puts the clock at `instant`, backwards too.
+    ///
+    /// ```
+    /// use seawall::{Clock, Instant, ManualClock};
+    /// let clock = ManualClock::starting_at(Instant::from_nanos(7));
+    /// clock.set(Instant::ORIGIN);
+    /// assert_eq!(clock.now(), Instant::ORIGIN);
+    /// ```
     pub fn set(&self, instant: Instant) {
         self.0.store(instant.as_nanos(), Ordering::Relaxed);
     }
@@ -85,6 +121,13 @@ pub struct MonotonicClock(std::time::Instant);
 #[cfg(feature = "std")]
 impl MonotonicClock {
     /// A clock whose origin is now.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use seawall::{Clock, Instant, MonotonicClock};
+    /// let clock = MonotonicClock::new();
+    /// assert!(clock.now().saturating_duration_since(Instant::ORIGIN) < Duration::from_secs(60));
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         Self(std::time::Instant::now())

@@ -207,27 +207,34 @@ impl<const SLOTS: usize> ConcurrencyLimit<SLOTS> {
     /// # Ok::<(), seawall::LimitConfigError>(())
     /// ```
     pub fn finish(&self, permit: LimitPermit, outcome: Outcome, now: Instant) -> Option<LimitChange> {
+        self.report(permit, outcome, now).flatten()
+    }
+
+    /// As [`finish`](Self::finish), and `None` if the permit was void: of two reports one is told apart.
+    pub(crate) fn report(&self, permit: LimitPermit, outcome: Outcome, now: Instant) -> Option<Option<LimitChange>> {
         self.view().finish(permit, outcome, now)
     }
 
-    /// Gives a permit back: the call was not sent, or says nothing of the service.
+    /// Gives a permit back: the call was not sent, or says nothing of the service. Returns whether it was still good:
+    /// neither reported nor given back before, and its slot not gone to another after its lease.
     ///
     /// `now` is not needed today; it is there as on every other call.
     ///
     /// # Concurrency
-    /// Wait-free; does nothing for a permit that is void.
+    /// Wait-free; does nothing for a permit that is void. Of several calls for one permit one returns `true`.
     ///
     /// ```
     /// use seawall::{ConcurrencyLimit, Instant, LimitConfig};
     /// let limit = ConcurrencyLimit::<64>::new(LimitConfig::DEFAULT)?;
     /// let permit = limit.try_attempt(Instant::ORIGIN).unwrap();
-    /// limit.cancel(permit, Instant::ORIGIN);
+    /// assert!(limit.cancel(permit, Instant::ORIGIN));
+    /// assert!(!limit.cancel(permit, Instant::ORIGIN));
     /// assert_eq!(limit.in_flight(Instant::ORIGIN), 0);
     /// # Ok::<(), seawall::LimitConfigError>(())
     /// ```
-    pub fn cancel(&self, permit: LimitPermit, now: Instant) {
+    pub fn cancel(&self, permit: LimitPermit, now: Instant) -> bool {
         let _ = now;
-        self.view().release(permit);
+        self.view().release(permit)
     }
 
     /// How many calls may be in flight.

@@ -17,48 +17,73 @@
 //! pass lost its place to another thread since the first; the slot goes back, and the tokens where the bucket can take
 //! them without granting too much.
 //!
-//! # The pause
-//! ```text
-//!  63                                                              0
-//! +-----------------------------------------------------------------+
-//! | paused until, in nanoseconds; 0 is no pause                     |
-//! +-----------------------------------------------------------------+
-//! ```
+//! # The pause and the restart
 //! A Retry-After of one call pauses all of them, by what it names and up to a quarter more, at most five minutes and a
 //! quarter. A pause under way gets longer, never shorter.
 //!
+//! A service that was spared comes back cold, while the bucket has filled. So from the end of a pause, and from the
+//! success of a probe, the tokens restart at one, and the rate climbs by [`GuardConfig::ramp`]. The first attempt that
+//! would pass settles that, as at the instant itself: what was earned since then counts, and who was idle for long after
+//! a pause finds a full bucket. It is the one write that a refusal may make, once for each pause or close.
+//! ```text
+//!  63                                                            1   0
+//! +----------------------------------------------------------------+---+
+//! | an instant, in steps of 2 ns; 0 and r 0: nothing               | r |   r 0: paused until; r 1: restart at
+//! +----------------------------------------------------------------+---+
+//! ```
+//!
+//! # One permit, one report
+//! The slot in the concurrency limit tells whether a permit is good: whoever frees it reports to the other parts, or
+//! takes the tokens back, and nobody else does. So a second report, a cancellation after a report, a report through a
+//! copy of the call, and one whose slot went to another after its lease change nothing.
+//!
 //! # Orderings
-//! Each stage orders its own words. The pause is relaxed: its word is the whole of it. Nothing holds between stages but
-//! what the second pass took.
+//! Each stage orders its own words. Between stages:
+//! - a slot is freed before its tokens are refunded or its result is judged; the exchange of the slot decides, and both
+//!   follow it in the same thread;
+//! - the tokens are lowered before the word of the pause is cleared with `Release`, and it is read with `Acquire` after
+//!   all stages have been looked at: who finds it clear takes from the lowered bucket;
+//! - the restart is marked before the exchange that closes the breaker, and who finds the breaker closed finds the mark.
 //!
 //! # Limits
 //! - Time that stands still: the stages do as they do alone; a pause does not end.
 //! - Idle for a year: a new call meets a full bucket, a limit that stayed, and at most a probe.
 //! - An older `now`: no time has passed. A pause that ends over 750 s ahead of `now` is the work of a clock that
-//!   stepped, and counts as over.
+//!   stepped, and counts as over; the breaker does likewise with what it never sets so far ahead. Bucket and limit say
+//!   [`ClockStepped`](crate::Reason::ClockStepped), and [`Guard::rebase`] or [`Guard::reset`] helps.
+//! - A restart has a granularity of threads: one that was between the two passes when a probe closed the breaker takes
+//!   what it looked at, and a token that it gives back after a restart is there again.
+//! - A ramp needs a change of the bucket: where three are under way already it is left out. A thread that is stopped
+//!   just before it leaves the full rate, from one token.
 //! - A call that is dropped while its retry is paid for keeps the payment: [`Guard::abandon`] gives it back.
-//! - One attempt of a call at a time: the guard sends no hedges.
+//! - A time-out of a first attempt is one failure to the breaker, as any other.
+//! - One attempt of a call at a time: the guard sends no hedges. Of two permits of a call that are out at once, the one
+//!   that is reported second only frees its slot.
+//! - What is done to a part through [`Guard::breaker`] and its like goes past the guard: no restart follows it.
 
 mod call;
 mod config;
+mod parts;
 mod pause;
+mod steps;
 
 use core::fmt;
-use core::time::Duration;
 
 use crate::circuit_breaker::{CircuitBreaker, TripRule};
 use crate::classification::ErrorClass;
 use crate::concurrency_limit::ConcurrencyLimit;
 use crate::outcome::Outcome;
 use crate::random::SharedRandom;
-use crate::refused::{Refused, Stage};
+use crate::refused::Refused;
 use crate::retry_budget::{RetryBudget, RetryCost};
-use crate::retry_strategy::{AttemptFailure, GiveUpReason, RetryDecision, RetryStrategy};
-use crate::sync::const_constructor;
+use crate::retry_strategy::RetryStrategy;
+use crate::sync::{AtomicU64, const_constructor, fault};
 use crate::time::{Instant, nanos};
-use crate::token_bucket::TokenBucket;
+use crate::token_bucket::{Fill, TokenBucket};
+use crate::warm_up::WarmUp;
 
 pub use call::{Admission, Call, Finished, Permit, Request, Verdict};
+use config::Schedule;
 pub use config::{GuardConfig, GuardConfigError};
 use pause::Pause;
 
@@ -95,6 +120,12 @@ pub struct Guard<const SLOTS: usize = 64> {
     budget: RetryBudget,
     retry: RetryStrategy,
     timeout_ns: u64,
+    /// When the bucket's own warm-up ends.
+    warm_until: AtomicU64,
+    ramp: Schedule,
+    warm_up: Schedule,
+    /// The tokens at the start.
+    fill: u32,
     /// Whether a success may open the breaker, which then draws a number.
     opens_when_slow: bool,
     limit: ConcurrencyLimit<SLOTS>,
@@ -122,6 +153,9 @@ impl<const SLOTS: usize> Guard<SLOTS> {
             if config.call_timeout.is_zero() {
                 return Err(GuardConfigError::ZeroTimeout);
             }
+            if config.ramp.duration.as_nanos() > WarmUp::LONGEST.as_nanos() {
+                return Err(GuardConfigError::RampTooLong);
+            }
             Ok(Self {
                 pause: Pause::none(),
                 random: SharedRandom::from_seed(seed),
@@ -142,6 +176,13 @@ impl<const SLOTS: usize> Guard<SLOTS> {
                     Err(error) => return Err(GuardConfigError::Retry(error)),
                 },
                 timeout_ns: nanos(config.call_timeout),
+                warm_until: AtomicU64::new(now.saturating_add(config.bucket.warm_up.duration).as_nanos()),
+                ramp: Schedule::of(config.ramp),
+                warm_up: Schedule::of(config.bucket.warm_up),
+                fill: match config.bucket.fill {
+                    Fill::Full => u32::MAX,
+                    Fill::Tokens(tokens) => tokens,
+                },
                 opens_when_slow: matches!(config.breaker.rule, TripRule::SlowShare { .. }),
                 limit: match ConcurrencyLimit::new(config.limit) {
                     Ok(limit) => limit,
@@ -154,6 +195,9 @@ impl<const SLOTS: usize> Guard<SLOTS> {
     /// A logical call begins. Takes nothing: that is the work of [`try_attempt`](Self::try_attempt).
     ///
     /// The call's deadline is the request's, or the end of the retry strategy's total deadline where that is earlier.
+    ///
+    /// # Concurrency
+    /// Wait-free; touches nothing shared.
     ///
     /// ```
     /// use core::time::Duration;
@@ -181,11 +225,12 @@ impl<const SLOTS: usize> Guard<SLOTS> {
     /// [`cancel`](Self::cancel) what it did not send.
     ///
     /// # Errors
-    /// [`Refused`] with the stage. [`Stage::Deadline`]: too late, for ever. [`Stage::RetryBudget`]: for ever where the
+    /// [`Refused`] with the stage. [`Stage::Deadline`](crate::Stage::Deadline): too late, for ever. [`Stage::RetryBudget`](crate::Stage::RetryBudget): for ever where the
     /// call is over, or until the instant of its [`Verdict::RetryAt`]. Else as the stage itself refuses.
     ///
     /// # Concurrency
-    /// Lock-free. Refused, nothing is written, except where another thread took a place between the two passes.
+    /// Lock-free. Refused, nothing is written, except where another thread took a place between the two passes, or where
+    /// it is the bucket that refuses the first attempt after a pause or a close: that one settles the restart.
     ///
     /// ```
     /// use core::time::Duration;
@@ -199,52 +244,38 @@ impl<const SLOTS: usize> Guard<SLOTS> {
     /// # Ok::<(), seawall::GuardConfigError>(())
     /// ```
     pub fn try_attempt(&self, call: &mut Call, now: Instant) -> Result<Admission, Refused> {
+        let early = fault("guard: a restart is looked for before the stages").then(|| self.pause.look(now));
         self.look(call, now)?;
+        self.settle(early.unwrap_or_else(|| self.pause.look(now)), call.cost, now)?;
         let limit = self.limit.try_attempt(now)?;
         if let Err(refused) = self.bucket.try_take(call.cost, now) {
-            self.limit.cancel(limit, now);
+            self.free(limit, now);
             return Err(refused);
         }
         match self.breaker.try_attempt(now) {
             Ok(admission) => Ok(Admission {
-                permit: Permit { limit, breaker: admission.permit, ended: call.ended },
+                permit: Permit { limit, breaker: admission.permit, ended: call.ended, cost: call.cost },
                 transition: admission.transition,
             }),
             Err(refused) => {
-                self.refund(call.cost, now);
-                self.limit.cancel(limit, now);
+                if !fault("guard: the tokens stay spent when the breaker refuses") {
+                    self.refund(call.cost, now);
+                }
+                self.free(limit, now);
                 Err(refused)
             }
         }
-    }
-
-    /// The first pass: loads only.
-    fn look(&self, call: &Call, now: Instant) -> Result<(), Refused> {
-        if call.deadline.is_some_and(|deadline| now >= deadline) {
-            return Err(Refused::never(Stage::Deadline));
-        }
-        match call.verdict {
-            None => {}
-            Some(Verdict::RetryAt(at)) if now >= at => {}
-            Some(Verdict::RetryAt(at)) => {
-                return Err(Refused::not_yet(Stage::RetryBudget, Some(at.saturating_duration_since(now))));
-            }
-            Some(Verdict::Done | Verdict::GiveUp(_)) => return Err(Refused::never(Stage::RetryBudget)),
-        }
-        if let Some(end) = self.pause.end(now) {
-            return Err(Refused::not_yet(Stage::Pause, Some(end.saturating_duration_since(now))));
-        }
-        self.breaker.peek(now)?;
-        self.limit.peek(now)?;
-        self.bucket.peek(call.cost, now)
     }
 
     /// Reports how an attempt ended. Its latency is `now` less the instant of its admission; a failure that took the
     /// call's time-out was one.
     ///
     /// The verdict is [`Done`](Verdict::Done) for `Success` and for `Ignored`; else the retry strategy decides, then
-    /// the deadline, and last the budget is charged. A second report of one attempt changes nothing and gets the
-    /// verdict of the first.
+    /// the deadline, and last the budget is charged.
+    ///
+    /// An attempt is reported or given back once: its slot in the concurrency limit tells. A later report changes
+    /// nothing and gets the verdict of the first; through a copy of the call that does not know it, or with a slot that
+    /// went to another after its lease, a failure is [`GiveUp(PermitVoid)`](crate::GiveUpReason::PermitVoid).
     ///
     /// # Concurrency
     /// Lock-free. Transition and change are told if and only if this report made them.
@@ -264,22 +295,31 @@ impl<const SLOTS: usize> Guard<SLOTS> {
     /// # Ok::<(), seawall::GuardConfigError>(())
     /// ```
     pub fn finish(&self, call: &mut Call, permit: Permit, outcome: Outcome, now: Instant) -> Finished {
+        // Of a second attempt that was asked for while one was out, nothing is heard.
+        let heard = if permit.ended == call.ended { outcome } else { Outcome::Ignored };
+        let Some(limit_change) = self.report(permit, heard, now) else { return self.void(call, permit, heard, now) };
         if permit.ended != call.ended {
             self.breaker.cancel(permit.breaker, now);
-            self.limit.cancel(permit.limit, now);
             let verdict = call.verdict.unwrap_or(Verdict::Done);
-            return Finished { verdict, transition: None, limit_change: None };
+            return Finished { verdict, transition: None, limit_change };
         }
         // A success that opens nothing needs no number: all being well, the stream is not written.
         let random = if outcome.is_bad() || self.opens_when_slow { self.random.next_u64() } else { 0 };
-        let limit_change = self.limit.finish(permit.limit, outcome, now);
         let is_first = call.ended == 0;
+        let closes = permit.breaker.is_probe() && outcome == Outcome::Success;
+        if closes && !fault("guard: a restart is marked after the breaker has closed") {
+            // Before the breaker hears of it: who finds it closed must find this too.
+            self.pause.restart_at(now);
+        }
         let transition = if is_first || permit.breaker.is_probe() {
             self.breaker.finish(permit.breaker, outcome, now, random)
         } else {
             self.breaker.cancel(permit.breaker, now);
             None
         };
+        if closes && fault("guard: a restart is marked after the breaker has closed") {
+            self.pause.restart_at(now);
+        }
         call.ended = call.ended.saturating_add(1);
         call.paid = None;
         let verdict = match outcome {
@@ -306,44 +346,14 @@ impl<const SLOTS: usize> Guard<SLOTS> {
         Finished { verdict, transition, limit_change }
     }
 
-    /// Whether and when a failed call is sent again; if so, it is paid for.
-    fn again(
-        &self,
-        call: &mut Call,
-        class: ErrorClass,
-        retry_after: Option<Duration>,
-        cost: RetryCost,
-        now: Instant,
-    ) -> Verdict {
-        let failure = AttemptFailure {
-            attempt: call.ended,
-            elapsed: now.saturating_duration_since(call.began),
-            previous_delay: call.previous_delay,
-            class,
-            retry_after,
-        };
-        let delay = match self.retry.decide(failure, self.random.next_u64()) {
-            RetryDecision::RetryAfter(delay) => delay,
-            RetryDecision::GiveUp(reason) => return Verdict::GiveUp(reason),
-        };
-        let at = now.saturating_add(delay);
-        let at = self.pause.end(now).map_or(at, |end| at.max(end));
-        if call.deadline.is_some_and(|deadline| at >= deadline) {
-            return Verdict::GiveUp(GiveUpReason::DeadlineExceeded);
-        }
-        if self.budget.try_withdraw(cost, now).is_err() {
-            return Verdict::GiveUp(GiveUpReason::BudgetSpent);
-        }
-        call.previous_delay = Some(delay);
-        call.paid = Some(cost);
-        Verdict::RetryAt(at)
-    }
-
     /// Gives an admitted attempt back that was never sent: slot and probe are free, the tokens are refunded where that
     /// cannot grant too much. The call may ask again; a retry stays paid for.
     ///
+    /// Returns whether the permit was still good: reported or given back before, or so late that its slot went to
+    /// another after its lease, it changes nothing.
+    ///
     /// # Concurrency
-    /// Lock-free. To be called once a permit: a second time would refund the tokens of another.
+    /// Lock-free. Of several calls for one permit, reports included, one acts.
     ///
     /// ```
     /// use core::time::Duration;
@@ -352,21 +362,26 @@ impl<const SLOTS: usize> Guard<SLOTS> {
     /// let guard = Guard::<64>::new(config, 7, Instant::ORIGIN)?;
     /// let mut call = guard.begin(Request::DEFAULT, Instant::ORIGIN);
     /// let permit = guard.try_attempt(&mut call, Instant::ORIGIN).unwrap().permit;
-    /// guard.cancel(&mut call, permit, Instant::ORIGIN);
+    /// assert!(guard.cancel(permit, Instant::ORIGIN));
+    /// assert!(!guard.cancel(permit, Instant::ORIGIN));
     /// assert!(guard.try_attempt(&mut call, Instant::ORIGIN).is_ok());
     /// # Ok::<(), seawall::GuardConfigError>(())
     /// ```
-    pub fn cancel(&self, call: &mut Call, permit: Permit, now: Instant) {
-        self.breaker.cancel(permit.breaker, now);
-        self.limit.cancel(permit.limit, now);
-        // Of an attempt that was reported, the tokens are spent.
-        if permit.ended == call.ended {
-            self.refund(call.cost, now);
+    pub fn cancel(&self, permit: Permit, now: Instant) -> bool {
+        // The slot goes first: who frees it is the one who may give the rest back.
+        let is_good = self.limit.cancel(permit.limit, now);
+        if is_good || fault("guard: a void permit refunds") {
+            self.breaker.cancel(permit.breaker, now);
+            self.refund(permit.cost, now);
         }
+        is_good
     }
 
     /// The call is not sent again, whatever its verdict was: a retry that was paid for goes back to the budget.
-    /// Idempotent. Every later attempt of it is refused.
+    /// Idempotent, but see [`Call`] on copies. Every later attempt of it is refused.
+    ///
+    /// # Concurrency
+    /// Lock-free; nothing is written where nothing was paid for.
     ///
     /// ```
     /// use core::time::Duration;
@@ -386,49 +401,6 @@ impl<const SLOTS: usize> Guard<SLOTS> {
             self.budget.refund(cost, now);
         }
         call.verdict = Some(Verdict::Done);
-    }
-
-    fn refund(&self, cost: u32, now: Instant) {
-        // What the bucket does not take back stays spent: that only ever grants less.
-        let _ = self.bucket.refund(cost, now);
-    }
-
-    /// Until when the server asked to be spared, if that is still to come.
-    ///
-    /// ```
-    /// use core::time::Duration;
-    /// use seawall::{Guard, GuardConfig, Instant, Rate};
-    /// let config = GuardConfig::for_service(Rate::per_second(5), Duration::from_secs(1));
-    /// assert_eq!(Guard::<64>::new(config, 7, Instant::ORIGIN)?.paused_until(Instant::ORIGIN), None);
-    /// # Ok::<(), seawall::GuardConfigError>(())
-    /// ```
-    #[must_use]
-    pub fn paused_until(&self, now: Instant) -> Option<Instant> {
-        self.pause.end(now)
-    }
-
-    /// The token bucket.
-    #[must_use]
-    pub const fn bucket(&self) -> &TokenBucket {
-        &self.bucket
-    }
-
-    /// The circuit breaker.
-    #[must_use]
-    pub const fn breaker(&self) -> &CircuitBreaker {
-        &self.breaker
-    }
-
-    /// The concurrency limit.
-    #[must_use]
-    pub const fn limit(&self) -> &ConcurrencyLimit<SLOTS> {
-        &self.limit
-    }
-
-    /// The retry budget.
-    #[must_use]
-    pub const fn budget(&self) -> &RetryBudget {
-        &self.budget
     }
 }
 

@@ -27,6 +27,12 @@ pub enum Outcome {
 
 impl Outcome {
     /// Whether it speaks against the service: a failure or a throttle.
+    ///
+    /// ```
+    /// use seawall::Outcome;
+    /// assert!(Outcome::Failure.is_bad() && Outcome::Throttled(None).is_bad());
+    /// assert!(!Outcome::Success.is_bad() && !Outcome::Ignored.is_bad());
+    /// ```
     #[must_use]
     pub const fn is_bad(self) -> bool {
         matches!(self, Self::Failure | Self::Throttled(_))

@@ -4,7 +4,7 @@
 //! caller brings one (feature `std`: `seawall::entropy()`). The generator is SplitMix64 (Steele,
 //! Lea and Flood, 2014): a Weyl sequence under a mixing function, full period 2^64, not for secrets.
 
-use crate::sync::{AtomicU64, Ordering, const_constructor};
+use crate::sync::{AtomicU64, Ordering, const_constructor, fault};
 
 /// The odd constant of the Weyl sequence: 2^64 divided by the golden ratio.
 const STEP: u64 = 0x9E37_79B9_7F4A_7C15;
@@ -29,12 +29,22 @@ pub struct Random(u64);
 
 impl Random {
     /// The stream of `seed`. Every seed is good, 0 too.
+    ///
+    /// ```
+    /// use seawall::Random;
+    /// assert_ne!(Random::from_seed(0).next_u64(), Random::from_seed(1).next_u64());
+    /// ```
     #[must_use]
     pub const fn from_seed(seed: u64) -> Self {
         Self(seed)
     }
 
     /// The next number, uniform over all of `u64`.
+    ///
+    /// ```
+    /// let mut random = seawall::Random::from_seed(7);
+    /// assert_ne!(random.next_u64(), random.next_u64());
+    /// ```
     #[must_use]
     pub const fn next_u64(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(STEP);
@@ -55,6 +65,12 @@ pub struct SharedRandom(AtomicU64);
 impl SharedRandom {
     const_constructor! {
         /// The stream of `seed`.
+        ///
+        /// ```
+        /// use seawall::{Random, SharedRandom};
+        /// // The same stream as that of one owner.
+        /// assert_eq!(SharedRandom::from_seed(7).next_u64(), Random::from_seed(7).next_u64());
+        /// ```
         #[must_use]
         pub fn from_seed(seed: u64) -> Self {
             Self(AtomicU64::new(seed))
@@ -62,8 +78,22 @@ impl SharedRandom {
     }
 
     /// The next number. Each caller gets its own: the counter never hands one out twice.
+    ///
+    /// ```
+    /// let stream = seawall::SharedRandom::from_seed(7);
+    /// let drawn: Vec<u64> = std::thread::scope(|scope| {
+    ///     let threads = [0, 1].map(|_| scope.spawn(|| stream.next_u64()));
+    ///     threads.map(|thread| thread.join().unwrap()).into()
+    /// });
+    /// assert_ne!(drawn[0], drawn[1]);
+    /// ```
     #[must_use]
     pub fn next_u64(&self) -> u64 {
+        if fault("shared random: a draw is two steps") {
+            let drawn = self.0.load(Ordering::Relaxed).wrapping_add(STEP);
+            self.0.store(drawn, Ordering::Relaxed);
+            return mix(drawn);
+        }
         // Relaxed: the number publishes nothing.
         mix(self.0.fetch_add(STEP, Ordering::Relaxed).wrapping_add(STEP))
     }

@@ -1,6 +1,7 @@
 //! [`Rate`]: a count per period, exact.
 
 use core::fmt;
+use core::num::NonZeroU64;
 use core::time::Duration;
 
 use crate::time::{SECOND, nanos};
@@ -23,10 +24,18 @@ use crate::time::{SECOND, nanos};
 #[repr(C)]
 pub struct Rate {
     count: u64,
-    period_ns: u64,
+    // Not zero for the compiler too, which then needs no panic where it divides.
+    period_ns: NonZeroU64,
 }
 
 /// Why a [`Rate`] was not accepted.
+///
+/// ```
+/// use core::time::Duration;
+/// use seawall::{Rate, RateError};
+/// assert_eq!(Rate::new(1, Duration::ZERO), Err(RateError::ZeroPeriod));
+/// assert_eq!(Rate::new(1, Duration::MAX), Err(RateError::PeriodTooLong));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RateError {
@@ -63,13 +72,13 @@ impl Rate {
     /// # Ok::<(), seawall::RateError>(())
     /// ```
     pub const fn new(count: u64, period: Duration) -> Result<Self, RateError> {
-        if period.is_zero() {
-            return Err(RateError::ZeroPeriod);
-        }
         if period.as_nanos() > u64::MAX as u128 {
             return Err(RateError::PeriodTooLong);
         }
-        Ok(Self { count, period_ns: nanos(period) })
+        match NonZeroU64::new(nanos(period)) {
+            Some(period_ns) => Ok(Self { count, period_ns }),
+            None => Err(RateError::ZeroPeriod),
+        }
     }
 
     /// `count` per second.
@@ -79,7 +88,7 @@ impl Rate {
     /// ```
     #[must_use]
     pub const fn per_second(count: u64) -> Self {
-        Self { count, period_ns: SECOND }
+        Self::per_seconds(count, 1)
     }
 
     /// `count` per minute.
@@ -90,7 +99,7 @@ impl Rate {
     /// ```
     #[must_use]
     pub const fn per_minute(count: u64) -> Self {
-        Self { count, period_ns: 60 * SECOND }
+        Self::per_seconds(count, 60)
     }
 
     /// `count` per hour.
@@ -101,7 +110,7 @@ impl Rate {
     /// ```
     #[must_use]
     pub const fn per_hour(count: u64) -> Self {
-        Self { count, period_ns: 3_600 * SECOND }
+        Self::per_seconds(count, 3_600)
     }
 
     /// `count` per day of 24 hours.
@@ -112,7 +121,15 @@ impl Rate {
     /// ```
     #[must_use]
     pub const fn per_day(count: u64) -> Self {
-        Self { count, period_ns: 86_400 * SECOND }
+        Self::per_seconds(count, 86_400)
+    }
+
+    const fn per_seconds(count: u64, seconds: u64) -> Self {
+        // Given 1 to 86,400 here, so the other arm is never taken.
+        match NonZeroU64::new(seconds * SECOND) {
+            Some(period_ns) => Self { count, period_ns },
+            None => Self { count: 0, period_ns: NonZeroU64::MIN },
+        }
     }
 
     /// How many per [`period`](Self::period).
@@ -132,7 +149,7 @@ impl Rate {
     /// ```
     #[must_use]
     pub const fn period(self) -> Duration {
-        Duration::from_nanos(self.period_ns)
+        Duration::from_nanos(self.period_ns.get())
     }
 
     /// Whether nothing is ever earned.
@@ -147,7 +164,7 @@ impl Rate {
 
     /// The period in nanoseconds.
     pub(crate) const fn period_ns(self) -> u64 {
-        self.period_ns
+        self.period_ns.get()
     }
 
     /// How many `duration` earns, rounded down; saturates at `u64::MAX`.
@@ -159,14 +176,14 @@ impl Rate {
     #[must_use]
     pub const fn count_in(self, duration: Duration) -> u64 {
         // At most (2^64 - 1)^2: fits 128 bits.
-        let count = self.count as u128 * nanos(duration) as u128 / self.period_ns as u128;
+        let count = self.count as u128 * nanos(duration) as u128 / self.period_ns.get() as u128;
         if count > u64::MAX as u128 { u64::MAX } else { count as u64 }
     }
 
     const fn compare(self, other: Self) -> core::cmp::Ordering {
         // a/b against c/d as a*d against c*b, each at most (2^64 - 1)^2.
         let (left, right) =
-            (self.count as u128 * other.period_ns as u128, other.count as u128 * self.period_ns as u128);
+            (self.count as u128 * other.period_ns() as u128, other.count as u128 * self.period_ns() as u128);
         if left < right {
             core::cmp::Ordering::Less
         } else if left > right {

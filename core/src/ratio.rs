@@ -17,6 +17,11 @@ use core::fmt;
 pub struct Ratio(u32);
 
 /// A share over 1 was asked for; allowed are 0 to 1 (0 to 1,000,000 parts per million).
+///
+/// ```
+/// use seawall::{Ratio, RatioError};
+/// assert_eq!(Ratio::percent(101), Err(RatioError));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RatioError;
 

@@ -6,6 +6,10 @@ use core::time::Duration;
 use crate::time::nanos;
 
 /// The mechanism that refused.
+///
+/// ```
+/// assert_eq!(seawall::Stage::CircuitBreaker.name(), "circuit breaker");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[repr(u8)]
@@ -44,6 +48,11 @@ impl Stage {
 }
 
 /// Why a mechanism refused.
+///
+/// ```
+/// use seawall::{Reason, Refused, Stage};
+/// assert_eq!(Refused::never(Stage::TokenBucket).reason(), Reason::Never);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[repr(u8)]
@@ -81,6 +90,14 @@ pub struct Refused {
 impl Refused {
     /// Refused for now. `retry_after` is `None` where it cannot be known, and never zero: what could pass at once
     /// would not have been refused, and a zero would make the caller spin, so zero becomes a nanosecond.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use seawall::{Refused, Stage};
+    /// assert_eq!(Refused::not_yet(Stage::Pause, None).retry_after(), None);
+    /// let at_once = Refused::not_yet(Stage::Pause, Some(Duration::ZERO));
+    /// assert_eq!(at_once.retry_after(), Some(Duration::from_nanos(1)));
+    /// ```
     pub const fn not_yet(stage: Stage, retry_after: Option<Duration>) -> Self {
         match retry_after {
             Some(wait) => Self::not_yet_ns(stage, nanos(wait)),
@@ -94,28 +111,57 @@ impl Refused {
     }
 
     /// Refused for ever: more was asked than can fit.
+    ///
+    /// ```
+    /// use seawall::{Refused, Stage};
+    /// let refused = Refused::never(Stage::TokenBucket);
+    /// assert_eq!(refused.to_string(), "refused by the token bucket for ever: more was asked than can fit");
+    /// ```
     pub const fn never(stage: Stage) -> Self {
         Self { stage, reason: Reason::Never, retry_after_ns: u64::MAX }
     }
 
     /// Refused because the clock stepped back.
+    ///
+    /// ```
+    /// use seawall::{Reason, Refused, Stage};
+    /// assert_eq!(Refused::clock_stepped(Stage::ConcurrencyLimit).reason(), Reason::ClockStepped);
+    /// ```
     pub const fn clock_stepped(stage: Stage) -> Self {
         Self { stage, reason: Reason::ClockStepped, retry_after_ns: u64::MAX }
     }
 
     /// The mechanism that refused.
+    ///
+    /// ```
+    /// use seawall::{Refused, Stage};
+    /// assert_eq!(Refused::never(Stage::TokenBucket).stage(), Stage::TokenBucket);
+    /// ```
     #[must_use]
     pub const fn stage(self) -> Stage {
         self.stage
     }
 
     /// Why.
+    ///
+    /// ```
+    /// use seawall::{Reason, Refused, Stage};
+    /// assert_eq!(Refused::not_yet(Stage::TokenBucket, None).reason(), Reason::NotYet);
+    /// ```
     #[must_use]
     pub const fn reason(self) -> Reason {
         self.reason
     }
 
     /// How long to wait before it may pass; `None` where that cannot be known.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use seawall::{Refused, Stage};
+    /// let wait = Some(Duration::from_millis(20));
+    /// assert_eq!(Refused::not_yet(Stage::TokenBucket, wait).retry_after(), wait);
+    /// assert_eq!(Refused::never(Stage::TokenBucket).retry_after(), None);
+    /// ```
     #[must_use]
     pub const fn retry_after(self) -> Option<Duration> {
         if self.retry_after_ns == u64::MAX { None } else { Some(Duration::from_nanos(self.retry_after_ns)) }

@@ -146,6 +146,16 @@ impl<const SLICES: usize, const CELLS: usize> SlidingWindow<SLICES, CELLS> {
         ///
         /// # Errors
         /// [`WindowConfigError`] if the window is shorter than a millisecond or longer than 365 days.
+        ///
+        /// ```
+        /// use core::time::Duration;
+        /// use seawall::{SlidingWindow, WindowConfig};
+        /// static WINDOW: SlidingWindow<8, 64> = match SlidingWindow::new(WindowConfig::DEFAULT) {
+        ///     Ok(window) => window,
+        ///     Err(_) => panic!("refused at compile time"),
+        /// };
+        /// assert_eq!(WINDOW.slice(), Duration::from_millis(3_750));
+        /// ```
         pub fn new(config: WindowConfig) -> Result<Self, WindowConfigError> {
             match config.slice_ns(SLICES as u64) {
                 Ok(slice_ns) => Ok(Self {
@@ -178,6 +188,16 @@ impl<const SLICES: usize, const CELLS: usize> SlidingWindow<SLICES, CELLS> {
     /// Lock-free: one read-modify-write for a success, two for a failure; a few more for the first sample of a slice.
     /// A recorder that is stopped for ever inside this call holds up nobody; at most its own sample, and the lifetime
     /// count of one reused cell, are missing then.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use seawall::{Instant, SlidingWindow, WindowConfig};
+    /// let window = SlidingWindow::<8, 64>::new(WindowConfig::DEFAULT)?;
+    /// let (sent, answered) = (Instant::ORIGIN, Instant::from_nanos(20_000_000));
+    /// window.record(answered.saturating_duration_since(sent), true, answered);
+    /// assert_eq!(window.summary(answered).count, 1);
+    /// # Ok::<(), seawall::WindowConfigError>(())
+    /// ```
     #[inline]
     pub fn record(&self, latency: Duration, ok: bool, now: Instant) {
         self.ring().record(nanos(latency), ok, now);
@@ -210,9 +230,7 @@ impl<const SLICES: usize, const CELLS: usize> SlidingWindow<SLICES, CELLS> {
     /// ```
     #[must_use]
     pub fn snapshot(&self, now: Instant) -> WindowSnapshot<CELLS> {
-        let mut counts = [0; CELLS];
-        let read = self.ring().read(now, &mut counts);
-        WindowSnapshot::new(counts, read)
+        WindowSnapshot::of(|counts| self.ring().read(now, counts))
     }
 
     /// The usual figures at `now`, with the lifetime totals.
@@ -358,6 +376,15 @@ impl<const SLICES: usize, const CELLS: usize> SlidingWindow<SLICES, CELLS> {
     }
 
     /// All failed samples ever recorded; as exact as [`total_count`](Self::total_count).
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use seawall::{Instant, SlidingWindow, WindowConfig};
+    /// let window = SlidingWindow::<8, 64>::new(WindowConfig::DEFAULT)?;
+    /// window.record(Duration::from_millis(9), false, Instant::ORIGIN);
+    /// assert_eq!((window.error_rate(Instant::MAX), window.total_errors()), (None, 1));
+    /// # Ok::<(), seawall::WindowConfigError>(())
+    /// ```
     #[must_use]
     pub fn total_errors(&self) -> u64 {
         self.ring().total_errors()
@@ -397,6 +424,14 @@ impl<const SLICES: usize, const CELLS: usize> SlidingWindow<SLICES, CELLS> {
     }
 
     /// The width of a slice: how much the window forgets at a time.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use seawall::{SlidingWindow, WindowConfig};
+    /// let window = SlidingWindow::<8, 64>::new(WindowConfig { window: Duration::from_secs(8) })?;
+    /// assert_eq!(window.slice(), Duration::from_secs(1));
+    /// # Ok::<(), seawall::WindowConfigError>(())
+    /// ```
     #[must_use]
     pub const fn slice(&self) -> Duration {
         Duration::from_nanos(self.shared.slice_ns())

@@ -114,7 +114,7 @@ pub struct Transition {
     pub from: State,
     /// The state after.
     pub to: State,
-    /// The generation that began with it.
+    /// The generation that began with it, 0 to 2^28 - 1.
     pub generation: u32,
     /// Why.
     pub cause: Cause,

@@ -19,6 +19,12 @@ use crate::rate::Rate;
 use crate::time::{SECOND, nanos};
 
 /// The shape of a [`WarmUp`].
+///
+/// ```
+/// use core::time::Duration;
+/// use seawall::{Curve, Rate, WarmUp};
+/// assert_eq!(WarmUp::linear(Rate::ZERO, Duration::from_secs(9)).curve, Curve::Linear);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Curve {
@@ -56,9 +62,9 @@ impl Curve {
 pub struct WarmUp {
     /// The shape.
     pub curve: Curve,
-    /// The rate at the start.
+    /// The rate at the start; over the target it counts as the target.
     pub from: Rate,
-    /// How long it takes; zero is no warm-up.
+    /// How long it takes, at most [`LONGEST`](Self::LONGEST) where it is used; zero is no warm-up.
     pub duration: Duration,
 }
 

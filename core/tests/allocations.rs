@@ -9,9 +9,10 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use seawall::{
-    AttemptFailure, BucketConfig, Clock, ErrorClass, Instant, Jitter, ManualClock, Random, Rate, Ratio, RetryBudget,
-    RetryBudgetConfig, RetryConfig, RetryCost, RetryStrategy, RetryTokens, SharedRandom, TokenBucket, WarmUp,
-    retry_after_seconds,
+    AimdConfig, AimdController, AttemptFailure, BreakerConfig, BucketConfig, CircuitBreaker, Clock, ConcurrencyLimit,
+    ErrorClass, Fill, Guard, GuardConfig, Instant, Jitter, LimitConfig, ManualClock, Outcome, Random, Rate, Ratio,
+    Request, RetryBudget, RetryBudgetConfig, RetryConfig, RetryCost, RetryStrategy, RetryTokens, SharedRandom,
+    SlidingWindow, State, TokenBucket, TripRule, Verdict, WarmUp, WindowConfig, retry_after_seconds,
 };
 
 struct Counting;
@@ -127,6 +128,145 @@ fn take_refund_and_change() {
     assert!(BUCKET.start_warm_up(WarmUp::exponential(Rate::per_second(1), STEP), now).is_ok());
 }
 
+static GUARD: Guard = match Guard::new(
+    GuardConfig {
+        ramp: WarmUp::linear(Rate::ZERO, STEP),
+        ..GuardConfig::for_service(Rate::per_second(20), Duration::from_secs(1))
+    },
+    7,
+    Instant::ORIGIN,
+) {
+    Ok(guard) => guard,
+    Err(_) => panic!("the defaults are legal"),
+};
+
+/// Every verdict, every stage that can refuse here, and every operation on all parts.
+fn guard_calls() {
+    let pause = Outcome::Throttled(Some(STEP));
+    for outcome in [Outcome::Success, Outcome::Failure, Outcome::Failure, pause, Outcome::Ignored, Outcome::Success] {
+        CLOCK.advance(STEP + STEP);
+        let now = CLOCK.now();
+        let mut call = GUARD.begin(Request::DEFAULT, now);
+        if let Ok(admission) = GUARD.try_attempt(&mut call, now) {
+            if let Verdict::RetryAt(at) = GUARD.finish(&mut call, admission.permit, outcome, now).verdict {
+                black_box(GUARD.try_attempt(&mut call, at).map(|admission| GUARD.cancel(admission.permit, at)).is_ok());
+            }
+            black_box(GUARD.finish(&mut call, admission.permit, outcome, now).transition.is_some());
+            GUARD.abandon(&mut call, now);
+        }
+        black_box(GUARD.paused_until(now).is_some());
+    }
+    let now = CLOCK.now();
+    assert!(GUARD.rebase(now, now).is_ok() && GUARD.reset(now).is_ok());
+}
+
+fn book_take_what_there_is_and_move() {
+    let now = CLOCK.now();
+    assert!(BUCKET.reset(Fill::Full, WarmUp::NONE, now).is_ok());
+    assert_eq!((BUCKET.take_up_to(2, now), BUCKET.drain_to(1, now), BUCKET.take_up_to(9, now)), (2, 2, 1));
+    let booked = BUCKET.reserve(1, STEP, now).unwrap();
+    assert!(BUCKET.reserve(6, Duration::MAX, now).is_err() && BUCKET.reserve(1, Duration::ZERO, now).is_err());
+    assert!(BUCKET.cancel(booked, now));
+    assert!(BUCKET.rebase(now, now).is_ok());
+}
+
+const FRAGILE: BreakerConfig = BreakerConfig { rule: TripRule::Consecutive(1), ..BreakerConfig::DEFAULT };
+static BREAKER: CircuitBreaker = match CircuitBreaker::new(FRAGILE) {
+    Ok(breaker) => breaker,
+    Err(_) => panic!("one failure is legal"),
+};
+
+fn trip_refuse_probe_and_close() {
+    black_box(BREAKER.reset(CLOCK.now()));
+    let permit = BREAKER.try_attempt(CLOCK.now()).unwrap().permit;
+    assert!(BREAKER.finish(permit, Outcome::Failure, CLOCK.now(), RANDOM.next_u64()).is_some());
+    assert!(BREAKER.try_attempt(CLOCK.now()).is_err() && BREAKER.peek(CLOCK.now()).is_err());
+    CLOCK.advance(FRAGILE.open_cap);
+    let probes = [(); 3].map(|()| BREAKER.try_attempt(CLOCK.now()).unwrap().permit);
+    assert!(BREAKER.try_attempt(CLOCK.now()).is_err(), "all probes are out");
+    BREAKER.cancel(probes[0], CLOCK.now());
+    assert!(BREAKER.finish(probes[1], Outcome::Success, CLOCK.now(), 1).is_none());
+    assert!(BREAKER.finish(probes[2], Outcome::Success, CLOCK.now(), 1).is_some(), "two of three suffice");
+    assert_eq!(BREAKER.state(CLOCK.now()), State::Closed);
+    // In the ramp some pass and some are refused.
+    for _ in 0..20 {
+        CLOCK.advance(FRAGILE.ramp / 30);
+        black_box(BREAKER.try_attempt(CLOCK.now()).is_ok());
+    }
+}
+
+fn force_trip_and_configure() {
+    let now = CLOCK.now();
+    black_box((BREAKER.force_open(now), BREAKER.force_close(now), BREAKER.reset(now), BREAKER.trip(now, 1)));
+    black_box((BREAKER.on_failure(now, 1), BREAKER.on_success(now), BREAKER.should_block(now)));
+    BREAKER.rebase(now, now);
+    assert!(BREAKER.set_config(BreakerConfig { probes: 0, ..FRAGILE }).is_err());
+    assert!(BREAKER.set_config(FRAGILE).is_ok());
+}
+
+static LIMIT: ConcurrencyLimit<8> = match ConcurrencyLimit::new(LimitConfig { ceiling: 8, ..LimitConfig::DEFAULT }) {
+    Ok(limit) => limit,
+    Err(_) => panic!("eight of eight slots are legal"),
+};
+
+fn fill_refuse_grow_and_cut() {
+    LIMIT.reset();
+    black_box(LIMIT.set_limit(2));
+    let started = CLOCK.now();
+    let permits = [LIMIT.try_attempt(started).unwrap(), LIMIT.try_attempt(started).unwrap()];
+    assert!(LIMIT.try_attempt(started).is_err() && LIMIT.peek(started).is_err());
+    assert!(LIMIT.finish(permits[0], Outcome::Success, started).is_none());
+    LIMIT.cancel(permits[0], started);
+    CLOCK.advance(LimitConfig::DEFAULT.timeout);
+    assert!(LIMIT.finish(permits[1], Outcome::Failure, CLOCK.now()).is_some());
+    LIMIT.rebase(CLOCK.now(), CLOCK.now());
+    assert!(LIMIT.set_config(LimitConfig { floor: 0, ..LimitConfig::DEFAULT }).is_err());
+    black_box((LIMIT.limit(), LIMIT.in_flight(CLOCK.now())));
+}
+
+static WINDOW: SlidingWindow = match SlidingWindow::new(WindowConfig::DEFAULT) {
+    Ok(window) => window,
+    Err(_) => panic!("the default is legal"),
+};
+
+fn record_and_read() {
+    // Into a slice of its own, into a reused one, and too late for its own.
+    for now in [CLOCK.now(), CLOCK.now().saturating_add(WINDOW.window()), CLOCK.now()] {
+        WINDOW.record(STEP, true, now);
+        WINDOW.record(STEP, false, now);
+    }
+    let mut snapshot = WINDOW.snapshot(CLOCK.now());
+    snapshot.merge(&WINDOW.snapshot(CLOCK.now()));
+    black_box((snapshot.summary(), snapshot.mean(), snapshot.quantile(Ratio::HALF)));
+    black_box((WINDOW.summary(CLOCK.now()).throughput(), WINDOW.error_rate(CLOCK.now())));
+    black_box((WINDOW.total_count(), WINDOW.total_errors(), WINDOW.total_late()));
+    WINDOW.mark(CLOCK.now());
+    WINDOW.rebase(CLOCK.now(), CLOCK.now());
+}
+
+static CONTROLLER: AimdController = match AimdController::new(AimdConfig::DEFAULT) {
+    Ok(controller) => controller,
+    Err(_) => panic!("the default is legal"),
+};
+
+fn judge_cut_and_grow() {
+    CONTROLLER.reset(CLOCK.now());
+    let now = || {
+        CLOCK.advance(AimdConfig::DEFAULT.interval);
+        CLOCK.now()
+    };
+    assert!(CONTROLLER.observe(&WINDOW.summary(CLOCK.now()), now()).is_none());
+    for _ in 0..20 {
+        WINDOW.record(STEP, false, CLOCK.now());
+    }
+    assert!(CONTROLLER.observe(&WINDOW.summary(CLOCK.now()), now()).is_some(), "all calls failed");
+    assert!(CONTROLLER.update(Some(Ratio::ZERO), Some(STEP / 10), now()).is_some());
+    assert!(CONTROLLER.update(Some(Ratio::ZERO), None, CLOCK.now()).is_none(), "it is not time");
+    black_box((CONTROLLER.set_rate(Rate::per_minute(1)), CONTROLLER.current_rate(), CONTROLLER.due_at()));
+    black_box((CONTROLLER.error_baseline(), CONTROLLER.latency_baseline()));
+    CONTROLLER.rebase(CLOCK.now(), CLOCK.now());
+}
+
 /// Every hot path of the core, one line each.
 fn paths() -> Vec<(&'static str, fn())> {
     vec![
@@ -139,6 +279,13 @@ fn paths() -> Vec<(&'static str, fn())> {
         ("RetryExecutor::execute", execute_with_budget),
         ("RetryExecutor::execute_async", execute_asynchronously),
         ("TokenBucket", take_refund_and_change),
+        ("Guard", guard_calls),
+        ("TokenBucket, bookings, drains and clocks", book_take_what_there_is_and_move),
+        ("CircuitBreaker, its trips, refusals, probes and ramp", trip_refuse_probe_and_close),
+        ("CircuitBreaker, forced, tripped and configured", force_trip_and_configure),
+        ("ConcurrencyLimit", fill_refuse_grow_and_cut),
+        ("SlidingWindow, WindowSnapshot", record_and_read),
+        ("AimdController", judge_cut_and_grow),
         #[cfg(feature = "std")]
         ("MonotonicClock", || assert!(seawall::MonotonicClock::new().now() < Instant::MAX)),
     ]

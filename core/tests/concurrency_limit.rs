@@ -349,12 +349,12 @@ enum Operation {
     SetLimit { limit: u32 },
 }
 
-fn reply(number: u8) -> (Outcome, Reply, &'static str) {
+fn reply(number: u8) -> (Outcome, Reply) {
     match number {
-        0..4 => (Outcome::Success, Reply::Good, "success"),
-        4 | 5 => (Outcome::Failure, Reply::Failed, "failure"),
-        6 => (Outcome::Throttled(None), Reply::Throttled, "throttled"),
-        _ => (Outcome::Ignored, Reply::Ignored, "ignored"),
+        0..4 => (Outcome::Success, Reply::Good),
+        4 | 5 => (Outcome::Failure, Reply::Failed),
+        6 => (Outcome::Throttled(None), Reply::Throttled),
+        _ => (Outcome::Ignored, Reply::Ignored),
     }
 }
 
@@ -408,7 +408,7 @@ proptest! {
                 }
                 Operation::Finish { permit, outcome, now } => {
                     let Some(index) = permits.len().checked_sub(1 + permit % 20) else { continue };
-                    let (outcome, reply, _) = reply(outcome);
+                    let (outcome, reply) = reply(outcome);
                     let got = product.finish(permits[index].0, outcome, Instant::from_nanos(now));
                     prop_assert_eq!(change(got), oracle.finish(permits[index].1, reply, now));
                 }
@@ -469,7 +469,8 @@ fn oracle_lines() -> Vec<String> {
                 }
                 11..19 if permits > 0 => {
                     let permit = permits.saturating_sub(1 + below(8) as usize);
-                    let (_, reply, word) = reply(below(8) as u8);
+                    let (outcome, reply) = reply(below(8) as u8);
+                    let word = support::vectors::outcome_word(outcome);
                     let said = changed(oracle.finish(permit, reply, now));
                     lines.push(format!("finish permit={permit} outcome={word} now={now} -> {said}"));
                 }
@@ -515,13 +516,8 @@ fn the_vectors_of_the_oracle_replay() {
                 Err(error) => refused(error.reason() == Reason::ClockStepped),
             },
             "finish" => {
-                let outcome = match step.word("outcome") {
-                    "success" => Outcome::Success,
-                    "failure" => Outcome::Failure,
-                    "throttled" => Outcome::Throttled(None),
-                    _ => Outcome::Ignored,
-                };
-                changed(change(product.finish(permits[step.number("permit") as usize], outcome, now())))
+                let permit = permits[step.number("permit") as usize];
+                changed(change(product.finish(permit, step.outcome("outcome"), now())))
             }
             "set_limit" => changed(change(product.set_limit(step.number("limit") as u32))),
             _ => format!("limit={} in_flight={}", product.limit(), product.in_flight(now())),

@@ -1,10 +1,11 @@
 //! The guard by its behaviour: each stage refuses by its own name, nothing is taken by halves, no storm goes through.
 
+use std::sync::Barrier;
 use std::time::Duration;
 
 use seawall::{
-    BreakerConfig, Call, GiveUpReason, Guard, GuardConfig, GuardConfigError, Instant, LimitConfig, Outcome, Permit,
-    Rate, Reason, Request, RetryConfig, RetryTokens, Stage, State, TripRule, Verdict,
+    BreakerConfig, Call, Fill, GiveUpReason, Guard, GuardConfig, GuardConfigError, Instant, LimitConfig, Outcome,
+    Permit, Rate, Reason, Request, RetryConfig, RetryTokens, Stage, State, TripRule, Verdict, WarmUp,
 };
 
 const T: Duration = Duration::from_secs(1);
@@ -105,9 +106,9 @@ fn a_call_that_is_over_or_early_is_not_sent_again() {
 fn what_was_never_sent_is_given_back() {
     let guard = guard(roomy());
     let before = state(&guard, ms(0));
-    let (mut call, permit) = send(&guard, ms(0));
+    let (call, permit) = send(&guard, ms(0));
     assert_eq!((guard.bucket().available(ms(0)), guard.limit().in_flight(ms(0))), (7, 1));
-    guard.cancel(&mut call, permit, ms(0));
+    assert!(guard.cancel(permit, ms(0)));
     assert_eq!(state(&guard, ms(0)), before);
     assert_eq!(call.attempts(), 0);
 
@@ -115,8 +116,46 @@ fn what_was_never_sent_is_given_back() {
     guard.breaker().trip(ms(0), 0);
     let (mut call, permit) = send(&guard, ms(3_000));
     assert_eq!(refusal(&guard, Request::DEFAULT, ms(3_000)).0, Stage::CircuitBreaker);
-    guard.cancel(&mut call, permit, ms(3_000));
+    assert!(guard.cancel(permit, ms(3_000)));
     assert!(guard.try_attempt(&mut call, ms(3_000)).is_ok());
+}
+
+#[test]
+fn of_finish_and_cancel_of_one_permit_the_first_acts_and_no_other() {
+    let guard = guard(roomy());
+    let (_, permit) = send(&guard, ms(0));
+    let (mut held, held_permit) = send(&guard, ms(0));
+    assert!(guard.cancel(permit, ms(0)));
+    let before = state(&guard, ms(0));
+    assert_eq!((before.0, before.1), (7, 1));
+    assert!(!guard.cancel(permit, ms(0)));
+    assert_eq!(state(&guard, ms(0)), before, "the token of another is not refunded");
+
+    // A copy does not know of the report; the permit does.
+    let mut copy = held;
+    let first = guard.finish(&mut held, held_permit, Outcome::Failure, ms(1));
+    let before = state(&guard, ms(1));
+    assert!(!guard.cancel(held_permit, ms(1)));
+    let second = guard.finish(&mut copy, held_permit, Outcome::Failure, ms(1));
+    assert_eq!((copy.attempts(), second.verdict), (1, Verdict::GiveUp(GiveUpReason::PermitVoid)));
+    assert_ne!(first.verdict, second.verdict);
+    assert_eq!(guard.finish(&mut held, held_permit, Outcome::Success, ms(1)).verdict, first.verdict);
+    assert_eq!(state(&guard, ms(1)), before);
+    assert_eq!(guard.try_attempt(&mut copy, ms(500)).unwrap_err().reason(), Reason::Never);
+}
+
+#[test]
+fn a_permit_whose_slot_went_to_another_reports_nothing() {
+    let config = roomy();
+    let guard = guard(GuardConfig { limit: LimitConfig { start: 1, ..config.limit }, ..config });
+    let (mut late, permit) = send(&guard, ms(0));
+    let (mut call, other) = send(&guard, ms(6_000)); // the lease of 5 s has lapsed
+    let before = state(&guard, ms(6_000));
+    let finished = guard.finish(&mut late, permit, Outcome::Failure, ms(6_000));
+    assert_eq!(finished.verdict, Verdict::GiveUp(GiveUpReason::PermitVoid));
+    assert!(!guard.cancel(permit, ms(6_000)));
+    assert_eq!(state(&guard, ms(6_000)), before);
+    assert_eq!(guard.finish(&mut call, other, Outcome::Success, ms(6_001)).verdict, Verdict::Done);
 }
 
 #[test]
@@ -310,4 +349,199 @@ fn a_guard_can_be_a_static() {
         Err(_) => panic!("refused at compile time"),
     };
     let _ = send(&GUARD, ms(0));
+}
+
+/// A minute's pause or so over a bucket that was filled, and its end.
+fn after_a_pause(ramp: WarmUp) -> (Guard, Instant) {
+    let guard = guard(GuardConfig { ramp, ..roomy() });
+    let _ = attempt(&guard, Outcome::Throttled(Some(60 * T)), ms(0));
+    let end = guard.paused_until(ms(0)).expect("a pause");
+    assert_eq!(guard.bucket().available(end), 8);
+    (guard, end)
+}
+
+fn sent(guard: &Guard, now: Instant) -> u32 {
+    let ignored = |_: &u32| {
+        let mut call = guard.begin(Request::DEFAULT, now);
+        let admission = guard.try_attempt(&mut call, now).ok()?;
+        Some(guard.finish(&mut call, admission.permit, Outcome::Ignored, now))
+    };
+    (0..20).map_while(|n| ignored(&n)).count() as u32
+}
+
+#[test]
+fn after_a_pause_the_tokens_restart_at_one() {
+    let (guard, end) = after_a_pause(WarmUp::NONE);
+    assert_eq!(sent(&guard, end), 1);
+    assert_eq!(sent(&guard, end.saturating_add(T)), 8, "a burst of eight, and ten were earned");
+}
+
+#[test]
+fn who_was_idle_after_a_pause_has_earned_since_its_end() {
+    let (guard, end) = after_a_pause(WarmUp::NONE);
+    assert_eq!(sent(&guard, end.saturating_add(Duration::from_millis(300))), 4);
+    let (guard, end) = after_a_pause(WarmUp::NONE);
+    assert_eq!(sent(&guard, end.saturating_add(Duration::from_secs(31_536_000))), 8);
+}
+
+#[test]
+fn after_a_pause_the_rate_climbs_by_the_ramp() {
+    let ramp = WarmUp::linear(Rate::ZERO, Duration::from_secs(4));
+    let (guard, end) = after_a_pause(ramp);
+    let at = |millis| end.saturating_add(Duration::from_millis(millis));
+    assert_eq!(sent(&guard, end), 1);
+    // The integral of 10/s x t/4 s: 1.25 in the first second, 5 in two, 11.25 in three.
+    assert_eq!((sent(&guard, at(1_000)), sent(&guard, at(2_000)), sent(&guard, at(3_000))), (1, 4, 6));
+    let (guard, end) = after_a_pause(ramp);
+    assert_eq!(sent(&guard, end.saturating_add(4 * T)), 8, "a ramp that is over is none");
+}
+
+#[test]
+fn a_ramp_does_not_cut_the_first_warm_up_short() {
+    let bucket = roomy().bucket.warm_up(WarmUp::step(Rate::ZERO, Duration::from_secs(300)));
+    let guard = guard(GuardConfig { bucket, ramp: WarmUp::linear(Rate::ZERO, 2 * T), ..roomy() });
+    let _ = attempt(&guard, Outcome::Throttled(Some(T)), ms(0));
+    assert_eq!(sent(&guard, ms(2_000)), 1);
+    assert_eq!(sent(&guard, ms(299_000)), 0);
+    assert!(sent(&guard, ms(300_500)) > 0);
+}
+
+#[test]
+fn after_an_open_interval_the_tokens_restart_at_one() {
+    let guard = guard(roomy());
+    guard.breaker().trip(ms(0), 0);
+    let (mut call, permit) = send(&guard, ms(3_000));
+    let told = guard.finish(&mut call, permit, Outcome::Success, ms(3_050)).transition;
+    assert_eq!(told.map(|told| told.to), Some(State::Closed));
+    assert_eq!(sent(&guard, ms(3_050)), 1);
+    assert_eq!(sent(&guard, ms(3_250)), 2);
+}
+
+#[test]
+fn a_restart_is_settled_once_and_a_refusal_before_it_writes_nothing() {
+    let (guard, end) = after_a_pause(WarmUp::NONE);
+    // Two tokens are more than there will be: this one settles, and is told the truth.
+    let mut call = guard.begin(Request { cost: 2, ..Request::DEFAULT }, end);
+    let refused = guard.try_attempt(&mut call, end).unwrap_err();
+    // A token takes 100 ms; the bucket counts in units, so that it may come some nanoseconds early.
+    let wait = refused.retry_after().unwrap();
+    assert!(refused.stage() == Stage::TokenBucket && wait.as_micros().abs_diff(100_000) <= 1, "{refused}");
+    assert_eq!(guard.bucket().available(end), 1);
+    assert!(guard.try_attempt(&mut call, end.saturating_add(Duration::from_millis(100))).is_ok());
+    // A Retry-After of 0 asks for no pause, and so for no restart.
+    let full = self::guard(roomy());
+    let _ = attempt(&full, Outcome::Throttled(Some(Duration::ZERO)), ms(0));
+    assert_eq!(sent(&full, ms(0)), 7);
+}
+
+#[test]
+fn a_stepped_clock_is_told_and_a_rebase_or_a_reset_heals_it() {
+    let (hour, year) = (ms(3_600_000), ms(31_536_000_000));
+    for heal in
+        [|guard: &Guard| guard.rebase(ms(31_536_000_000), ms(0)), |guard: &Guard| guard.reset(ms(0)).map(|_| ())]
+    {
+        // One absurd reading takes all tokens.
+        let stepped = guard(roomy());
+        assert_eq!(sent(&stepped, year), 8);
+        assert_eq!(refusal(&stepped, Request::DEFAULT, hour), (Stage::TokenBucket, Reason::ClockStepped));
+        heal(&stepped).unwrap();
+        assert!(sent(&stepped, ms(200)) > 0);
+
+        // Or all slots.
+        let stepped = guard(roomy());
+        let held: Vec<_> = (0..4).map(|_| send(&stepped, year)).collect();
+        assert_eq!(refusal(&stepped, Request::DEFAULT, hour), (Stage::ConcurrencyLimit, Reason::ClockStepped));
+        heal(&stepped).unwrap();
+        assert!(sent(&stepped, ms(6_000)) > 0, "at the latest when the leases have lapsed");
+        for (mut call, permit) in held {
+            // Void: nothing is freed that another holds.
+            assert_eq!(
+                stepped.finish(&mut call, permit, Outcome::Failure, ms(6_000)).verdict,
+                Verdict::GiveUp(GiveUpReason::PermitVoid)
+            );
+        }
+    }
+}
+
+#[test]
+fn a_rebase_keeps_what_is_left_of_pause_interval_and_lease() {
+    let far = ms(1_000_000_000);
+    let tokens = RetryTokens::whole(5);
+    let budget = seawall::RetryBudgetConfig { initial: tokens, floor: RetryTokens::ZERO, ..roomy().budget };
+    let guard = Guard::<64>::new(GuardConfig { budget, ..roomy() }, 7, far).unwrap();
+    let _held = send(&guard, far);
+    let _ = attempt(&guard, Outcome::Throttled(Some(2 * T)), far);
+    guard.breaker().trip(far, u64::MAX / 2);
+    let left = guard.paused_until(far).unwrap().saturating_duration_since(far);
+    guard.rebase(far, ms(5)).unwrap();
+    let now_left = guard.paused_until(ms(5)).unwrap().saturating_duration_since(ms(5));
+    assert!(now_left >= left && now_left <= left + Duration::from_nanos(2), "{now_left:?} for {left:?}");
+    assert_eq!((guard.limit().in_flight(ms(5)), guard.limit().in_flight(ms(5_100))), (1, 0));
+    assert_eq!((guard.breaker().state(ms(800)), guard.breaker().state(ms(1_400))), (State::Open, State::HalfOpen));
+    assert_eq!((guard.bucket().available(ms(5)), guard.bucket().available(ms(106))), (6, 7));
+    assert!(guard.budget().balance(ms(5)) > guard.budget().balance(ms(5_000)), "it decays on the new clock");
+}
+
+#[test]
+fn a_reset_is_as_a_new_guard() {
+    let bucket = roomy().bucket.fill(Fill::Tokens(3));
+    let guard = guard(GuardConfig { bucket, ..roomy() });
+    let before = state(&guard, ms(0));
+    let _held = send(&guard, ms(0));
+    let _ = attempt(&guard, Outcome::Failure, ms(0));
+    let _ = attempt(&guard, Outcome::Throttled(Some(2 * T)), ms(0));
+    guard.breaker().force_open(ms(0));
+    assert_ne!(state(&guard, ms(0)), before);
+    let told = guard.reset(ms(70)).unwrap();
+    assert_eq!(told.map(|told| (told.from, told.to)), Some((State::Open, State::Closed)));
+    assert_eq!(state(&guard, ms(70)), before);
+}
+
+#[test]
+fn a_ramp_of_over_a_year_is_refused_with_what_is_allowed() {
+    let ramp = WarmUp::linear(Rate::ZERO, WarmUp::LONGEST + Duration::from_nanos(1));
+    let error = Guard::<64>::new(GuardConfig { ramp, ..roomy() }, 7, ms(0)).unwrap_err();
+    assert_eq!(error.to_string(), "the ramp of a guard is over a year: allowed are 0 to 31,536,000 seconds");
+}
+
+/// 64 threads ask at once; the permits of those that were admitted.
+fn storm(guard: &Guard, now: Instant) -> Vec<(Call, Permit)> {
+    let start = Barrier::new(64);
+    std::thread::scope(|scope| {
+        let ask = || {
+            start.wait();
+            let mut call = guard.begin(Request::DEFAULT, now);
+            guard.try_attempt(&mut call, now).ok().map(|admission| (call, admission.permit))
+        };
+        let threads: Vec<_> = (0..64).map(|_| scope.spawn(ask)).collect();
+        threads.into_iter().filter_map(|thread| thread.join().expect("no panic")).collect()
+    })
+}
+
+#[test]
+fn threads_that_lose_a_race_give_back_all_they_took() {
+    let rare = |burst| seawall::BucketConfig::new(Rate::per_day(1)).burst(burst);
+    let wide = LimitConfig { start: 64, ..roomy().limit };
+    // Tokens, slots or the one probe are what there is too few of.
+    for (burst, start, is_open, expected) in
+        [(1, 64, false, 1), (64, 3, false, 3), (64, 64, true, 1), (1, 64, true, 1), (5, 64, false, 5)]
+    {
+        for _ in 0..20 {
+            let limit = LimitConfig { start, ..wide };
+            let guard = guard(GuardConfig { bucket: rare(burst), limit, ..roomy() });
+            if is_open {
+                guard.breaker().trip(ms(0), 0);
+            }
+            let admitted = storm(&guard, ms(3_000));
+            assert_eq!(admitted.len(), expected);
+            assert_eq!(guard.limit().in_flight(ms(3_000)), expected as u32);
+            assert_eq!(guard.bucket().available(ms(3_000)), burst - expected as u32);
+            for (mut call, permit) in admitted {
+                let _ = guard.finish(&mut call, permit, Outcome::Ignored, ms(3_000));
+                assert!(!guard.cancel(permit, ms(3_000)));
+            }
+            assert_eq!(guard.limit().in_flight(ms(3_000)), 0);
+            assert_eq!(guard.bucket().available(ms(3_000)), burst - expected as u32);
+        }
+    }
 }

@@ -426,3 +426,17 @@ fn the_vectors_replay() {
         "ok".into()
     });
 }
+
+#[test]
+fn a_reset_is_as_a_new_budget_but_for_what_was_set() {
+    let budget = budget(TOKEN / 2, 5 * TOKEN, 2 * TOKEN, TOKEN, SECOND, 0);
+    let late = at(u64::MAX);
+    assert!(budget.try_withdraw(RetryCost::Error, late).is_ok());
+    budget.reset(at(SECOND));
+    assert_eq!(budget.balance(at(SECOND)), millionths(2 * TOKEN));
+    // It decays on the new clock: a sixteenth of the one token beyond the floor in a sixteenth of a second.
+    assert_eq!(budget.balance(at(SECOND + SECOND / 16)), millionths(2 * TOKEN - TOKEN / 16));
+    budget.set_cap(RetryTokens::ONE).unwrap();
+    budget.reset(at(0));
+    assert_eq!(budget.balance(at(0)), RetryTokens::ONE);
+}

@@ -1,12 +1,12 @@
 //! From what happened to figures: every number of the table is computed here, from the logs alone.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::clock::{ns, seconds};
-use crate::log::{Ending, Event, State};
+use crate::history::{Attempt, History};
 
 /// The window of the peak.
 pub(crate) const PEAK_WINDOW: Duration = Duration::from_millis(100);
@@ -16,97 +16,6 @@ pub(crate) const GRACE: Duration = Duration::from_secs(5);
 pub(crate) const LIVE_LIMIT: Duration = Duration::from_secs(1);
 /// The window at the end of [`GRACE`] whose p95 must be back at its old level.
 const RECOVERY_WINDOW: Duration = Duration::from_secs(3);
-
-/// An attempt or a live message: when it began, when it ended, and how.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Attempt {
-    pub(crate) began: u64,
-    pub(crate) ended: u64,
-    pub(crate) ending: Ending,
-}
-
-impl Attempt {
-    /// Answered well within a second.
-    pub(crate) fn is_good(&self) -> bool {
-        self.ending.is_good() && self.ended.saturating_sub(self.began) <= ns(LIVE_LIMIT)
-    }
-
-    fn took(&self) -> u64 {
-        self.ended.saturating_sub(self.began)
-    }
-}
-
-/// What happened in a run. All instants are nanoseconds on the shared clock.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct History {
-    /// Messages a second that the server was measured to do.
-    pub(crate) capacity: f64,
-    /// Live messages a second, in the mean.
-    pub(crate) live_rate: f64,
-    /// From when on the live users write.
-    pub(crate) live_since: u64,
-    /// When the clients were started: the herd comes back at each.
-    pub(crate) starts: Vec<u64>,
-    /// When all clients were killed.
-    pub(crate) kills: Vec<u64>,
-    /// When the last outbox was empty; `None` if the run was cut off before.
-    pub(crate) drained: Option<u64>,
-    /// The end of the storm: the drain, or where it was cut off.
-    pub(crate) storm_end: u64,
-    /// Requests at the server, by instant, ascending.
-    pub(crate) arrivals: Vec<u64>,
-    /// Work that the server did: when it was done, and whether it helped nobody, as the message was stored before or
-    /// its caller had hung up.
-    pub(crate) served: Vec<(u64, bool)>,
-    /// First-time stores at the server.
-    pub(crate) stored: Vec<String>,
-    /// Attempts that the clients sent, by instant.
-    pub(crate) sent: Vec<u64>,
-    /// Attempts of the clients that ended (those in flight at a kill never do).
-    pub(crate) attempts: Vec<Attempt>,
-    pub(crate) live: Vec<Attempt>,
-    /// What each client found undelivered at its last start.
-    pub(crate) pending_at_start: HashMap<usize, u64>,
-    /// Each client's states.
-    pub(crate) states: Vec<Vec<State>>,
-    /// Messages whose clients answer for them still: accepted into an outbox, with whether the outbox still keeps it.
-    pub(crate) outbox: Vec<(String, bool)>,
-    pub(crate) dead_lettered: u64,
-}
-
-impl History {
-    /// Takes in what the server logged.
-    pub(crate) fn take_server(&mut self, event: Event) {
-        match event {
-            Event::Arrived { at, .. } => self.arrivals.push(at),
-            Event::Stored { id, .. } => self.stored.push(id),
-            Event::Served { at, known, heard } => self.served.push((at, known || !heard)),
-            _ => {}
-        }
-    }
-
-    /// Takes in what the live users logged.
-    pub(crate) fn take_live(&mut self, event: Event) {
-        if let Event::Live { at, began, ending } = event {
-            self.live.push(Attempt { began, ended: at, ending });
-        }
-    }
-
-    /// Takes in what a client logged; whether it said that its outbox is empty.
-    pub(crate) fn take_client(&mut self, client: usize, event: Event) -> Option<u64> {
-        match event {
-            Event::Started { pending, .. } => {
-                self.pending_at_start.insert(client, pending);
-            }
-            Event::Sent { at } => self.sent.push(at),
-            Event::Ended { at, began, ending } => self.attempts.push(Attempt { began, ended: at, ending }),
-            Event::State(state) => self.states[client].push(state),
-            Event::Drained { at } => return Some(at),
-            _ => {}
-        }
-        None
-    }
-}
 
 /// The guide's four criteria.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -131,6 +40,8 @@ pub(crate) struct Figures {
     pub(crate) sends_per_message: f64,
     pub(crate) drain_s: Option<f64>,
     pub(crate) ideal_drain_s: f64,
+    /// Where the last life was cut off, from the last restart; `None` if the outboxes were empty before.
+    pub(crate) cut_off_s: Option<f64>,
     pub(crate) live_success: f64,
     pub(crate) live_p95_ms: f64,
     pub(crate) messages: u64,
@@ -193,6 +104,7 @@ pub(crate) fn figures(name: &str, history: &History) -> Figures {
             .drained
             .filter(|_| history.dead_lettered == 0)
             .map(|drained| seconds(drained.saturating_sub(restart))),
+        cut_off_s: history.drained.is_none().then(|| seconds(end.saturating_sub(restart))),
         ideal_drain_s: pending as f64 / (capacity - history.live_rate).max(f64::EPSILON),
         live_success: share(live.iter().filter(|live| live.is_good()).count(), live.len()),
         live_p95_ms: p95_ms(live.into_iter()).unwrap_or(0.0),
@@ -263,7 +175,10 @@ fn deliveries(outbox: &[(String, bool)], stored: &[String]) -> Delivery {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use super::*;
+    use crate::log::{Ending, Event};
 
     const MS: u64 = 1_000_000;
     const S: u64 = 1_000 * MS;
@@ -308,7 +223,7 @@ mod tests {
         let figures = figures("calm", &calm());
         let met = Criteria { no_burst: true, stable_errors: true, graceful: true, recovers: true };
         assert_eq!(figures.criteria, met, "{figures:?}");
-        assert_eq!(figures.drain_s, Some(10.0));
+        assert_eq!((figures.drain_s, figures.cut_off_s), (Some(10.0), None));
         assert_eq!(figures.ideal_drain_s, 80.0 / 8.0);
         assert_eq!(figures.sends_per_message, 84.0 / 80.0);
         assert_eq!((figures.live_success, figures.live_p95_ms), (1.0, 40.0));
@@ -378,7 +293,7 @@ mod tests {
         let mut history = calm();
         history.drained = None;
         let cut_off = figures("cut off", &history);
-        assert_eq!(cut_off.drain_s, None);
+        assert_eq!((cut_off.drain_s, cut_off.cut_off_s), (None, Some(10.0)));
         assert!(!cut_off.criteria.recovers);
         let mut history = calm();
         history.dead_lettered = 1;

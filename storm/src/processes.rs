@@ -8,8 +8,13 @@ use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::time::Duration;
 
 use anyhow::Context;
+
+/// How often a wait looks whether the user interrupted it.
+const LISTEN: Duration = Duration::from_millis(20);
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
@@ -19,7 +24,7 @@ pub(crate) struct Interrupted;
 
 impl std::fmt::Display for Interrupted {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("interrupted: every process was ended and every file removed")
+        f.write_str("interrupted: every process was ended and every temporary file removed")
     }
 }
 
@@ -68,11 +73,25 @@ impl Process {
         Ok(Self { name, child })
     }
 
-    /// The first line that it prints.
+    /// The first line that it prints; an interrupt ends the wait for it.
     pub(crate) fn first_line(&mut self) -> anyhow::Result<String> {
-        let mut line = String::new();
         let output = self.child.stdout.take().context("the output is read once")?;
-        BufReader::new(output).read_line(&mut line)?;
+        let (sender, receiver) = mpsc::channel();
+        // A read cannot be interrupted. This one ends with the child, which does not outlive its handle.
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            let read = BufReader::new(output).read_line(&mut line).map(|_| line);
+            // Nobody waits any more after an interrupt.
+            let _ = sender.send(read);
+        });
+        let line = loop {
+            go_on()?;
+            match receiver.recv_timeout(LISTEN) {
+                Ok(line) => break line?,
+                Err(mpsc::RecvTimeoutError::Timeout) => {}
+                Err(mpsc::RecvTimeoutError::Disconnected) => anyhow::bail!("the {} cannot be heard", self.name),
+            }
+        };
         anyhow::ensure!(!line.is_empty(), "the {} ended without a word", self.name);
         Ok(line.trim().to_owned())
     }

@@ -16,8 +16,10 @@ use seawall::{
 pub(crate) const ATTEMPT_LIMIT: Duration = Duration::from_secs(1);
 /// Attempts for a message, all processes together, before it goes to the dead letters. (The guide's 8.)
 pub(crate) const MOST_ATTEMPTS: u32 = 8;
-/// The warm-up after a start. A service would take the guide's minute; the demo's whole storm lasts twenty seconds.
-pub(crate) const WARM_UP: Duration = Duration::from_secs(4);
+/// The warm-up after a start, from half the rate. A service would take the guide's minute; the demo's whole storm lasts
+/// twenty seconds. Beside the live users, who come by chance, the full rate leaves no room for 1.3 times the capacity
+/// in every 100 ms: so it is reached once the 5 s have passed in which a restart must not be a burst.
+pub(crate) const WARM_UP: Duration = Duration::from_secs(7);
 
 /// A client's protection.
 #[derive(Debug)]
@@ -75,7 +77,7 @@ impl Protection {
     /// The guard for a client that is expected to send `rate` messages a second.
     pub(crate) fn guard(rate: f64, now: Instant) -> anyhow::Result<Self> {
         let per_second = |rate: f64| Rate::new((rate * 1_000.0) as u64, Duration::from_secs(1_000));
-        let (warm_up, rate) = (WarmUp::linear(per_second(rate / 10.0)?, WARM_UP), per_second(rate)?);
+        let (warm_up, rate) = (WarmUp::linear(per_second(rate / 2.0)?, WARM_UP), per_second(rate)?);
         let config = GuardConfig::for_service(rate, ATTEMPT_LIMIT);
         let config = GuardConfig { bucket: config.bucket.warm_up(warm_up), ..config };
         Ok(Self::Guard(Box::new(Guarded {

@@ -6,73 +6,17 @@ use std::time::Duration;
 use anyhow::Context;
 
 use crate::clock::{SharedClock, ns, seconds};
+use crate::history::History;
 use crate::log::Tail;
-use crate::measure::{GRACE, History, LIVE_LIMIT};
 use crate::outbox::Outbox;
+use crate::plan::{Behaviour, CUT_TAIL, GUIDE_CAP, Plan, TAIL};
 use crate::processes::{Process, go_on};
-use crate::server::ServerOptions;
-
-/// How many attempts the guide's script has in flight.
-pub(crate) const GUIDE_CAP: usize = 6;
-
-/// How the clients of a run behave.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Behaviour {
-    /// Send all, retry failures.
-    Unprotected,
-    /// The same with six in flight.
-    Capped,
-    /// Unprotected, behind the guard.
-    Protected,
-}
-
-impl Behaviour {
-    pub(crate) const ALL: [Self; 3] = [Self::Unprotected, Self::Capped, Self::Protected];
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Unprotected => "unprotected",
-            Self::Capped => "capped",
-            Self::Protected => "protected",
-        }
-    }
-}
-
-/// The storm's numbers, the same for every run.
-#[derive(Clone, Debug)]
-pub(crate) struct Plan {
-    pub(crate) server: ServerOptions,
-    pub(crate) clients: usize,
-    /// Connections that a client may have.
-    pub(crate) connections: usize,
-    /// Messages in all outboxes together.
-    pub(crate) messages: usize,
-    /// Live messages a second.
-    pub(crate) live_rate: f64,
-    /// What the guard of a client is told to expect, messages a second.
-    pub(crate) guard_rate: f64,
-    /// Live users alone, before the clients come.
-    pub(crate) calm: Duration,
-    /// Each life of a client that ends in a SIGKILL.
-    pub(crate) lives: Vec<Duration>,
-    /// From a kill to the restart.
-    pub(crate) down: Duration,
-    /// The last life is cut off after this, whatever the behaviour; by default as [`cut_off`](Self::cut_off) says.
-    pub(crate) cut_off: Option<Duration>,
-}
-
-impl Plan {
-    /// Unprotected clients never end, so 14 s of them are enough; the others get more than 1.6 times the ideal.
-    fn cut_off(&self, behaviour: Behaviour) -> Duration {
-        let usual = if behaviour == Behaviour::Unprotected { 14 } else { 19 };
-        self.cut_off.unwrap_or(Duration::from_secs(usual))
-    }
-}
 
 /// A run in progress.
 struct Run<'a> {
     behaviour: Behaviour,
     plan: &'a Plan,
+    last_life: &'a dyn Fn(f64) -> Duration,
     directory: &'a Path,
     clock: SharedClock,
     port: u16,
@@ -95,8 +39,14 @@ enum Source {
 const POLL: Duration = Duration::from_millis(20);
 const TELL: Duration = Duration::from_secs(1);
 
-/// Runs the storm once, in `directory`, which is new and empty.
-pub(crate) fn run(behaviour: Behaviour, plan: &Plan, directory: &Path) -> anyhow::Result<History> {
+/// Runs the storm once, in `directory`, which is new and empty. `last_life` says how long the clients may take after
+/// the last restart, for a capacity; it is asked then.
+pub(crate) fn run(
+    behaviour: Behaviour,
+    plan: &Plan,
+    directory: &Path,
+    last_life: &dyn Fn(f64) -> Duration,
+) -> anyhow::Result<History> {
     let clock = SharedClock::starting_now();
     let mut server = Process::start(
         "server",
@@ -116,6 +66,7 @@ pub(crate) fn run(behaviour: Behaviour, plan: &Plan, directory: &Path) -> anyhow
     let mut run = Run {
         behaviour,
         plan,
+        last_life,
         directory,
         clock,
         port,
@@ -139,7 +90,7 @@ pub(crate) fn run(behaviour: Behaviour, plan: &Plan, directory: &Path) -> anyhow
 /// The command line of a child; an option with an empty value is left out.
 fn arguments(role: &str, clock: SharedClock, log: &Path, options: &[(&str, String)]) -> Vec<String> {
     let mut arguments = vec![
-        role.to_owned(),
+        format!("child-{role}"),
         "--origin".to_owned(),
         clock.origin_ns().to_string(),
         "--log".to_owned(),
@@ -183,19 +134,19 @@ impl Run<'_> {
         }
         self.start_clients()?;
         let all_drained = |run: &Self| run.drained.iter().all(Option::is_some);
-        self.watch(self.clock.ns() + ns(self.plan.cut_off(self.behaviour)), all_drained)?;
+        let last_life = self.plan.cut_off.unwrap_or_else(|| (self.last_life)(self.history.capacity));
+        self.watch(self.clock.ns() + ns(last_life), all_drained)?;
 
         if all_drained(self) {
             let drained = self.drained.iter().flatten().max().copied().unwrap_or(0);
             self.history.drained = Some(drained);
             self.history.storm_end = drained;
             self.say("every outbox is empty");
-            self.watch(drained + ns(GRACE) + ns(LIVE_LIMIT / 4), |_| false)?;
+            self.watch(drained + ns(TAIL), |_| false)?;
         } else {
             self.history.storm_end = self.clock.ns();
-            self.say("cut off: it would go on like this");
-            // The last live messages of the storm are waited for.
-            self.watch(self.clock.ns() + ns(LIVE_LIMIT) + ns(LIVE_LIMIT / 4), |_| false)?;
+            self.say(&format!("cut off {:.0} s after the last restart", last_life.as_secs_f64()));
+            self.watch(self.clock.ns() + ns(CUT_TAIL), |_| false)?;
         }
         self.clients.clear();
         self.fixtures.clear();

@@ -42,14 +42,16 @@ const MOST_BYTES: usize = 64 * 1024;
 /// What the command line says about the server.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct ServerOptions {
-    /// How many messages may wait for a worker; without it as many as come, as in most servers.
-    #[arg(long, value_name = "MESSAGES")]
-    pub(crate) queue: Option<usize>,
-    /// What the server answers when its queue is full: 429 (with Retry-After: 1) or 503.
-    #[arg(long, value_name = "STATUS", default_value_t = 429, value_parser = clap::value_parser!(u16).range(400..600))]
+    /// How many messages may wait for a worker: 1 to 1000000. Without it as many as come, as in most servers.
+    #[arg(long, value_name = "MESSAGES", value_parser = clap::value_parser!(u32).range(1..=1_000_000),
+        help_heading = "The server")]
+    pub(crate) queue: Option<u32>,
+    /// What the server answers when its queue is full: 429 with Retry-After: 1, or 503 without.
+    #[arg(long, value_name = "STATUS", default_value = "429", value_parser = crate::options::full_queue(),
+        help_heading = "The server")]
     pub(crate) full: u16,
-    /// Seeds the server's service times and the live users' clock; the same in every run.
-    #[arg(long, value_name = "NUMBER", default_value_t = 7)]
+    /// Seeds the server's service times and the live users' clock: any number, the same in every run.
+    #[arg(long, value_name = "NUMBER", default_value_t = 7, help_heading = "The server")]
     pub(crate) seed: u64,
 }
 
@@ -108,7 +110,7 @@ pub(crate) async fn serve(options: ServerOptions, clock: SharedClock, log: Log) 
         clock,
         stored: Mutex::default(),
         queue,
-        places: options.queue.map(|places| Semaphore::new(places.min(Semaphore::MAX_PERMITS))),
+        places: options.queue.map(|places| Semaphore::new(places as usize)),
         full: StatusCode::from_u16(options.full)?,
     });
     let waiting = Arc::new(tokio::sync::Mutex::new(waiting));

@@ -107,6 +107,10 @@ fn a_storm_that_is_cut_off_loses_nothing_either() {
         serde_json::from_slice(&std::fs::read(directory.path().join("figures.json")).unwrap()).unwrap();
     assert_eq!((&figures["runs"][0]["lost"], &figures["runs"][0]["duplicated"]), (&Value::from(0), &Value::from(0)));
     assert_eq!(figures["runs"][0]["drain_s"], Value::Null);
+    let cut_off = figures["runs"][0]["cut_off_s"].as_f64().unwrap();
+    assert!((2.0..3.0).contains(&cut_off), "{cut_off}");
+    let table = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(table.contains("> 2.") && table.contains("when the run was cut off"), "{table}");
     for file in ["page.html", "p.svg"] {
         let text = std::fs::read_to_string(directory.path().join(file)).unwrap();
         assert!(text.contains("</svg>") && !text.contains("NaN") && !text.contains("inf"), "{file}");
@@ -123,18 +127,44 @@ fn processes_about(directory: &Path) -> usize {
     std::fs::read_dir("/proc").unwrap().flatten().filter_map(|process| about(process).then_some(())).count()
 }
 
-/// A storm whose clients are at work.
-fn storm_at_work(directory: &Path) -> Child {
+/// Where in a run the storm is interrupted.
+#[derive(Clone, Copy, Debug)]
+enum Phase {
+    /// The probe measures the server.
+    Capacity,
+    /// The clients are at work.
+    Drain,
+    /// The clients are dead: from a SIGKILL to the restart.
+    Down,
+}
+
+impl Phase {
+    const ALL: [Self; 3] = [Self::Capacity, Self::Drain, Self::Down];
+}
+
+/// A storm that is in `phase`, for as long as the test needs.
+fn storm_in(phase: Phase, directory: &Path) -> Child {
     let mut child = storm(directory, &["unprotected", "--messages", "400", "--calm", "0.2"])
+        .args(if matches!(phase, Phase::Down) {
+            ["--life", "0.3", "--down", "60"]
+        } else {
+            ["--life", "60", "--down", "0"]
+        })
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    assert!(lines.any(|line| line.unwrap().contains("come back online")));
+    let (sign, processes) = match phase {
+        // The server and the probe.
+        Phase::Capacity => (None, 2),
+        // The server, the live users and four clients.
+        Phase::Drain => (Some("come back online"), 6),
+        Phase::Down => (Some("SIGKILL to every client"), 2),
+    };
+    assert!(sign.is_none_or(|sign| lines.any(|line| line.unwrap().contains(sign))));
     // Reading on keeps the pipe open: a closed one would end the program for a reason of its own.
     std::thread::spawn(move || lines.for_each(drop));
-    // A server, the live users and four clients.
-    wait_for_processes(directory, 6);
+    wait_for_processes(directory, processes);
     child
 }
 
@@ -151,21 +181,60 @@ fn wait_for_processes(directory: &Path, count: usize) {
     }
 }
 
-#[test]
-fn ctrl_c_ends_every_process_and_removes_every_file() {
+/// Ends by `name` in `phase`, and leaves nothing.
+fn ends_without_a_trace(phase: Phase, name: &str) {
     let directory = tempfile::tempdir().unwrap();
-    let mut child = storm_at_work(directory.path());
-    signal(&child, "-INT");
-    assert_eq!(child.wait().unwrap().code(), Some(130));
-    assert_eq!(processes_about(directory.path()), 0);
-    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0, "a file was left behind");
+    let mut child = storm_in(phase, directory.path());
+    let begin = Instant::now();
+    signal(&child, name);
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{name} in {phase:?}");
+    // The probe alone would take longer.
+    assert!(begin.elapsed() < Duration::from_secs(2), "{name} in {phase:?} took {:?}", begin.elapsed());
+    assert_eq!(processes_about(directory.path()), 0, "{name} in {phase:?}");
+    let left: Vec<_> = std::fs::read_dir(directory.path()).unwrap().map(|file| file.unwrap().path()).collect();
+    assert!(left.is_empty(), "{name} in {phase:?} left {left:?}");
 }
 
 #[test]
-fn no_child_outlives_a_killed_orchestrator() {
+fn ctrl_c_in_any_phase_ends_every_process_and_removes_every_file() {
+    Phase::ALL.into_iter().for_each(|phase| ends_without_a_trace(phase, "-INT"));
+}
+
+#[test]
+fn a_request_to_end_is_as_good_as_ctrl_c() {
+    ["-TERM", "-HUP"].into_iter().for_each(|name| ends_without_a_trace(Phase::Drain, name));
+}
+
+#[test]
+fn no_child_outlives_an_orchestrator_that_is_killed_in_any_phase() {
+    for phase in Phase::ALL {
+        let directory = tempfile::tempdir().unwrap();
+        let mut child = storm_in(phase, directory.path());
+        signal(&child, "-KILL");
+        child.wait().unwrap();
+        wait_for_processes(directory.path(), 0);
+    }
+}
+
+#[test]
+fn what_cannot_be_written_is_said_before_the_storm_and_not_after() {
     let directory = tempfile::tempdir().unwrap();
-    let mut child = storm_at_work(directory.path());
-    signal(&child, "-KILL");
-    child.wait().unwrap();
-    wait_for_processes(directory.path(), 0);
+    std::fs::write(directory.path().join("file"), "").unwrap();
+    std::fs::create_dir_all(directory.path().join("kept/capped")).unwrap();
+    let cases: [(&[&str], &str); 5] = [
+        (&["--json", "file/below"], "--json: file/below cannot be written"),
+        (&["--html", "kept"], "--html: kept cannot be written"),
+        (&["--svg", "/proc/nowhere/p.svg"], "--svg: /proc/nowhere/p.svg cannot be written"),
+        (&["--json", "a", "--svg", "a"], "--svg and --json name the same file"),
+        (&["capped", "--keep", "kept"], "allowed is a new directory"),
+    ];
+    for (arguments, said) in cases {
+        let begin = Instant::now();
+        let output = storm(directory.path(), arguments).output().unwrap();
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {error}");
+        assert!(error.contains(said), "{arguments:?}: {error}");
+        assert!(begin.elapsed() < Duration::from_secs(2), "{arguments:?}");
+    }
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 2, "a trace was left");
 }

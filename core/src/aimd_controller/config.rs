@@ -17,25 +17,26 @@ use crate::time::{SECOND, nanos};
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AimdConfig {
-    /// The rate to start from.
+    /// The rate to start from, `min_rate` to `max_rate`.
     pub initial_rate: Rate,
-    /// The floor: never cut below this. Over zero, or a cut to it would end all evidence and never be undone.
+    /// The floor: never cut below this. At least 10^-6 per second: a cut to zero would end all evidence and never be
+    /// undone.
     pub min_rate: Rate,
     /// The ceiling, at most 10^12 per second.
     pub max_rate: Rate,
-    /// What the rate grows by, an interval.
+    /// What the rate grows by, an interval; at least 10^-6 per second.
     pub step: Rate,
-    /// What the rate is multiplied by in a cut; 0 cuts to the floor. Below 1.
+    /// What the rate is multiplied by in a cut, 0 to 0.999999; 0 cuts to the floor.
     pub factor: Ratio,
-    /// More failures than this, over the baseline, are an overload.
+    /// A larger share of failures than this, over the baseline, is an overload. 0 to 1; 1 means that errors never are.
     pub error_threshold: Ratio,
-    /// A p95 over this is an overload.
+    /// A p95 over this is an overload. `Duration::MAX`: slowness never is.
     pub latency_threshold: Duration,
     /// At most one change in so long: longer than an overload takes to show, and a cut to help. At least a nanosecond.
     pub interval: Duration,
     /// No judgement on fewer samples than this; until then they add up. At least 1.
     pub minimum_samples: u64,
-    /// The most failures that can be learned as healthy. 0: the threshold holds as it stands.
+    /// The largest share of failures that can be learned as healthy, 0 to 1. 0: the threshold holds as it stands.
     pub error_baseline_max: Ratio,
     /// The longest p95 that can be learned as healthy. 0: the threshold holds as it stands.
     pub latency_baseline_max: Duration,
@@ -60,6 +61,13 @@ impl AimdConfig {
 }
 
 /// Why an [`AimdConfig`] was not accepted.
+///
+/// ```
+/// use seawall::{AimdConfig, AimdConfigError, AimdController, Ratio};
+/// let error = AimdController::new(AimdConfig { factor: Ratio::ONE, ..AimdConfig::DEFAULT }).unwrap_err();
+/// assert_eq!(error, AimdConfigError::FactorTooLarge);
+/// assert_eq!(error.to_string(), "factor is 1, so that a cut would not cut: allowed are 0 to 0.999999");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AimdConfigError {
@@ -156,8 +164,7 @@ const MILLION: u64 = 1_000_000;
 
 /// A rate in millionths per second, to the nearest; saturates.
 pub(super) const fn millionths(rate: Rate) -> u64 {
-    // A period is never 0, but the compiler does not know.
-    let period = if rate.period_ns() == 0 { 1 } else { rate.period_ns() as u128 };
+    let period = rate.period_ns() as u128;
     // At most 2^64 * 10^15 + 2^63: under 2^114.
     let millionths = (rate.count() as u128 * (MILLION as u128 * SECOND as u128) + period / 2) / period;
     if millionths > u64::MAX as u128 { u64::MAX } else { millionths as u64 }

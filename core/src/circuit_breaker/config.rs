@@ -14,6 +14,12 @@ use crate::transition::Cause;
 const MOST_WINDOW: u32 = 32;
 
 /// On what evidence a closed breaker opens. Only a bad call opens it, never a good one.
+///
+/// ```
+/// use seawall::{BreakerConfig, CircuitBreaker, Ratio, TripRule};
+/// let rule = TripRule::FailureShare { share: Ratio::HALF, window: 20, minimum: 5 };
+/// assert!(CircuitBreaker::new(BreakerConfig { rule, ..BreakerConfig::DEFAULT }).is_ok());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TripRule {
@@ -44,7 +50,8 @@ pub enum TripRule {
     },
 }
 
-/// How a [`CircuitBreaker`](crate::CircuitBreaker) judges. Start from [`DEFAULT`](Self::DEFAULT).
+/// How a [`CircuitBreaker`](crate::CircuitBreaker) judges. Start from [`DEFAULT`](Self::DEFAULT). Durations of 584 years
+/// and more count as 584 years.
 ///
 /// ```
 /// use core::time::Duration;
@@ -148,6 +155,12 @@ impl BreakerConfig {
 }
 
 /// Why a [`BreakerConfig`] was not accepted.
+///
+/// ```
+/// use seawall::{BreakerConfig, BreakerConfigError, CircuitBreaker, TripRule};
+/// let config = BreakerConfig { rule: TripRule::Consecutive(0), ..BreakerConfig::DEFAULT };
+/// assert_eq!(CircuitBreaker::new(config).err(), Some(BreakerConfigError::Consecutive));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BreakerConfigError {

@@ -6,6 +6,15 @@ use crate::transition::Transition;
 /// Leave to send one call, with what is needed to report its result. A plain value: copy it, keep it anywhere.
 ///
 /// A permit that is dropped holds at most a probe's place, and only until the lease lapses.
+///
+/// ```
+/// use seawall::{BreakerConfig, CircuitBreaker, Instant, Outcome};
+/// let breaker = CircuitBreaker::new(BreakerConfig::DEFAULT)?;
+/// let permit = breaker.try_attempt(Instant::ORIGIN).unwrap().permit;
+/// let answered = Instant::from_nanos(20_000_000);
+/// assert_eq!(breaker.finish(permit, Outcome::Success, answered, 7), None);
+/// # Ok::<(), seawall::BreakerConfigError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[must_use = "report the result with `finish`, or give the permit back with `cancel`"]
 #[repr(C)]
@@ -74,12 +83,28 @@ impl BreakerPermit {
 
     /// The permit that [`to_words`](Self::to_words) took apart. Any two words are safe: what was never a permit is
     /// reported like one that is void, or like a call of the generation that it names.
+    ///
+    /// ```
+    /// use seawall::{BreakerConfig, BreakerPermit, CircuitBreaker, Instant};
+    /// let breaker = CircuitBreaker::new(BreakerConfig::DEFAULT)?;
+    /// let permit = breaker.try_attempt(Instant::ORIGIN).unwrap().permit;
+    /// assert_eq!(BreakerPermit::from_words(permit.to_words()), permit);
+    /// # Ok::<(), seawall::BreakerConfigError>(())
+    /// ```
     pub const fn from_words(words: [u64; 2]) -> Self {
         Self { started: Instant::from_nanos(words[0]), generation: words[1] as u32, number: (words[1] >> 32) as u32 }
     }
 }
 
 /// A call was admitted.
+///
+/// ```
+/// use seawall::{BreakerConfig, CircuitBreaker, Instant};
+/// let breaker = CircuitBreaker::new(BreakerConfig::DEFAULT)?;
+/// let admission = breaker.try_attempt(Instant::ORIGIN).unwrap();
+/// assert!(!admission.permit.is_probe() && admission.transition.is_none());
+/// # Ok::<(), seawall::BreakerConfigError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "report the result with `finish`, or give the permit back with `cancel`"]
 pub struct BreakerAdmission {

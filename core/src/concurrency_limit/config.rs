@@ -7,7 +7,8 @@ use crate::ratio::Ratio;
 use crate::sync::{AtomicU64, Ordering, const_constructor};
 use crate::time::nanos;
 
-/// How a [`ConcurrencyLimit`](crate::ConcurrencyLimit) adapts. Start from [`DEFAULT`](Self::DEFAULT).
+/// How a [`ConcurrencyLimit`](crate::ConcurrencyLimit) adapts. Start from [`DEFAULT`](Self::DEFAULT). Limits are numbers
+/// of calls; durations of 584 years and more count as 584 years.
 ///
 /// ```
 /// use core::time::Duration;
@@ -83,6 +84,12 @@ impl LimitConfig {
 }
 
 /// Why a [`LimitConfig`] was not accepted.
+///
+/// ```
+/// use seawall::{ConcurrencyLimit, LimitConfig, LimitConfigError};
+/// let error = ConcurrencyLimit::<64>::new(LimitConfig { floor: 0, ..LimitConfig::DEFAULT }).err();
+/// assert_eq!(error, Some(LimitConfigError::Floor));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LimitConfigError {

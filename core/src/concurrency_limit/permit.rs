@@ -5,6 +5,16 @@ use core::fmt;
 use crate::time::Instant;
 
 /// One call in flight. A plain value: copy it, keep it anywhere. Lost, it frees its slot when the lease lapses.
+///
+/// ```
+/// use seawall::{ConcurrencyLimit, Instant, LimitConfig, Outcome};
+/// let limit = ConcurrencyLimit::<64>::new(LimitConfig::DEFAULT)?;
+/// let permit = limit.try_attempt(Instant::ORIGIN).unwrap();
+/// limit.finish(permit, Outcome::Success, Instant::from_nanos(20_000_000));
+/// // A second report of the same permit does nothing.
+/// assert_eq!(limit.finish(permit, Outcome::Throttled(None), Instant::from_nanos(20_000_000)), None);
+/// # Ok::<(), seawall::LimitConfigError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[must_use = "report the result with `finish`, or give the permit back with `cancel`"]
 #[repr(C)]
@@ -48,6 +58,15 @@ impl LimitPermit {
     }
 
     /// The permit that [`to_words`](Self::to_words) took apart. Any words are safe: what was never a permit is void.
+    ///
+    /// ```
+    /// use seawall::{ConcurrencyLimit, Instant, LimitConfig, LimitPermit};
+    /// let limit = ConcurrencyLimit::<64>::new(LimitConfig::DEFAULT)?;
+    /// let _held = limit.try_attempt(Instant::ORIGIN).unwrap();
+    /// limit.cancel(LimitPermit::from_words([0; 3]), Instant::ORIGIN);
+    /// assert_eq!(limit.in_flight(Instant::ORIGIN), 1);
+    /// # Ok::<(), seawall::LimitConfigError>(())
+    /// ```
     pub const fn from_words(words: [u64; 3]) -> Self {
         Self {
             started: Instant::from_nanos(words[0]),

@@ -52,6 +52,13 @@ pub(super) struct View<'a> {
     pub(super) slots: &'a [AtomicU64],
 }
 
+/// A slot that can be taken.
+pub(super) struct Free<'a> {
+    slot: &'a AtomicU64,
+    index: usize,
+    seen: Stamp,
+}
+
 impl View<'_> {
     pub(super) fn control(&self) -> Control {
         Control(self.control.load(Ordering::Relaxed))
@@ -69,14 +76,14 @@ impl View<'_> {
         self.used(control).iter().filter(held).count() as u32
     }
 
-    /// The lowest free slot and what stands in it, and how many are held.
-    pub(super) fn look(&self, control: Control, now: Instant) -> Result<(usize, Stamp, u32), Refused> {
+    /// The lowest free slot, its number and what stands in it; and how many are held.
+    pub(super) fn look(&self, control: Control, now: Instant) -> Result<(Free<'_>, u32), Refused> {
         let (mut free, mut held) = (None, 0);
         for (index, slot) in self.used(control).iter().enumerate() {
             let seen = Stamp(slot.load(Ordering::Relaxed));
             // A slot that is free ends at the origin, so it is over.
             if seen.is_over(now) {
-                free = free.or(Some((index, seen)));
+                free = free.or(Some(Free { slot, index, seen }));
             } else if index < control.limit() as usize
                 || !fault("concurrency_limit: permits over the limit are not counted")
             {
@@ -84,7 +91,7 @@ impl View<'_> {
             }
         }
         match free {
-            Some((index, seen)) if held < control.limit() => Ok((index, seen, held)),
+            Some(free) if held < control.limit() => Ok((free, held)),
             _ if self.is_stepped(control, now) => Err(Refused::clock_stepped(Stage::ConcurrencyLimit)),
             _ => Err(Refused::not_yet(Stage::ConcurrencyLimit, None)),
         }
@@ -103,10 +110,9 @@ impl View<'_> {
         // Lock-free: each turn but the last means that another thread took or freed the slot.
         loop {
             let control = self.control();
-            let (index, seen, held) = self.look(control, now)?;
+            let (Free { slot, index, seen }, held) = self.look(control, now)?;
             // Another tag than the last permit of this slot, modulo 2^12.
             let stamp = Stamp::ending(seen.tag() + 1, now, self.settings.lease_ns());
-            let slot = &self.slots[index];
             let taken = if fault("concurrency_limit: a slot is stored, not exchanged") {
                 slot.store(stamp.0, Ordering::Release);
                 true
@@ -148,10 +154,12 @@ impl View<'_> {
         !stamp.is_none() && slot.compare_exchange(permit.stamp, free, Ordering::Release, Ordering::Relaxed).is_ok()
     }
 
-    pub(super) fn finish(&self, permit: LimitPermit, outcome: Outcome, now: Instant) -> Option<LimitChange> {
-        if !self.release(permit) {
-            return None;
-        }
+    /// `None` for a permit that was void, else the change, if this report made one.
+    pub(super) fn finish(&self, permit: LimitPermit, outcome: Outcome, now: Instant) -> Option<Option<LimitChange>> {
+        self.release(permit).then(|| self.judge(permit, outcome, now))
+    }
+
+    fn judge(&self, permit: LimitPermit, outcome: Outcome, now: Instant) -> Option<LimitChange> {
         let latency_ns = now.as_nanos().saturating_sub(permit.started.as_nanos());
         let is_slow = latency_ns > self.settings.slow_after_ns();
         match outcome {

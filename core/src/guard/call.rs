@@ -10,6 +10,12 @@ use crate::time::Instant;
 use crate::transition::Transition;
 
 /// What is asked of the service, as far as the guard must know. Start from [`DEFAULT`](Self::DEFAULT).
+///
+/// ```
+/// use seawall::{Instant, Request};
+/// let request = Request { deadline: Some(Instant::from_nanos(5_000_000_000)), ..Request::DEFAULT };
+/// assert_eq!(request.cost, 1);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Request {
     /// The tokens that each attempt takes from the bucket; 0 is legal and takes none.
@@ -32,6 +38,12 @@ impl Default for Request {
 /// One logical call, from its beginning through all its attempts. A plain value with one owner; one attempt at a time.
 ///
 /// A call that ends between two attempts without being sent again goes to [`Guard::abandon`](crate::Guard::abandon).
+///
+/// # Copies
+/// A copy is the same call as it stood then, for storage that moves values about, and not a second call: go on with one
+/// of them and forget the others. The guard notices a second report of an attempt, through whichever copy, by its
+/// permit. It cannot notice that two copies hold one payment: each of them could send the retry that was paid for once,
+/// or give the payment back. A second call begins with [`Guard::begin`](crate::Guard::begin).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Call {
     pub(super) began: Instant,
@@ -62,7 +74,21 @@ impl Call {
     }
 }
 
-/// Leave to send one attempt. A plain value; lost, what it holds is free again when its leases lapse.
+/// Leave to send one attempt. A plain value; lost, what it holds is free again when its leases lapse, and its tokens
+/// stay spent. Copies of it are one permit: the first report or cancellation acts, and no other.
+///
+/// ```
+/// use core::time::Duration;
+/// use seawall::{Guard, GuardConfig, Instant, Rate, Request};
+/// let config = GuardConfig::for_service(Rate::per_second(5), Duration::from_secs(1));
+/// let guard = Guard::<64>::new(config, 7, Instant::ORIGIN)?;
+/// let mut call = guard.begin(Request::DEFAULT, Instant::ORIGIN);
+/// let _lost = guard.try_attempt(&mut call, Instant::ORIGIN).unwrap().permit;
+/// assert_eq!(guard.limit().in_flight(Instant::ORIGIN), 1);
+/// // The lease is five time-outs.
+/// assert_eq!(guard.limit().in_flight(Instant::ORIGIN.saturating_add(Duration::from_millis(5_001))), 0);
+/// # Ok::<(), seawall::GuardConfigError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[must_use = "report the result with `finish`, or give the permit back with `cancel`"]
 pub struct Permit {
@@ -70,9 +96,23 @@ pub struct Permit {
     pub(super) breaker: BreakerPermit,
     /// The attempts that had ended when it was given.
     pub(super) ended: u32,
+    /// The tokens that it took.
+    pub(super) cost: u32,
 }
 
 /// An attempt was admitted.
+///
+/// ```
+/// use core::time::Duration;
+/// use seawall::{Guard, GuardConfig, Instant, Rate, Request};
+/// let config = GuardConfig::for_service(Rate::per_second(5), Duration::from_secs(1));
+/// let guard = Guard::<64>::new(config, 7, Instant::ORIGIN)?;
+/// let mut call = guard.begin(Request::DEFAULT, Instant::ORIGIN);
+/// let admission = guard.try_attempt(&mut call, Instant::ORIGIN).unwrap();
+/// assert_eq!(admission.transition, None);
+/// assert!(guard.cancel(admission.permit, Instant::ORIGIN));
+/// # Ok::<(), seawall::GuardConfigError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "report the result with `finish`, or give the permit back with `cancel`"]
 pub struct Admission {
@@ -83,6 +123,17 @@ pub struct Admission {
 }
 
 /// What becomes of a call after an attempt.
+///
+/// ```
+/// use seawall::{GiveUpReason, Instant, Verdict};
+/// let said = |verdict| match verdict {
+///     Verdict::Done => "done".to_string(),
+///     Verdict::RetryAt(at) => format!("again at {} ns", at.as_nanos()),
+///     Verdict::GiveUp(reason) => reason.to_string(),
+/// };
+/// assert_eq!(said(Verdict::RetryAt(Instant::from_nanos(7))), "again at 7 ns");
+/// assert_eq!(said(Verdict::GiveUp(GiveUpReason::BudgetSpent)), "the retry budget is spent");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "the verdict says whether the call may be sent again"]
 pub enum Verdict {
@@ -95,6 +146,18 @@ pub enum Verdict {
 }
 
 /// What the end of an attempt led to.
+///
+/// ```
+/// use core::time::Duration;
+/// use seawall::{Finished, Guard, GuardConfig, Instant, Outcome, Rate, Request, Verdict};
+/// let config = GuardConfig::for_service(Rate::per_second(5), Duration::from_secs(1));
+/// let guard = Guard::<64>::new(config, 7, Instant::ORIGIN)?;
+/// let mut call = guard.begin(Request::DEFAULT, Instant::ORIGIN);
+/// let permit = guard.try_attempt(&mut call, Instant::ORIGIN).unwrap().permit;
+/// let finished = guard.finish(&mut call, permit, Outcome::Ignored, Instant::ORIGIN);
+/// assert_eq!(finished, Finished { verdict: Verdict::Done, transition: None, limit_change: None });
+/// # Ok::<(), seawall::GuardConfigError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "the verdict says whether the call may be sent again"]
 pub struct Finished {

@@ -11,8 +11,20 @@ use crate::retry_budget::{RetryBudgetConfig, RetryBudgetError};
 use crate::retry_strategy::{RetryConfig, RetryConfigError};
 use crate::time::nanos;
 use crate::token_bucket::{BucketConfig, BucketConfigError, Fill};
+use crate::warm_up::{Curve, WarmUp};
 
 /// What a [`Guard`](crate::Guard) is made of. Start from [`for_service`](Self::for_service).
+///
+/// ```
+/// use core::time::Duration;
+/// use seawall::{GuardConfig, Rate, WarmUp};
+/// let rate = Rate::per_second(20);
+/// let config = GuardConfig {
+///     ramp: WarmUp::linear(Rate::per_second(2), Duration::from_secs(4)),
+///     ..GuardConfig::for_service(rate, Duration::from_secs(1))
+/// };
+/// assert_eq!(config.bucket.rate, rate);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GuardConfig {
     /// How fast attempts are sent.
@@ -28,6 +40,33 @@ pub struct GuardConfig {
     /// How long an attempt may take: a failure that took as long was a time-out, and its retry costs the budget more.
     /// Over 0.
     pub call_timeout: Duration,
+    /// How the rate climbs after a pause that the server asked for and after the breaker has closed again; at most
+    /// [`WarmUp::LONGEST`]. In both cases the tokens restart at one, whatever the ramp is. It gives way to the bucket's
+    /// own warm-up where that lasts longer.
+    pub ramp: WarmUp,
+}
+
+/// A [`WarmUp`] as plain data.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(super) struct Schedule {
+    from: Rate,
+    duration_ns: u64,
+    curve: Curve,
+}
+
+impl Schedule {
+    pub(super) const fn of(warm_up: WarmUp) -> Self {
+        Self { from: warm_up.from, duration_ns: nanos(warm_up.duration), curve: warm_up.curve }
+    }
+
+    pub(super) const fn warm_up(self) -> WarmUp {
+        WarmUp { curve: self.curve, from: self.from, duration: self.duration() }
+    }
+
+    pub(super) const fn duration(self) -> Duration {
+        Duration::from_nanos(self.duration_ns)
+    }
 }
 
 const MILLION: u128 = 1_000_000;
@@ -44,6 +83,7 @@ impl GuardConfig {
     /// | breaker | `n / 2` failures in a row, 2 to 4; open for `1 / expected`, `T / 10` to `10 T`, ± 30 %; one probe |
     /// | retries | at most 3, full jitter from `T / 10`, doubling up to `10 T` |
     /// | budget | [`RetryBudgetConfig::from_rate`] |
+    /// | ramp | none: after a pause or an open interval the one token and the limit are the ramp |
     ///
     /// The values start from those of a reference policy that was simulated from 0.3 to 100 calls a second; the storm
     /// scenarios have not been run against this build yet.
@@ -99,6 +139,7 @@ impl GuardConfig {
             },
             budget: RetryBudgetConfig::from_rate(expected, call_timeout),
             call_timeout,
+            ramp: WarmUp::NONE,
         }
     }
 }
@@ -120,11 +161,18 @@ const fn clamp(value: u128, least: u128, most: u128, top: u64) -> u64 {
 }
 
 /// Why a [`GuardConfig`] was not accepted: the part, and what is wrong with it.
+///
+/// ```
+/// use seawall::GuardConfigError;
+/// assert_eq!(GuardConfigError::ZeroTimeout.to_string(), "the time-out of a call is 0: allowed are 1 ns and more");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum GuardConfigError {
     /// The time-out of a call was 0.
     ZeroTimeout,
+    /// The ramp was longer than [`WarmUp::LONGEST`].
+    RampTooLong,
     /// The token bucket.
     Bucket(BucketConfigError),
     /// The circuit breaker.
@@ -141,6 +189,7 @@ impl fmt::Display for GuardConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ZeroTimeout => f.write_str("the time-out of a call is 0: allowed are 1 ns and more"),
+            Self::RampTooLong => f.write_str("the ramp of a guard is over a year: allowed are 0 to 31,536,000 seconds"),
             Self::Bucket(error) => error.fmt(f),
             Self::Breaker(error) => error.fmt(f),
             Self::Limit(error) => error.fmt(f),

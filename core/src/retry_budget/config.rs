@@ -81,6 +81,12 @@ pub enum RetryCost {
 
 impl RetryCost {
     /// The price.
+    ///
+    /// ```
+    /// use seawall::{RetryCost, RetryTokens};
+    /// assert_eq!(RetryCost::Hedge.tokens(), RetryTokens::ONE);
+    /// assert_eq!(RetryCost::Timeout.tokens(), RetryTokens::whole(2));
+    /// ```
     #[must_use]
     pub const fn tokens(self) -> RetryTokens {
         match self {
@@ -210,6 +216,12 @@ impl Default for RetryBudgetConfig {
 }
 
 /// Why a [`RetryBudgetConfig`] was not accepted.
+///
+/// ```
+/// use seawall::{Instant, RetryBudget, RetryBudgetConfig, RetryBudgetError, RetryTokens};
+/// let config = RetryBudgetConfig { initial: RetryTokens::whole(11), ..RetryBudgetConfig::DEFAULT };
+/// assert_eq!(RetryBudget::new(config, Instant::ORIGIN).err(), Some(RetryBudgetError::InitialOverCap));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RetryBudgetError {

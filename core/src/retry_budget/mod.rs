@@ -94,6 +94,7 @@ pub struct RetryBudget {
     share: AtomicU32,
     cap: AtomicU32,
     floor: u32,
+    initial: u32,
 }
 
 impl RetryBudget {
@@ -128,6 +129,7 @@ impl RetryBudget {
                 share: AtomicU32::new(config.share.as_ppm()),
                 cap: AtomicU32::new(config.cap.as_millionths()),
                 floor: config.floor.as_millionths(),
+                initial: config.initial.as_millionths(),
             })
         }
     }
@@ -292,6 +294,26 @@ impl RetryBudget {
                 Err(seen) => current = seen,
             }
         }
+    }
+
+    /// As if new at `now`: the initial tokens, at most the cap. Share and cap stay as they were set.
+    ///
+    /// # Concurrency
+    /// Wait-free. What others earn or take meanwhile may count before it, and is then forgotten.
+    ///
+    /// ```
+    /// use seawall::{Instant, RetryBudget, RetryBudgetConfig, RetryCost, RetryTokens};
+    ///
+    /// let budget = RetryBudget::new(RetryBudgetConfig::DEFAULT, Instant::MAX)?;
+    /// budget.try_withdraw(RetryCost::Error, Instant::MAX).unwrap();
+    /// budget.reset(Instant::ORIGIN);
+    /// assert_eq!(budget.balance(Instant::ORIGIN), RetryTokens::ONE);
+    /// # Ok::<(), seawall::RetryBudgetError>(())
+    /// ```
+    pub fn reset(&self, now: Instant) {
+        // The origin first, as in `rebase`.
+        self.origin_ns.store(now.as_nanos(), Ordering::Relaxed);
+        self.state.store(packed(self.initial, 0), Ordering::Relaxed);
     }
 
     fn add(&self, amount: u32, now: Instant) {

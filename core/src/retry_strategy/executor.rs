@@ -44,7 +44,8 @@ impl<E: core::error::Error + 'static> core::error::Error for RetryError<E> {
 /// Runs calls under a [`RetryStrategy`], and under a [`RetryBudget`] where one is given.
 ///
 /// It counts the sends of *one* layer: an executor inside the operation of another multiplies them, eight by eight
-/// to sixty-four, so put it at one layer only, and let the inner one fail at once.
+/// to sixty-four, so put it at one layer only, and let the inner one fail at once. Where that cannot be, give both the
+/// same budget: all their retries together are then what it holds.
 ///
 /// One owner each: it holds a random stream, and a copy of it would draw the same delays. After a `fork` make a new
 /// one in the child.

@@ -19,6 +19,19 @@ use crate::random::up_to;
 /// cap wait exactly as long as each other; here the cap cuts the range of the draw instead.
 ///
 /// Source: Brooker, "Exponential backoff and jitter" (AWS, 2015).
+///
+/// ```
+/// use core::time::Duration;
+/// use seawall::{Jitter, RetryConfig, RetryStrategy};
+///
+/// // The smallest and the largest draw of the second delay, whose term is two seconds.
+/// for (jitter, least, most) in [(Jitter::None, 2_000, 2_000), (Jitter::Equal, 1_000, 2_000), (Jitter::Full, 0, 2_000)] {
+///     let strategy = RetryStrategy::new(RetryConfig { jitter, ..RetryConfig::GUIDE })?;
+///     let delay = |random| strategy.next_delay(2, None, random).as_millis();
+///     assert_eq!((delay(0), delay(u64::MAX)), (least, most));
+/// }
+/// # Ok::<(), seawall::RetryConfigError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[repr(u8)]

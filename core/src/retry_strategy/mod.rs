@@ -33,7 +33,7 @@ use crate::classification::ErrorClass;
 use crate::random::up_to;
 use crate::time::nanos;
 
-/// What a [`RetryStrategy`] is made of.
+/// What a [`RetryStrategy`] is made of. Durations of 584 years and more count as 584 years.
 ///
 /// ```
 /// use core::time::Duration;
@@ -96,6 +96,12 @@ impl Default for RetryConfig {
 }
 
 /// Why a [`RetryConfig`] was not accepted.
+///
+/// ```
+/// use seawall::{RetryConfig, RetryConfigError, RetryStrategy};
+/// let error = RetryStrategy::new(RetryConfig { max_attempts: 0, ..RetryConfig::DEFAULT }).unwrap_err();
+/// assert_eq!(error, RetryConfigError::ZeroAttempts);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RetryConfigError {
@@ -123,6 +129,16 @@ impl fmt::Display for RetryConfigError {
 impl core::error::Error for RetryConfigError {}
 
 /// One failed attempt, as [`RetryStrategy::decide`] needs to know it.
+///
+/// ```
+/// use core::time::Duration;
+/// use seawall::{AttemptFailure, ErrorClass, RetryDecision, RetryStrategy};
+///
+/// let wait = Some(Duration::from_secs(2));
+/// let failure = AttemptFailure { retry_after: wait, ..AttemptFailure::new(1, ErrorClass::Throttled) };
+/// let RetryDecision::RetryAfter(delay) = RetryStrategy::DEFAULT.decide(failure, 7) else { panic!("{failure:?}") };
+/// assert!(Some(delay) >= wait);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AttemptFailure {
     /// How many attempts have been made, this one included; 0 counts as 1.
@@ -174,6 +190,11 @@ pub enum RetryDecision {
 }
 
 /// Why a call is not sent again.
+///
+/// ```
+/// use seawall::GiveUpReason;
+/// assert_eq!(GiveUpReason::AttemptsExhausted.to_string(), "all attempts are made");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[repr(u8)]
@@ -188,6 +209,9 @@ pub enum GiveUpReason {
     RetryAfterTooLong = 4,
     /// The retry budget is spent: the service fails too much of what it gets.
     BudgetSpent = 5,
+    /// The attempt was reported to a guard with a permit that was void: reported before through a copy, or so late that
+    /// its slot had gone to another after its lease.
+    PermitVoid = 6,
 }
 
 impl GiveUpReason {
@@ -204,6 +228,7 @@ impl GiveUpReason {
             Self::DeadlineExceeded => "the deadline would be passed",
             Self::RetryAfterTooLong => "the server asked for too long a pause",
             Self::BudgetSpent => "the retry budget is spent",
+            Self::PermitVoid => "the permit was void",
         }
     }
 }

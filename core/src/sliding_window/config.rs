@@ -39,6 +39,14 @@ const SHORTEST: u64 = SECOND / 1_000;
 const LONGEST: u64 = 365 * 86_400 * SECOND;
 
 /// Why a [`WindowConfig`] was not accepted.
+///
+/// ```
+/// use core::time::Duration;
+/// use seawall::{SlidingWindow, WindowConfig, WindowConfigError};
+/// let error = SlidingWindow::<8, 64>::new(WindowConfig { window: Duration::ZERO }).unwrap_err();
+/// assert_eq!(error, WindowConfigError::TooShort);
+/// assert_eq!(error.to_string(), "the window is shorter than a millisecond: allowed are 1 ms to 365 days");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WindowConfigError {

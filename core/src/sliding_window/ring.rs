@@ -161,6 +161,11 @@ impl<'a> Ring<'a> {
             self.shared.lifetime.late.fetch_add(1, Ordering::Relaxed);
             self.shared.lifetime.count.fetch_add(1, Ordering::Relaxed);
         }
+        let (slot, turn) = if fault("sliding_window: an error looks for its slice anew") {
+            self.slot(slice.divide(now).wrapping_add(shift.load(Ordering::Relaxed))).unwrap_or((slot, turn))
+        } else {
+            (slot, turn)
+        };
         if !ok {
             let counted = counted && slot.add(slot.errors, turn, &self.shared.lifetime.errors);
             if !counted {
@@ -328,6 +333,11 @@ impl Slot<'_> {
             match word.compare_exchange_weak(seen, pack(turn, 1), release, Ordering::Acquire) {
                 Ok(_) => {
                     if low_of(seen) != 0 && !fault("sliding_window: an old count is dropped") {
+                        if fault("sliding_window: the totals grow in two steps") {
+                            let total = lifetime.load(Ordering::Relaxed);
+                            lifetime.store(total + u64::from(low_of(seen)), Ordering::Release);
+                            return true;
+                        }
                         // Release: whose load of the totals includes this count sees the counter without it.
                         lifetime.fetch_add(u64::from(low_of(seen)), Ordering::Release);
                     }

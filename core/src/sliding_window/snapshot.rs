@@ -8,6 +8,19 @@ use crate::rate::Rate;
 use crate::ratio::Ratio;
 
 /// What a [`SlidingWindow`](crate::SlidingWindow) held at one moment: a histogram, counts, and the time observed.
+///
+/// ```
+/// use core::time::Duration;
+/// use seawall::{Instant, Ratio, SlidingWindow, WindowConfig};
+/// let window = SlidingWindow::<8, 512>::new(WindowConfig::DEFAULT)?;
+/// window.record(Duration::from_millis(20), true, Instant::ORIGIN);
+/// let snapshot = window.snapshot(Instant::ORIGIN);
+/// // Several questions about one moment, whatever is recorded meanwhile.
+/// window.record(Duration::from_secs(9), false, Instant::ORIGIN);
+/// assert_eq!((snapshot.count(), snapshot.max()), (1, Some(Duration::from_millis(20))));
+/// assert_eq!(snapshot.quantile(Ratio::ONE), snapshot.max());
+/// # Ok::<(), seawall::WindowConfigError>(())
+/// ```
 #[derive(Clone, Debug)]
 #[repr(C)]
 pub struct WindowSnapshot<const CELLS: usize> {
@@ -19,18 +32,40 @@ pub struct WindowSnapshot<const CELLS: usize> {
 }
 
 impl<const CELLS: usize> WindowSnapshot<CELLS> {
-    pub(super) fn new(counts: [u64; CELLS], read: Read) -> Self {
-        let Read { count, errors, observed_ns, longest_ns } = read;
-        Self { errors, count, observed_ns, longest_ns, counts }
+    /// What `read` puts into the counts and says of the rest. Read in place, as the counts are a page of memory.
+    pub(super) fn of(read: impl FnOnce(&mut [u64; CELLS]) -> Read) -> Self {
+        let mut snapshot = Self { errors: 0, count: 0, observed_ns: 0, longest_ns: 0, counts: [0; CELLS] };
+        let Read { count, errors, observed_ns, longest_ns } = read(&mut snapshot.counts);
+        (snapshot.errors, snapshot.count) = (errors, count);
+        (snapshot.observed_ns, snapshot.longest_ns) = (observed_ns, longest_ns);
+        snapshot
     }
 
     /// How many samples.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use seawall::{Instant, SlidingWindow, WindowConfig};
+    /// let window = SlidingWindow::<8, 512>::new(WindowConfig::DEFAULT)?;
+    /// window.record(Duration::from_millis(20), true, Instant::ORIGIN);
+    /// assert_eq!(window.snapshot(Instant::ORIGIN).count(), 1);
+    /// # Ok::<(), seawall::WindowConfigError>(())
+    /// ```
     #[must_use]
     pub const fn count(&self) -> u64 {
         self.count
     }
 
     /// How many of them failed; never more than [`count`](Self::count).
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use seawall::{Instant, SlidingWindow, WindowConfig};
+    /// let window = SlidingWindow::<8, 512>::new(WindowConfig::DEFAULT)?;
+    /// window.record(Duration::from_millis(20), false, Instant::ORIGIN);
+    /// assert_eq!(window.snapshot(Instant::ORIGIN).errors(), 1);
+    /// # Ok::<(), seawall::WindowConfigError>(())
+    /// ```
     #[must_use]
     pub const fn errors(&self) -> u64 {
         self.errors
@@ -38,12 +73,36 @@ impl<const CELLS: usize> WindowSnapshot<CELLS> {
 
     /// How much time the samples stand for: from the beginning of the oldest slice in the window, or from the first
     /// sample ever or the last mark if that is later, to the moment of the snapshot; at least one slice.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use seawall::{Instant, SlidingWindow, WindowConfig};
+    /// let window = SlidingWindow::<8, 512>::new(WindowConfig::DEFAULT)?;
+    /// window.record(Duration::from_millis(20), true, Instant::ORIGIN);
+    /// let later = Instant::ORIGIN.saturating_add(Duration::from_secs(12));
+    /// assert_eq!(window.snapshot(later).observed(), Duration::from_secs(12));
+    /// # Ok::<(), seawall::WindowConfigError>(())
+    /// ```
     #[must_use]
     pub const fn observed(&self) -> Duration {
         Duration::from_nanos(self.observed_ns)
     }
 
     /// The latency at quantile `q`, by nearest rank: see [`SlidingWindow::quantile`](crate::SlidingWindow::quantile).
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use seawall::{Instant, Ratio, SlidingWindow, WindowConfig};
+    /// let window = SlidingWindow::<8, 512>::new(WindowConfig::DEFAULT)?;
+    /// for millis in 1..=100 {
+    ///     window.record(Duration::from_millis(millis), true, Instant::ORIGIN);
+    /// }
+    /// let snapshot = window.snapshot(Instant::ORIGIN);
+    /// let p90 = snapshot.quantile(Ratio::percent(90).expect("under one")).expect("there are samples");
+    /// assert!(p90.abs_diff(Duration::from_millis(90)) <= Duration::from_micros(2_813)); // 3.125 %
+    /// assert_eq!(snapshot.quantile(Ratio::ONE), snapshot.max());
+    /// # Ok::<(), seawall::WindowConfigError>(())
+    /// ```
     #[must_use]
     pub fn quantile(&self, q: Ratio) -> Option<Duration> {
         if self.count == 0 {
@@ -70,6 +129,18 @@ impl<const CELLS: usize> WindowSnapshot<CELLS> {
 
     /// The mean latency, as right as a quantile; what is longer than the scale counts as the last cell. `None` if
     /// empty.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use seawall::{Instant, SlidingWindow, WindowConfig};
+    /// let window = SlidingWindow::<8, 512>::new(WindowConfig::DEFAULT)?;
+    /// assert_eq!(window.snapshot(Instant::ORIGIN).mean(), None);
+    /// window.record(Duration::from_millis(10), true, Instant::ORIGIN);
+    /// window.record(Duration::from_millis(30), true, Instant::ORIGIN);
+    /// let mean = window.snapshot(Instant::ORIGIN).mean().expect("there are samples");
+    /// assert!(mean.abs_diff(Duration::from_millis(20)) <= Duration::from_micros(625)); // 3.125 %
+    /// # Ok::<(), seawall::WindowConfigError>(())
+    /// ```
     #[must_use]
     pub fn mean(&self) -> Option<Duration> {
         if self.count == 0 {
@@ -84,6 +155,16 @@ impl<const CELLS: usize> WindowSnapshot<CELLS> {
     }
 
     /// The longest latency: exact up to 134 ms, then high by at most 2^-26 of itself (15 ns a second). `None` if empty.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use seawall::{Instant, SlidingWindow, WindowConfig};
+    /// let window = SlidingWindow::<8, 512>::new(WindowConfig::DEFAULT)?;
+    /// window.record(Duration::from_millis(30), true, Instant::ORIGIN);
+    /// window.record(Duration::from_millis(10), true, Instant::ORIGIN);
+    /// assert_eq!(window.snapshot(Instant::ORIGIN).max(), Some(Duration::from_millis(30)));
+    /// # Ok::<(), seawall::WindowConfigError>(())
+    /// ```
     #[must_use]
     pub const fn max(&self) -> Option<Duration> {
         if self.count == 0 { None } else { Some(Duration::from_nanos(self.longest_ns)) }
@@ -92,6 +173,17 @@ impl<const CELLS: usize> WindowSnapshot<CELLS> {
     /// Adds what another window saw in the same time, such as that of another thread.
     ///
     /// The time observed is the longer one of the two. Counts saturate.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use seawall::{Instant, SlidingWindow, WindowConfig};
+    /// let window = SlidingWindow::<8, 512>::new(WindowConfig::DEFAULT)?;
+    /// window.record(Duration::from_millis(20), false, Instant::ORIGIN);
+    /// let mut both = window.snapshot(Instant::ORIGIN);
+    /// both.merge(&window.snapshot(Instant::ORIGIN));
+    /// assert_eq!((both.count(), both.errors()), (2, 2));
+    /// # Ok::<(), seawall::WindowConfigError>(())
+    /// ```
     pub fn merge(&mut self, other: &Self) {
         self.errors = self.errors.saturating_add(other.errors);
         self.count = self.count.saturating_add(other.count);
@@ -103,6 +195,16 @@ impl<const CELLS: usize> WindowSnapshot<CELLS> {
     }
 
     /// The usual figures. The totals are those of this snapshot, as it knows no others.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use seawall::{Instant, SlidingWindow, WindowConfig};
+    /// let window = SlidingWindow::<8, 512>::new(WindowConfig::DEFAULT)?;
+    /// window.record(Duration::from_millis(20), false, Instant::ORIGIN);
+    /// let summary = window.snapshot(Instant::ORIGIN).summary();
+    /// assert_eq!((summary.count, summary.errors, summary.total_count), (1, 1, 1));
+    /// # Ok::<(), seawall::WindowConfigError>(())
+    /// ```
     #[must_use]
     pub fn summary(&self) -> WindowSummary {
         WindowSummary {
@@ -124,6 +226,17 @@ const P95: Ratio = Ratio::ppm(950_000);
 const P99: Ratio = Ratio::ppm(990_000);
 
 /// The usual figures of a [`SlidingWindow`](crate::SlidingWindow).
+///
+/// ```
+/// use core::time::Duration;
+/// use seawall::{Instant, SlidingWindow, WindowConfig};
+/// let window = SlidingWindow::<8, 512>::new(WindowConfig::DEFAULT)?;
+/// window.record(Duration::from_millis(20), true, Instant::ORIGIN);
+/// let summary = window.summary(Instant::ORIGIN);
+/// assert_eq!((summary.count, summary.max), (1, Some(Duration::from_millis(20))));
+/// assert_eq!((summary.p50, summary.p99), (summary.max, summary.max));
+/// # Ok::<(), seawall::WindowConfigError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WindowSummary {
     /// How many calls finished in the window.
@@ -150,6 +263,16 @@ pub struct WindowSummary {
 
 impl WindowSummary {
     /// The share of failed calls; `None` if there were none at all.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use seawall::{Instant, Ratio, SlidingWindow, WindowConfig};
+    /// let window = SlidingWindow::<8, 512>::new(WindowConfig::DEFAULT)?;
+    /// assert_eq!(window.summary(Instant::ORIGIN).error_rate(), None);
+    /// window.record(Duration::from_millis(20), false, Instant::ORIGIN);
+    /// assert_eq!(window.summary(Instant::ORIGIN).error_rate(), Some(Ratio::ONE));
+    /// # Ok::<(), seawall::WindowConfigError>(())
+    /// ```
     #[must_use]
     pub const fn error_rate(&self) -> Option<Ratio> {
         if self.count == 0 { None } else { Some(Ratio::of(self.errors, self.count)) }

@@ -142,6 +142,7 @@ fn aimd_controller_changes_are_exact_and_told_once() {
 fn aimd_controller_each_step_is_needed() {
     let faulty = |fault, model: fn()| must_fail("aimd_controller", fault, Preemptions::Unbounded, model);
     faulty("aimd_controller: an interval is claimed without a comparison", two_failures_in_one_interval);
+    faulty("aimd_controller: an interval is claimed without a comparison", three_failures_in_one_interval);
     faulty("aimd_controller: an interval is claimed without a comparison", a_cut_against_a_growth);
     faulty("aimd_controller: an interval is claimed without a comparison", two_observers_of_the_same_samples);
     faulty("aimd_controller: the rate is changed without a comparison", a_cut_against_a_rate_set_by_hand);

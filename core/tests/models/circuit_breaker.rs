@@ -203,16 +203,29 @@ fn join_and_renewal() {
     }
 }
 
-/// A result from before the trip, against a trip and the attempt after it.
+/// A failure from before a trip and a reset, against both: it trips before them or judges nothing after them.
 fn stale_generation() {
-    let breaker = breaker(BreakerConfig { probes: 1, ..PLAIN });
+    let breaker = breaker(PLAIN);
     let old = breaker.try_attempt(at(0)).unwrap().permit;
+    let thread = spawn(&breaker, move |breaker| breaker.finish(old, Outcome::Failure, at(3), 0));
+    let mut told: Vec<_> = [breaker.trip(at(0), 0), breaker.reset(at(0))].into_iter().flatten().collect();
+    told.extend(thread.join().unwrap());
+    assert_eq!(assert_chain(State::Closed, told), State::Closed);
+    assert_eq!(breaker.state(at(3)), State::Closed);
+}
+
+/// The success of a probe, against a reset, a trip and the probe that has its number then: it closes before them or
+/// is no verdict on the new probe.
+fn stale_probe() {
+    let breaker = opened(PLAIN);
+    let old = breaker.try_attempt(at(2)).unwrap().permit;
     let thread = spawn(&breaker, move |breaker| breaker.finish(old, Outcome::Success, at(3), 0));
-    breaker.trip(at(0), 0);
-    let probe = breaker.try_attempt(at(3)).unwrap().permit;
-    assert_eq!(thread.join().unwrap(), None);
-    assert_eq!(breaker.state(at(3)), State::HalfOpen);
-    assert_eq!(breaker.finish(probe, Outcome::Failure, at(3), 0).map(|t| t.cause), Some(Cause::ProbesFailed));
+    breaker.reset(at(2));
+    breaker.trip(at(2), 0);
+    let probe = breaker.try_attempt(at(4)).unwrap().permit;
+    thread.join().unwrap();
+    assert_eq!(breaker.state(at(4)), State::HalfOpen);
+    assert_eq!(breaker.finish(probe, Outcome::Failure, at(4), 0).map(|t| t.cause), Some(Cause::ProbesFailed));
 }
 
 /// Forced open while a probe's report would close: the chain holds, and forced wins in the end.
@@ -303,6 +316,7 @@ fn circuit_breaker_renewal_replaces_no_fresh_probe() {
 #[test]
 fn circuit_breaker_stale_generation_judges_nothing() {
     check("circuit_breaker stale generation", Preemptions::Unbounded, stale_generation);
+    check("circuit_breaker stale probe", Preemptions::Unbounded, stale_probe);
     check("circuit_breaker forced against a verdict", Preemptions::Unbounded, forced_against_a_verdict);
 }
 
@@ -311,6 +325,12 @@ fn circuit_breaker_exchange_is_needed() {
     let fault = "circuit_breaker: the state word is stored, not exchanged";
     must_fail("circuit_breaker racing failures", fault, Preemptions::Unbounded, racing_failures);
     must_fail("circuit_breaker probe race", fault, Preemptions::Unbounded, probe_race);
+    must_fail("circuit_breaker probe race of three", fault, Preemptions::AtMost(3), probe_race_of_three);
+    let bound = Preemptions::AtMost(3);
+    must_fail("circuit_breaker three around a lapsed lease", fault, bound, three_around_a_lapsed_lease);
+    must_fail("circuit_breaker opposite reports", fault, Preemptions::Unbounded, opposite_reports);
+    must_fail("circuit_breaker report and cancel", fault, Preemptions::Unbounded, report_and_cancel);
+    must_fail("circuit_breaker forced against a verdict", fault, Preemptions::Unbounded, forced_against_a_verdict);
 }
 
 #[test]
@@ -331,6 +351,8 @@ fn circuit_breaker_second_look_is_needed() {
 fn circuit_breaker_generation_is_needed() {
     let fault = "circuit_breaker: results of any generation count";
     must_fail("circuit_breaker late report", fault, Preemptions::AtMost(3), late_report);
+    must_fail("circuit_breaker stale generation", fault, Preemptions::Unbounded, stale_generation);
+    must_fail("circuit_breaker stale probe", fault, Preemptions::Unbounded, stale_probe);
 }
 
 #[test]

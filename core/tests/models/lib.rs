@@ -7,6 +7,7 @@
 mod aimd_controller;
 mod circuit_breaker;
 mod concurrency_limit;
+mod guard;
 mod harness;
 mod retry_budget;
 mod shared_values;

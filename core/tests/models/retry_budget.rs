@@ -147,6 +147,23 @@ fn a_rebase() {
     assert!(after <= before - 1_000_000 * granted, "a step of the clock brought tokens in");
 }
 
+/// A reset while two others spend the only token: at most that of before and that of after are spent.
+fn a_reset() {
+    let budget = budget(10, 1);
+    let spender = {
+        let budget = budget.clone();
+        thread::spawn(move || take(&budget, at(0)))
+    };
+    let resetter = {
+        let budget = budget.clone();
+        thread::spawn(move || budget.reset(at(5)))
+    };
+    let granted = take(&budget, at(0)) + spender.join().unwrap();
+    resetter.join().unwrap();
+    let left = tokens(&budget, at(5)) / 1_000_000;
+    assert!((1..=2).contains(&(granted + left)), "{granted} spent and {left} left of one and one");
+}
+
 #[test]
 fn retry_budget_two_takers_never_overdraw() {
     check("retry_budget_two_takers", Preemptions::Unbounded, takers(2));
@@ -179,8 +196,15 @@ fn retry_budget_rebase_brings_nothing_in() {
 }
 
 #[test]
+fn retry_budget_reset_brings_in_the_initial_tokens_alone() {
+    check("retry_budget_reset", Preemptions::AtMost(3), a_reset);
+}
+
+#[test]
 fn retry_budget_one_step_is_needed() {
+    must_fail("retry_budget_reset", SECOND_STEP, Preemptions::Unbounded, a_reset);
     must_fail("retry_budget_two_takers", SECOND_STEP, Preemptions::Unbounded, takers(2));
+    must_fail("retry_budget_three_takers", SECOND_STEP, Preemptions::AtMost(3), takers(3));
     must_fail("retry_budget_earning_and_spending", SECOND_STEP, Preemptions::Unbounded, earning_and_spending);
     must_fail("retry_budget_refunds", SECOND_STEP, Preemptions::Unbounded, refunds_at_the_cap);
     must_fail("retry_budget_rebase", SECOND_STEP, Preemptions::Unbounded, a_rebase);

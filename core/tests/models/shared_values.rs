@@ -39,20 +39,28 @@ fn the_exchange_in_advance_is_needed() {
     );
 }
 
+fn three_threads_draw() {
+    let stream = Arc::new(SharedRandom::from_seed(7));
+    let others = [0, 1].map(|_| {
+        let stream = stream.clone();
+        thread::spawn(move || stream.next_u64())
+    });
+    let mut drawn = vec![stream.next_u64()];
+    drawn.extend(others.map(|other| other.join().unwrap()));
+    drawn.sort_unstable();
+    let mut alone = Random::from_seed(7);
+    let mut expected = [0, 1, 2].map(|_| alone.next_u64());
+    expected.sort_unstable();
+    assert_eq!(drawn, expected);
+}
+
 #[test]
 fn threads_that_share_a_stream_draw_each_number_of_it_once() {
-    check("threads_that_share_a_stream_draw_each_number_of_it_once", Preemptions::Unbounded, || {
-        let stream = Arc::new(SharedRandom::from_seed(7));
-        let others = [0, 1].map(|_| {
-            let stream = stream.clone();
-            thread::spawn(move || stream.next_u64())
-        });
-        let mut drawn = vec![stream.next_u64()];
-        drawn.extend(others.map(|other| other.join().unwrap()));
-        drawn.sort_unstable();
-        let mut alone = Random::from_seed(7);
-        let mut expected = [0, 1, 2].map(|_| alone.next_u64());
-        expected.sort_unstable();
-        assert_eq!(drawn, expected);
-    });
+    check("threads_that_share_a_stream_draw_each_number_of_it_once", Preemptions::Unbounded, three_threads_draw);
+}
+
+#[test]
+fn the_one_step_of_a_draw_is_needed() {
+    let fault = "shared random: a draw is two steps";
+    must_fail("the_one_step_of_a_draw_is_needed", fault, Preemptions::Unbounded, three_threads_draw);
 }

@@ -26,6 +26,7 @@ impl Default for Answer {
     }
 }
 
+#[derive(Clone)]
 enum Mode {
     Closed { calls: Vec<bool> },
     Open { end: i128, failed: u32 },
@@ -34,6 +35,7 @@ enum Mode {
     HeldOpen,
 }
 
+#[derive(Clone)]
 pub struct Oracle {
     config: BreakerConfig,
     mode: Mode,
@@ -62,7 +64,7 @@ impl Oracle {
         Self { config, mode: Mode::Closed { calls: vec![] }, permits: vec![], life: 0 }
     }
 
-    fn state(&self) -> &'static str {
+    pub fn state(&self) -> &'static str {
         match self.mode {
             Mode::Closed { .. } | Mode::HeldClosed => "closed",
             Mode::Open { .. } | Mode::HeldOpen => "open",

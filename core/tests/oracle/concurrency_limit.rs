@@ -7,6 +7,7 @@ use seawall::LimitConfig;
 /// From, to, why.
 pub type Change = Option<(u32, u32, &'static str)>;
 
+#[derive(Clone)]
 struct Flight {
     permit: usize,
     started: u64,
@@ -18,6 +19,7 @@ struct Flight {
     was_half_used: bool,
 }
 
+#[derive(Clone)]
 pub struct Oracle {
     config: LimitConfig,
     /// In 65,536ths.
@@ -74,6 +76,12 @@ impl Oracle {
             was_half_used: 2 * in_flight >= limit,
         });
         Ok(permit)
+    }
+
+    /// Whether nobody has reported `permit`, and no other has its slot.
+    #[allow(dead_code, reason = "for the guard's oracle")]
+    pub fn is_good(&self, permit: usize) -> bool {
+        self.flights.iter().any(|flight| flight.permit == permit)
     }
 
     pub fn finish(&mut self, permit: usize, reply: Reply, now: u64) -> Change {

@@ -18,6 +18,8 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
+use seawall::Outcome;
+
 /// One line: an operation with arguments, and the expected decision.
 pub struct Step<'a> {
     pub operation: &'a str,
@@ -26,7 +28,7 @@ pub struct Step<'a> {
 }
 
 impl<'a> Step<'a> {
-    fn parse(line: &'a str) -> Self {
+    pub fn parse(line: &'a str) -> Self {
         let (left, expected) = line.split_once(" -> ").unwrap_or_else(|| panic!("no arrow in: {line}"));
         let mut words = left.split(' ');
         let operation = words.next().expect("split gives at least one word");
@@ -45,9 +47,31 @@ impl<'a> Step<'a> {
         self.word(name).parse().unwrap_or_else(|_| panic!("{name} is no number"))
     }
 
+    /// The argument `name` as an outcome, in the words of [`outcome_word`].
+    pub fn outcome(&self, name: &str) -> Outcome {
+        match self.word(name) {
+            "success" => Outcome::Success,
+            "failure" => Outcome::Failure,
+            "throttled" => Outcome::Throttled(None),
+            "ignored" => Outcome::Ignored,
+            other => panic!("{name} is no outcome: {other}"),
+        }
+    }
+
     /// The argument `name` as a number, or nothing where it says `none`.
     pub fn optional(&self, name: &str) -> Option<u64> {
         (self.word(name) != "none").then(|| self.number(name))
+    }
+}
+
+/// An outcome in the word of the files, where a throttle names no pause.
+pub fn outcome_word(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Success => "success",
+        Outcome::Failure => "failure",
+        Outcome::Throttled(None) => "throttled",
+        Outcome::Ignored => "ignored",
+        other => panic!("the files have no word for {other:?}"),
     }
 }
 

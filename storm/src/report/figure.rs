@@ -3,8 +3,10 @@
 use std::fmt::Write;
 use std::ops::Range;
 
-use crate::measure::{Figures, History};
-use crate::report::panel::{Panel, Scale, text};
+use crate::history::History;
+use crate::measure::Figures;
+use crate::report::legend::legend;
+use crate::report::panel::{Panel, Scale, escape, text};
 use crate::report::series::Series;
 
 const LEFT: f64 = 66.0;
@@ -15,7 +17,7 @@ const COLUMNS: f64 = 1_160.0;
 /// The rows begin here.
 const HEAD: f64 = 118.0;
 const ROW_GAP: f64 = 40.0;
-const FOOT: f64 = 62.0;
+const FOOT: f64 = 84.0;
 
 /// The look. Everything is in the file: it needs no font, script or style from elsewhere.
 const STYLE: &str = "
@@ -23,7 +25,7 @@ const STYLE: &str = "
 fill:#334155}
 .storm text{stroke:none}
 .card{fill:#fff}.plot{fill:#f8fafc}
-.grid{stroke:#e2e8f0;fill:none}.tick{font-size:11px;fill:#64748b}.end{text-anchor:end}.mid{text-anchor:middle}
+.grid{stroke:#e2e8f0;fill:none}.tick{font-size:11px;fill:#475569}.hint{font-size:11.5px;font-weight:400;fill:#475569}.end{text-anchor:end}.mid{text-anchor:middle}
 .row{font-weight:600;fill:#0f172a}
 .name{font-size:21px;font-weight:700}.sub{fill:#475569}.big{font-size:14px;font-weight:600}
 .unprotected{fill:#be123c}.capped{fill:#b45309}.protected{fill:#0f766e}
@@ -35,7 +37,9 @@ fill:#334155}
 .dots{fill:none;stroke-width:2.6;stroke-linecap:round;stroke-opacity:.7}.d-good{stroke:#0d9488}.d-bad{stroke:#e11d48}
 .capacity{stroke:#0f172a;stroke-width:1.2;stroke-dasharray:5 4;fill:none}
 .limit{stroke:#7c3aed;stroke-width:1.6;fill:none}
-.down{fill:#0f172a;fill-opacity:.13}.start{stroke:#0f172a;stroke-width:1;fill:none;stroke-opacity:.55}
+.down{fill:#0f172a;fill-opacity:.16}.kill{stroke:#0f172a;stroke-width:2;stroke-linecap:round;fill:none}
+.storm .label{paint-order:stroke;stroke:#f8fafc;stroke-width:3px}
+.cut{stroke:#0f172a;stroke-width:1;stroke-dasharray:1 3;fill:none}.start{stroke:#0f172a;stroke-width:1;fill:none;stroke-opacity:.55}
 .drained{stroke:#0f766e;stroke-width:1.2;stroke-dasharray:2 3;fill:none}
 .open{fill:#e11d48}.half{fill:#f59e0b}.shut{fill:#99f6e4}
 ";
@@ -93,22 +97,25 @@ pub(crate) fn figure(runs: &[(Figures, History)]) -> String {
                 scale: row.scale,
             };
             if index == 0 {
-                text(&mut svg, "row", left, top - 9.0, row.title);
-            }
-            if index == 1 || columns.len() == 1 {
-                let (class, x) = if index == 1 { ("tick", left) } else { ("tick end", left + column_width) };
-                text(&mut svg, class, x, top - 9.0, row.hint);
+                // Title and hint share a line over all columns.
+                let _ = writeln!(
+                    svg,
+                    r#"<text class="row" x="{left:.1}" y="{:.1}">{}<tspan class="hint" dx="12">{}</tspan></text>"#,
+                    top - 9.0,
+                    escape(row.title),
+                    escape(row.hint),
+                );
             }
             frame(&mut svg, column, &panel, row, index == 0);
             (row.draw)(column, &panel, &mut svg);
-            marks(&mut svg, column, &panel);
+            marks(&mut svg, column, &panel, number == 0);
             if number + 1 == rows.len() {
                 time_axis(&mut svg, &panel);
             }
             top += row.height + ROW_GAP;
         }
     }
-    legend(&mut svg, height - 14.0);
+    legend(&mut svg, LEFT, height - 38.0);
     svg.push_str("</svg>\n");
     svg
 }
@@ -127,7 +134,10 @@ fn heading(svg: &mut String, column: &Column<'_>, left: f64, right: f64) {
     let peak = column.figures.peak_rps / column.figures.capacity_rps;
     let drain = match column.figures.drain_s {
         Some(drain) => format!("peak {peak:.1}x capacity, outboxes empty in {drain:.0} s"),
-        None => format!("peak {peak:.0}x capacity, outboxes never empty"),
+        None => match column.figures.cut_off_s {
+            Some(cut_off) => format!("peak {peak:.0}x capacity, outboxes not empty in {cut_off:.0} s"),
+            None => format!("peak {peak:.0}x capacity, {} messages given up", column.figures.dead_lettered),
+        },
     };
     text(svg, "sub", left, 76.0, &drain);
 }
@@ -143,20 +153,25 @@ fn rows(columns: &[Column<'_>]) -> Vec<Row> {
     vec![
         Row {
             title: "Requests a second at the server",
-            hint: "each bar 100 ms; dashed: what the server can do",
+            hint: "a bar for every 100 ms, on a root scale: twice as high is four times as many; dashed: the server's capacity",
             height: 150.0,
             most: arrivals,
-            scale: Scale::Linear,
-            ticks: round_ticks(arrivals),
+            scale: Scale::Root,
+            ticks: [0.0, 200.0, 500.0, 1_000.0, 2_500.0, 5_000.0, 10_000.0]
+                .into_iter()
+                .filter(|&tick| tick <= arrivals)
+                .collect(),
             draw: |column, panel, svg| {
                 let name = &column.figures.name;
                 panel.bars(svg, &format!("a-{name}"), 0.1, &column.series.arrivals(0.1));
                 panel.level(svg, "capacity", column.figures.capacity_rps);
+                let label = format!("capacity {:.0}", column.figures.capacity_rps);
+                text(svg, "tick end label", panel.right() - 3.0, panel.y(column.figures.capacity_rps) - 4.0, &label);
             },
         },
         Row {
             title: "Live users' waiting time",
-            hint: "a dot a message; red: not answered within 1 s",
+            hint: "a dot for every message, when it was written; red: not answered well within 1 s",
             height: 120.0,
             most: 1.06,
             scale: Scale::Linear,
@@ -171,7 +186,7 @@ fn rows(columns: &[Column<'_>]) -> Vec<Row> {
         },
         Row {
             title: "Answers a second",
-            hint: "green: good; red: failed or timed out; violet: what the guards allow",
+            hint: "green: good; red: failed or timed out; violet: what the guards allow their clients; dashed: capacity",
             height: 105.0,
             most: answers,
             scale: Scale::Linear,
@@ -185,7 +200,7 @@ fn rows(columns: &[Column<'_>]) -> Vec<Row> {
         },
         Row {
             title: "Messages waiting in the outboxes",
-            hint: "sent or given up leaves",
+            hint: "all clients together; what is delivered or given up leaves",
             height: 90.0,
             most: pending,
             scale: Scale::Linear,
@@ -196,7 +211,7 @@ fn rows(columns: &[Column<'_>]) -> Vec<Row> {
         },
         Row {
             title: "Clients' attempts in flight",
-            hint: "root scale; violet: the guards' limits; strips: their breakers",
+            hint: "root scale; violet: the limits that the guards set themselves; strips: the breaker of each client",
             height: 105.0,
             most: in_flight,
             scale: Scale::Root,
@@ -216,9 +231,10 @@ fn rows(columns: &[Column<'_>]) -> Vec<Row> {
 /// A strip under the panel's top with a lane a client.
 fn breakers(column: &Column<'_>, panel: &Panel, svg: &mut String) {
     let Some(stretches) = column.series.breakers() else { return };
-    let lane = 3.0;
+    // All lanes together leave most of the panel to the curves.
+    let lane = (40.0 / column.series.clients() as f64).min(4.0);
     for client in 0..column.series.clients() {
-        let strip = Panel { top: panel.top + 4.0 + client as f64 * (lane + 1.0), height: lane, ..panel.clone() };
+        let strip = Panel { top: panel.top + 4.0 + client as f64 * lane, height: 0.75 * lane, ..panel.clone() };
         strip.band(svg, "shut", &(0.0..column.series.span().end));
         for (_, time, half) in stretches.iter().filter(|stretch| stretch.0 == client) {
             strip.band(svg, if *half { "half" } else { "open" }, time);
@@ -248,11 +264,28 @@ fn frame(svg: &mut String, column: &Column<'_>, panel: &Panel, row: &Row, labell
     }
 }
 
-/// The herd's return and the end of the drain.
-fn marks(svg: &mut String, column: &Column<'_>, panel: &Panel) {
+/// The herd's return, and the end: a drain or a cut-off. The kills and what the end was stand in the first panel only.
+fn marks(svg: &mut String, column: &Column<'_>, panel: &Panel, labelled: bool) {
     panel.moment(svg, "start", 0.0);
-    if let Some(drained) = column.series.drained() {
-        panel.moment(svg, "drained", drained);
+    let end = match column.series.drained() {
+        Some(drained) => {
+            panel.moment(svg, "drained", drained);
+            (drained, "outboxes empty")
+        }
+        None => {
+            let end = column.series.span().end;
+            panel.moment(svg, "cut", end);
+            (end, "cut off")
+        }
+    };
+    if labelled {
+        for down in column.series.down() {
+            panel.cross(svg, "kill", down.start);
+        }
+        // To the side where there is room.
+        let x = panel.x(end.0);
+        let (class, x) = if x + 95.0 < panel.right() { ("tick", x + 5.0) } else { ("tick end", x - 5.0) };
+        text(svg, class, x, panel.top + 12.0, end.1);
     }
 }
 
@@ -262,22 +295,6 @@ fn time_axis(svg: &mut String, panel: &Panel) {
         text(svg, "tick mid", panel.x(tick), panel.bottom() + 16.0, &format!("{tick:.0} s"));
         tick += 5.0;
     }
-}
-
-fn legend(svg: &mut String, y: f64) {
-    let mut x = LEFT;
-    let mut entry = |mark: String, width: f64, label: &str| {
-        svg.push_str(&mark);
-        text(svg, "tick", x + width + 7.0, y, label);
-        x += width + 7.0 + label.len() as f64 * 5.6 + 24.0;
-        x
-    };
-    let middle = y - 4.0;
-    let line = |class: &str, x: f64| format!("<path class=\"{class}\" d=\"M{x:.1} {middle:.1}h18\"/>\n");
-    let x2 = entry(line("start", LEFT), 18.0, "0 s: the clients come back online with full outboxes");
-    let mark = format!("<rect class=\"down\" x=\"{x2:.1}\" y=\"{:.1}\" width=\"18\" height=\"12\"/>\n", y - 10.0);
-    let x3 = entry(mark, 18.0, "SIGKILL to every client, then all restarted");
-    entry(line("drained", x3), 18.0, "every outbox is empty");
 }
 
 /// Three to six round values up to `most`.

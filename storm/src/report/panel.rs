@@ -82,6 +82,11 @@ impl Panel {
         let _ = writeln!(svg, r#"<path class="{class}" d="M{x:.1} {top:.1}V{bottom:.1}"/>"#);
     }
 
+    /// A cross at the top, at `time`.
+    pub(crate) fn cross(&self, svg: &mut String, class: &str, time: f64) {
+        let _ = writeln!(svg, r#"<path class="{class}" d="{}"/>"#, cross(self.x(time), self.top));
+    }
+
     /// A band over a stretch of time.
     pub(crate) fn band(&self, svg: &mut String, class: &str, time: &Range<f64>) {
         let (x, top, height) = (self.x(time.start), self.top, self.height);
@@ -98,6 +103,11 @@ impl Panel {
         }
         path
     }
+}
+
+/// The path of a small cross.
+pub(crate) fn cross(x: f64, y: f64) -> String {
+    format!("M{:.1} {:.1}l7 7m-7 0l7 -7", x - 3.5, y - 3.5)
 }
 
 /// Text at a place; `class` says how it looks and to which side it goes.

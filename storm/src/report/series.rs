@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use crate::clock::seconds;
+use crate::history::{Attempt, History};
 use crate::log::State;
-use crate::measure::{Attempt, History};
 
 /// Points of a curve: seconds, value.
 pub(crate) type Curve = Vec<(f64, f64)>;
@@ -87,21 +87,26 @@ impl<'a> Series<'a> {
         live.filter(|live| live.0 <= end).collect()
     }
 
-    /// A sum over the clients' states, ten times a second; a client that is down counts nothing.
+    /// A sum over the clients' states, ten times a second: what each said last in its present life.
     fn sum(&self, value: impl Fn(&State) -> Option<f64>) -> Curve {
         const SLOT: f64 = 0.1;
-        let end = self.span().end;
-        let mut slots = vec![None::<f64>; (end / SLOT).max(0.0) as usize];
+        let mut slots = vec![None::<f64>; (self.span().end / SLOT).max(0.0) as usize];
         for states in &self.history.states {
-            for state in states {
-                let at = self.at(state.at);
-                if let (Some(slot), Some(value)) = (slots.get_mut((at.max(0.0) / SLOT) as usize), value(state)) {
-                    *slot = Some(slot.unwrap_or(0.0) + value);
+            let mut states = states.iter().peekable();
+            let mut last = None;
+            for (slot, sum) in slots.iter_mut().enumerate() {
+                let time = slot as f64 * SLOT;
+                while let Some(state) = states.next_if(|state| self.at(state.at) <= time) {
+                    last = Some(state);
+                }
+                let killed =
+                    |state: &State| self.history.kills.iter().any(|&kill| kill >= state.at && self.at(kill) <= time);
+                if let Some(value) = last.filter(|state| !killed(state)).and_then(&value) {
+                    *sum = Some(sum.unwrap_or(0.0) + value);
                 }
             }
         }
-        let known = slots.iter().enumerate().filter_map(|(slot, sum)| sum.map(|sum| (slot as f64 * SLOT, sum)));
-        smooth(known.collect())
+        slots.iter().enumerate().filter_map(|(slot, sum)| sum.map(|sum| (slot as f64 * SLOT, sum))).collect()
     }
 
     /// Attempts in flight, all clients together.
@@ -168,17 +173,6 @@ impl<'a> Series<'a> {
     }
 }
 
-/// A slot that two ticks of one client fell into shows twice, its neighbour short: the median of three heals it.
-fn smooth(curve: Curve) -> Curve {
-    let mut smooth = curve.clone();
-    for (middle, three) in smooth.iter_mut().skip(1).zip(curve.windows(3)) {
-        let mut values = [three[0].1, three[1].1, three[2].1];
-        values.sort_by(f64::total_cmp);
-        middle.1 = values[1];
-    }
-    smooth
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -207,6 +201,20 @@ mod tests {
             .map(|(client, time, half)| (*client, (time.start * 100.0).round(), (time.end * 100.0).round(), *half))
             .collect();
         assert_eq!(rounded, [(1, 15.0, 30.0, false), (1, 35.0, 45.0, true), (1, 85.0, 95.0, false)]);
+    }
+
+    #[test]
+    fn a_client_counts_once_though_it_was_late_and_not_at_all_while_it_is_dead() {
+        let limit = |at_ms: u64, limit: f64| State { at: at_ms * MS, limit: Some(limit), ..State::default() };
+        let history = History {
+            // The first is late at 300 ms and says it three times at once, then dies at 450 ms.
+            states: vec![vec![limit(0, 1.0), limit(301, 2.0), limit(302, 2.0), limit(303, 2.0)], vec![limit(0, 10.0)]],
+            kills: vec![450 * MS],
+            storm_end: 600 * MS,
+            ..History::default()
+        };
+        let sums: Vec<f64> = Series::of(&history).limit().iter().map(|&(_, sum)| sum).collect();
+        assert_eq!(sums, [11.0, 11.0, 11.0, 11.0, 12.0], "and nobody after the kill");
     }
 
     #[test]

@@ -27,7 +27,10 @@ pub(crate) const ROWS: [Row; 13] = [
     ("sends per message", |run| format!("{:.2}", run.sends_per_message)),
     ("outboxes empty after (ideal)", |run| match run.drain_s {
         Some(drain) => format!("{drain:.1} s  ({:.1} s)", run.ideal_drain_s),
-        None => format!("never  ({:.1} s)", run.ideal_drain_s),
+        None => match run.cut_off_s {
+            Some(cut_off) => format!("> {cut_off:.1} s  ({:.1} s)", run.ideal_drain_s),
+            None => format!("never  ({:.1} s)", run.ideal_drain_s),
+        },
     }),
     ("good answers, of capacity", |run| format!("{:.0} %", 100.0 * run.goodput_share)),
     ("work of the server that helped nobody", |run| format!("{:.0} %", 100.0 * run.wasted_share)),
@@ -45,13 +48,19 @@ pub(crate) const CRITERIA: [Criterion; 4] = [
     ("recovers by itself (p95 within 5 s)", |run| run.criteria.recovers),
 ];
 
+/// What `>` means, for where it is seen.
+pub(crate) fn cut_off_note(runs: &[&Figures]) -> Option<&'static str> {
+    let cut_off = runs.iter().any(|run| run.cut_off_s.is_some());
+    cut_off.then_some("> : messages still waited when the run was cut off, so that the whole ends within 90 s")
+}
+
 /// The table.
 pub(crate) fn table(runs: &[Figures]) -> String {
     let mut text = String::new();
     let mut line = |name: &str, cells: &mut dyn Iterator<Item = String>| {
         let _ = write!(text, "  {name:<38}");
         cells.for_each(|cell| {
-            let _ = write!(text, "{cell:>18}");
+            let _ = write!(text, "{cell:>19}");
         });
         text.push('\n');
     };
@@ -62,6 +71,9 @@ pub(crate) fn table(runs: &[Figures]) -> String {
     line("", &mut std::iter::empty());
     for (name, holds) in CRITERIA {
         line(name, &mut runs.iter().map(|run| met(holds(run))));
+    }
+    if let Some(note) = cut_off_note(&runs.iter().collect::<Vec<_>>()) {
+        let _ = writeln!(text, "\n  {note}");
     }
     text
 }

@@ -11,10 +11,17 @@
 
 use core::panic::PanicInfo;
 
+mod aimd_controller;
+mod bucket_bookings;
+mod circuit_breaker;
+mod concurrency_limit;
 mod foundation;
+mod guard;
 mod retry;
 #[cfg(feature = "seeded-panic")]
 mod seeded;
+mod shared_values;
+mod sliding_window;
 mod token_bucket;
 
 unsafe extern "C" {
@@ -42,4 +49,20 @@ macro_rules! proofs {
 /// A duration of `nanos`, or none for 0.
 pub(crate) fn optional(nanos: u64) -> Option<core::time::Duration> {
     (nanos != 0).then_some(core::time::Duration::from_nanos(nanos))
+}
+
+/// A word that depends on all of `text`'s length and first byte, so that the text has to be there.
+pub(crate) fn code(text: &str) -> u64 {
+    text.bytes().next().map_or(0, u64::from) + text.len() as u64
+}
+
+/// An outcome that the compiler does not know.
+pub(crate) fn outcome(number: u64) -> seawall::Outcome {
+    use seawall::Outcome;
+    match number & 3 {
+        0 => Outcome::Success,
+        1 => Outcome::Failure,
+        2 => Outcome::Throttled(optional(number >> 2)),
+        _ => Outcome::Ignored,
+    }
 }

@@ -1,0 +1,168 @@
+//! The parts of a guard, to be looked at, and what is done to all of them.
+
+use crate::circuit_breaker::CircuitBreaker;
+use crate::concurrency_limit::ConcurrencyLimit;
+use crate::guard::Guard;
+use crate::retry_budget::RetryBudget;
+use crate::sync::Ordering;
+use crate::time::Instant;
+use crate::token_bucket::{ChangeError, Fill, TokenBucket};
+use crate::transition::Transition;
+
+impl<const SLOTS: usize> Guard<SLOTS> {
+    /// Until when the server asked to be spared, with the spread, if that is still to come.
+    ///
+    /// # Concurrency
+    /// One load. Advisory: another report may make it longer.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use seawall::{Guard, GuardConfig, Instant, Rate};
+    /// let config = GuardConfig::for_service(Rate::per_second(5), Duration::from_secs(1));
+    /// assert_eq!(Guard::<64>::new(config, 7, Instant::ORIGIN)?.paused_until(Instant::ORIGIN), None);
+    /// # Ok::<(), seawall::GuardConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn paused_until(&self, now: Instant) -> Option<Instant> {
+        self.pause.end(now)
+    }
+
+    /// Goes over to another clock: what was so long after `old_now` is now as long after `new_now`, in every part. For a
+    /// clock that was set or stepped (a part then refuses with [`ClockStepped`](crate::Reason::ClockStepped)), or state
+    /// that outlived the machine's boot.
+    ///
+    /// Calls keep instants of the old clock, and the permits that are out are void: their slots and places are free when
+    /// their leases lapse, and each call is to begin anew.
+    ///
+    /// # Errors
+    /// [`ChangeError`]; then nothing has changed. [`ChangeError::Contended`]: try again.
+    ///
+    /// # Concurrency
+    /// Lock-free; not one step: a call under way may meet instants of either clock. Not to be called by two at once,
+    /// or the parts go over twice.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use seawall::{Guard, GuardConfig, Instant, Outcome, Rate, Reason, Request};
+    /// let config = GuardConfig::for_service(Rate::per_second(5), Duration::from_secs(1));
+    /// let old_now = Instant::from_nanos(1 << 60);
+    /// let guard = Guard::<64>::new(config, 7, old_now)?;
+    /// let mut call = guard.begin(Request::DEFAULT, old_now);
+    /// let permit = guard.try_attempt(&mut call, old_now).unwrap().permit;
+    /// let _ = guard.finish(&mut call, permit, Outcome::Success, old_now);
+    ///
+    /// let now = Instant::ORIGIN; // an hour, or a year, before that reading
+    /// let mut call = guard.begin(Request::DEFAULT, now);
+    /// assert_eq!(guard.try_attempt(&mut call, now).unwrap_err().reason(), Reason::ClockStepped);
+    /// guard.rebase(old_now, now)?;
+    /// let refused = guard.try_attempt(&mut call, now).unwrap_err();
+    /// assert!(refused.retry_after() <= Some(Duration::from_millis(200)));
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
+    pub fn rebase(&self, old_now: Instant, new_now: Instant) -> Result<(), ChangeError> {
+        // First what can fail.
+        self.bucket.rebase(old_now, new_now)?;
+        let left = self.warm_until.load(Ordering::Relaxed).saturating_sub(old_now.as_nanos());
+        self.warm_until.store(new_now.as_nanos().saturating_add(left), Ordering::Relaxed);
+        self.pause.rebase(old_now, new_now);
+        self.breaker.rebase(old_now, new_now);
+        self.limit.rebase(old_now, new_now);
+        self.budget.rebase(old_now, new_now);
+        Ok(())
+    }
+
+    /// As if new at `now`: tokens and warm-up as at the start, no pause, breaker closed without evidence, nothing in
+    /// flight, the budget at its initial tokens. Rates, limits and configurations that were set stay, and so does what
+    /// the concurrency limit has learned. Permits that are out are void.
+    ///
+    /// # Errors
+    /// [`ChangeError`]; then nothing has changed. [`ChangeError::Contended`]: try again.
+    ///
+    /// # Concurrency
+    /// Lock-free; not one step: a call admitted meanwhile may be voided or not. Returns the breaker's transition if this
+    /// call closed it.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use seawall::{Guard, GuardConfig, Instant, Rate, Request, State};
+    /// let config = GuardConfig::for_service(Rate::per_second(5), Duration::from_secs(1));
+    /// let guard = Guard::<64>::new(config, 7, Instant::MAX)?;
+    /// guard.breaker().force_open(Instant::MAX);
+    /// assert_eq!(guard.reset(Instant::ORIGIN)?.map(|transition| transition.to), Some(State::Closed));
+    /// let mut call = guard.begin(Request::DEFAULT, Instant::ORIGIN);
+    /// assert!(guard.try_attempt(&mut call, Instant::ORIGIN).is_ok());
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
+    pub fn reset(&self, now: Instant) -> Result<Option<Transition>, ChangeError> {
+        // First what can fail.
+        self.bucket.reset(Fill::Tokens(self.fill), self.warm_up.warm_up(), now)?;
+        self.warm_until.store(now.saturating_add(self.warm_up.duration()).as_nanos(), Ordering::Relaxed);
+        self.pause.reset();
+        self.limit.reset();
+        self.budget.reset(now);
+        Ok(self.breaker.reset(now))
+    }
+
+    /// The token bucket, to look at it or to change its rate.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use seawall::{Guard, GuardConfig, Instant, Rate};
+    /// let config = GuardConfig::for_service(Rate::per_second(5), Duration::from_secs(1));
+    /// let guard = Guard::<64>::new(config, 7, Instant::ORIGIN)?;
+    /// guard.bucket().set_rate(Rate::per_second(8), Instant::ORIGIN)?;
+    /// assert_eq!(guard.bucket().available(Instant::ORIGIN), 1);
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn bucket(&self) -> &TokenBucket {
+        &self.bucket
+    }
+
+    /// The circuit breaker, to look at it, to trip it on evidence of the caller's own or to hold it.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use seawall::{Guard, GuardConfig, Instant, Rate, Request, Stage};
+    /// let config = GuardConfig::for_service(Rate::per_second(5), Duration::from_secs(1));
+    /// let guard = Guard::<64>::new(config, 7, Instant::ORIGIN)?;
+    /// guard.breaker().force_open(Instant::ORIGIN);
+    /// let mut call = guard.begin(Request::DEFAULT, Instant::ORIGIN);
+    /// assert_eq!(guard.try_attempt(&mut call, Instant::ORIGIN).unwrap_err().stage(), Stage::CircuitBreaker);
+    /// # Ok::<(), seawall::GuardConfigError>(())
+    /// ```
+    #[must_use]
+    pub const fn breaker(&self) -> &CircuitBreaker {
+        &self.breaker
+    }
+
+    /// The concurrency limit, to look at it or to change it.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use seawall::{Guard, GuardConfig, Instant, Rate};
+    /// let config = GuardConfig::for_service(Rate::per_second(20), Duration::from_secs(1));
+    /// let guard = Guard::<64>::new(config, 7, Instant::ORIGIN)?;
+    /// assert_eq!((guard.limit().limit(), guard.limit().in_flight(Instant::ORIGIN)), (4, 0));
+    /// # Ok::<(), seawall::GuardConfigError>(())
+    /// ```
+    #[must_use]
+    pub const fn limit(&self) -> &ConcurrencyLimit<SLOTS> {
+        &self.limit
+    }
+
+    /// The retry budget, to look at it or to change it.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use seawall::{Guard, GuardConfig, Instant, Rate, RetryTokens};
+    /// let config = GuardConfig::for_service(Rate::per_second(20), Duration::from_secs(1));
+    /// let guard = Guard::<64>::new(config, 7, Instant::ORIGIN)?;
+    /// assert_eq!(guard.budget().balance(Instant::ORIGIN), RetryTokens::whole(2));
+    /// # Ok::<(), seawall::GuardConfigError>(())
+    /// ```
+    #[must_use]
+    pub const fn budget(&self) -> &RetryBudget {
+        &self.budget
+    }
+}

@@ -1,0 +1,56 @@
+//! The concurrency limit, its permits and its changes.
+
+use core::time::Duration;
+
+use seawall::{ConcurrencyLimit, Instant, LimitChange, LimitConfig, LimitPermit, Ratio};
+
+use crate::{code, outcome};
+
+static LIMIT: ConcurrencyLimit<64> = match ConcurrencyLimit::new(LimitConfig::DEFAULT) {
+    Ok(limit) => limit,
+    Err(_) => panic!("the default is legal, or this does not compile"),
+};
+
+fn config(a: u64, b: u64, c: u64) -> LimitConfig {
+    LimitConfig {
+        start: a as u32,
+        floor: b as u32,
+        ceiling: c as u32,
+        slow_after: Duration::from_nanos(a),
+        timeout: Duration::from_nanos(b),
+        slow_factor: Ratio::of(a, b),
+        timeout_factor: Ratio::of(b, c),
+        lease: Duration::from_secs(c),
+    }
+}
+
+fn told(change: Option<LimitChange>) -> u64 {
+    change.map_or(0, |it| u64::from(it.from) + u64::from(it.to) + code(it.reason.name()))
+}
+
+crate::proofs! {
+    fn proof_limit_new(a, b, c) {
+        ConcurrencyLimit::<8>::new(config(a, b, c)).map_or(0, |limit| limit.limit().into())
+    }
+    fn proof_limit_try_attempt(a, _b, _c) {
+        match LIMIT.try_attempt(Instant::from_nanos(a)) {
+            Ok(permit) => permit.to_words()[1] + permit.to_words()[2] + permit.started().as_nanos(),
+            Err(refused) => refused.reason() as u64,
+        }
+    }
+    fn proof_limit_peek(a, _b, _c) { LIMIT.peek(Instant::from_nanos(a)).is_ok().into() }
+    fn proof_limit_finish(a, b, c) {
+        told(LIMIT.finish(LimitPermit::from_words([a, b, c]), outcome(c), Instant::from_nanos(b)))
+    }
+    fn proof_limit_cancel(a, b, c) {
+        LIMIT.cancel(LimitPermit::from_words([a, b, c]), Instant::from_nanos(a));
+        0
+    }
+    fn proof_limit_numbers(a, _b, _c) {
+        u64::from(LIMIT.limit()) + u64::from(LIMIT.in_flight(Instant::from_nanos(a)))
+    }
+    fn proof_limit_set_limit(a, _b, _c) { told(LIMIT.set_limit(a as u32)) }
+    fn proof_limit_set_config(a, b, c) { LIMIT.set_config(config(a, b, c)).map_or(0, told) }
+    fn proof_limit_reset(_a, _b, _c) { LIMIT.reset(); 0 }
+    fn proof_limit_rebase(a, b, _c) { LIMIT.rebase(Instant::from_nanos(a), Instant::from_nanos(b)); 0 }
+}

@@ -1,0 +1,81 @@
+//! The guard, from the beginning of a call to its end, and what is done to all of its parts.
+
+use core::time::Duration;
+
+use seawall::{Call, Guard, GuardConfig, Instant, LimitConfig, Outcome, Permit, Rate, Request, Verdict, WarmUp};
+
+use crate::optional;
+
+static GUARD: Guard = match Guard::new(
+    GuardConfig {
+        ramp: WarmUp::linear(Rate::ZERO, Duration::from_secs(4)),
+        ..GuardConfig::for_service(Rate::per_second(20), Duration::from_secs(1))
+    },
+    7,
+    Instant::ORIGIN,
+) {
+    Ok(guard) => guard,
+    Err(_) => panic!("the defaults are legal, or this does not compile"),
+};
+
+fn begun(cost: u64, deadline: u64, now: u64) -> Call {
+    let deadline = (deadline != 0).then_some(Instant::from_nanos(deadline));
+    GUARD.begin(Request { cost: cost as u32, deadline }, Instant::from_nanos(now))
+}
+
+fn sent(call: &mut Call, now: u64) -> Option<Permit> {
+    GUARD.try_attempt(call, Instant::from_nanos(now)).ok().map(|admission| admission.permit)
+}
+
+fn outcome(number: u64) -> Outcome {
+    match number & 3 {
+        0 => Outcome::Success,
+        1 => Outcome::Failure,
+        2 => Outcome::Throttled(optional(number >> 2)),
+        _ => Outcome::Ignored,
+    }
+}
+
+crate::proofs! {
+    fn proof_guard_attempt(a, b, c) {
+        let mut call = begun(a, b, c);
+        match GUARD.try_attempt(&mut call, Instant::from_nanos(c)) {
+            Ok(admission) => admission.transition.is_some() as u64,
+            Err(refused) => refused.stage() as u64,
+        }
+    }
+
+    fn proof_guard_finish(a, b, c) {
+        let mut call = begun(a, 0, b);
+        let Some(permit) = sent(&mut call, b) else { return 0 };
+        let finished = GUARD.finish(&mut call, permit, outcome(c), Instant::from_nanos(a));
+        match finished.verdict {
+            Verdict::Done => finished.transition.is_some() as u64,
+            Verdict::RetryAt(at) => sent(&mut call, at.as_nanos()).is_some() as u64,
+            Verdict::GiveUp(reason) => reason as u64,
+        }
+    }
+
+    fn proof_guard_give_back(a, b, c) {
+        let mut call = begun(a, 0, b);
+        let Some(permit) = sent(&mut call, b) else { return 0 };
+        GUARD.abandon(&mut call, Instant::from_nanos(c));
+        GUARD.cancel(permit, Instant::from_nanos(c)) as u64 + call.attempts() as u64
+    }
+
+    fn proof_guard_paused(a, _b, _c) {
+        GUARD.paused_until(Instant::from_nanos(a)).map_or(0, Instant::as_nanos)
+    }
+
+    fn proof_guard_clock(a, b, c) {
+        GUARD.rebase(Instant::from_nanos(a), Instant::from_nanos(b)).is_ok() as u64
+            + GUARD.reset(Instant::from_nanos(c)).is_ok() as u64
+    }
+
+    fn proof_guard_config(a, b, c) {
+        let config = GuardConfig::for_service(Rate::per_day(a), Duration::from_nanos(b));
+        // Few slots: without a libc there is no memset either.
+        let limit = LimitConfig { start: 1, ceiling: 4, ..config.limit };
+        Guard::<4>::new(GuardConfig { limit, ..config }, c, Instant::from_nanos(c)).is_ok() as u64
+    }
+}

@@ -1,0 +1,375 @@
+//! The guard against a sequential oracle: every sequence of calls, to the word and to the nanosecond.
+
+#![allow(unreachable_pub, reason = "the modules of a test program")]
+
+#[path = "oracle/circuit_breaker.rs"]
+#[allow(dead_code, reason = "the guard needs a part of it")]
+mod breaker_oracle;
+#[path = "oracle/retry_budget.rs"]
+#[allow(dead_code, reason = "the guard needs a part of it")]
+mod budget_oracle;
+#[path = "oracle/concurrency_limit.rs"]
+#[allow(dead_code, reason = "the guard needs a part of it")]
+mod limit_oracle;
+#[path = "oracle/guard.rs"]
+mod oracle;
+#[path = "oracle/retry_strategy.rs"]
+#[allow(dead_code, reason = "the guard needs a part of it")]
+mod retry_oracle;
+mod support;
+
+use std::time::Duration;
+
+use oracle::{Oracle, Outcome};
+use proptest::prelude::*;
+use seawall::{
+    BreakerConfig, BucketConfig, Call, Fill, GiveUpReason, Guard, GuardConfig, Instant, Jitter, LimitConfig, Permit,
+    Rate, Ratio, Reason, Refused, Request, RetryBudgetConfig, RetryConfig, RetryTokens, Transition, TripRule, Verdict,
+    WarmUp,
+};
+
+/// A token's time, about a millisecond.
+const TOKEN_NS: u64 = 1 << 20;
+type Small = Guard<4>;
+
+/// Small numbers that differ. All but the budget's lifetime is powers of two nanoseconds.
+fn config(burst: u32, probes: u32) -> GuardConfig {
+    let power = |bits: u32| Duration::from_nanos(1 << bits);
+    GuardConfig {
+        bucket: BucketConfig::new(Rate::new(1, power(20)).expect("a rate")).burst(burst),
+        breaker: BreakerConfig {
+            rule: TripRule::Consecutive(2),
+            open_for: power(22),
+            open_jitter: Ratio::ZERO,
+            open_growth_percent: 150,
+            open_cap: power(23),
+            probes,
+            probe_lease: power(24),
+            close_share: Ratio::ONE,
+            ramp: Duration::ZERO,
+        },
+        limit: LimitConfig {
+            start: 2,
+            floor: 1,
+            ceiling: 4,
+            slow_after: power(21),
+            timeout: power(22),
+            lease: power(24),
+            ..LimitConfig::DEFAULT
+        },
+        retry: RetryConfig {
+            max_attempts: 3,
+            total_deadline: Some(power(27)),
+            base_delay: power(19),
+            factor_percent: 200,
+            max_delay: power(24),
+            jitter: Jitter::None,
+            retry_after_cap: power(25),
+        },
+        budget: RetryBudgetConfig {
+            share: Ratio::from_ppm(400_000).expect("a ratio"),
+            cap: RetryTokens::whole(4),
+            initial: RetryTokens::whole(3),
+            floor: RetryTokens::ONE,
+            lifetime: Duration::from_millis(100),
+        },
+        call_timeout: power(22),
+        ramp: WarmUp::NONE,
+    }
+}
+
+/// One line of a sequence; indices count modulo what there is.
+#[derive(Clone, Debug)]
+enum Do {
+    Begin { cost: u32, deadline: Option<u64> },
+    Attempt { call: usize },
+    Finish { permit: usize, outcome: Outcome },
+    Cancel { permit: usize },
+    Abandon { call: usize },
+}
+
+/// The product behind the oracle's words.
+struct Product {
+    guard: Small,
+    calls: Vec<Call>,
+    permits: Vec<Permit>,
+}
+
+fn words(value: Option<impl ToString>) -> String {
+    value.map_or("none".into(), |value| value.to_string())
+}
+
+fn to(transition: Option<Transition>) -> String {
+    words(transition.map(|transition| transition.to.name().replace('-', "_")))
+}
+
+fn refused(refused: Refused) -> String {
+    let reason = match refused.reason() {
+        Reason::NotYet => "not_yet",
+        Reason::Never => "never",
+        _ => "clock_stepped",
+    };
+    let wait = words(refused.retry_after().map(|wait| wait.as_nanos()));
+    format!("refused stage={} reason={reason} retry_after_ns={wait}", refused.stage().name().replace(' ', "_"))
+}
+
+impl Product {
+    fn new(config: GuardConfig, tokens: u32, seed: u64) -> Self {
+        let config = GuardConfig { bucket: config.bucket.fill(Fill::Tokens(tokens)), ..config };
+        Self { guard: Guard::new(config, seed, Instant::ORIGIN).expect("legal"), calls: vec![], permits: vec![] }
+    }
+
+    fn begin(&mut self, cost: u32, deadline: Option<u64>, now: Instant) -> String {
+        let deadline = deadline.map(Instant::from_nanos);
+        self.calls.push(self.guard.begin(Request { cost, deadline }, now));
+        "ok".into()
+    }
+
+    fn attempt(&mut self, call: usize, now: Instant) -> String {
+        match self.guard.try_attempt(&mut self.calls[call], now) {
+            Ok(admission) => {
+                self.permits.push(admission.permit);
+                format!("ok permit={} to={}", self.permits.len() - 1, to(admission.transition))
+            }
+            Err(error) => refused(error),
+        }
+    }
+
+    fn finish(&mut self, call: usize, permit: usize, outcome: Outcome, now: Instant) -> String {
+        let outcome = match outcome {
+            Outcome::Success => seawall::Outcome::Success,
+            Outcome::Failure => seawall::Outcome::Failure,
+            Outcome::Throttled(wait) => seawall::Outcome::Throttled(wait.map(Duration::from_nanos)),
+            Outcome::Ignored => seawall::Outcome::Ignored,
+        };
+        let finished = self.guard.finish(&mut self.calls[call], self.permits[permit], outcome, now);
+        let verdict = match finished.verdict {
+            Verdict::Done => "done".into(),
+            Verdict::RetryAt(at) => format!("retry_at={}", at.as_nanos()),
+            Verdict::GiveUp(reason) => format!(
+                "give_up={}",
+                match reason {
+                    GiveUpReason::AttemptsExhausted => "attempts_exhausted",
+                    GiveUpReason::DeadlineExceeded => "deadline_exceeded",
+                    GiveUpReason::RetryAfterTooLong => "retry_after_too_long",
+                    GiveUpReason::BudgetSpent => "budget_spent",
+                    GiveUpReason::PermitVoid => "permit_void",
+                    other => panic!("{other}"),
+                }
+            ),
+        };
+        let limit = words(finished.limit_change.map(|change| change.to));
+        format!("{verdict} to={} limit={limit}", to(finished.transition))
+    }
+
+    fn cancel(&mut self, permit: usize, now: Instant) -> String {
+        format!("ok good={}", u32::from(self.guard.cancel(self.permits[permit], now)))
+    }
+
+    fn abandon(&mut self, call: usize, now: Instant) -> String {
+        self.guard.abandon(&mut self.calls[call], now);
+        "ok".into()
+    }
+
+    fn look(&self, now: Instant) -> String {
+        let guard = &self.guard;
+        format!(
+            "tokens={} in_flight={} limit={} state={} budget={} paused_until={}",
+            guard.bucket().available(now),
+            guard.limit().in_flight(now),
+            guard.limit().limit(),
+            guard.breaker().state(now).name().replace('-', "_"),
+            guard.budget().balance(now).as_millionths(),
+            words(guard.paused_until(now).map(Instant::as_nanos))
+        )
+    }
+}
+
+/// What the oracle says of a step, as a line of the vectors; nothing where there is no such call or permit yet.
+fn line(oracle: &mut Oracle, step: &Do, now: u64) -> Option<String> {
+    // 0 is the newest that is of use, the rest any.
+    let of = |index: usize, newest: Option<usize>, count: usize| match newest {
+        Some(newest) if index == 0 => Some(newest),
+        _ => (count > 0).then(|| count - 1 - index % count),
+    };
+    Some(match *step {
+        Do::Begin { cost, deadline } => {
+            let deadline = deadline.map(|wait| now + wait);
+            let told = oracle.begin(cost, deadline, now);
+            format!("begin cost={cost} deadline={} now={now} -> {told}", words(deadline))
+        }
+        Do::Attempt { call } => {
+            let call = of(call, oracle.newest_call(), oracle.calls())?;
+            format!("try_attempt call={call} now={now} -> {}", oracle.attempt(call, now))
+        }
+        Do::Finish { permit, outcome } => {
+            let permit = of(permit, oracle.newest_permit(), oracle.permits())?;
+            let (name, wait) = match outcome {
+                Outcome::Success => ("success", None),
+                Outcome::Failure => ("failure", None),
+                Outcome::Throttled(wait) => ("throttled", wait),
+                Outcome::Ignored => ("ignored", None),
+            };
+            let (call, wait) = (oracle.call_of(permit), words(wait));
+            let told = oracle.finish(permit, outcome, now);
+            format!("finish call={call} permit={permit} outcome={name} retry_after_ns={wait} now={now} -> {told}")
+        }
+        Do::Cancel { permit } => {
+            let permit = of(permit, oracle.newest_permit(), oracle.permits())?;
+            format!("cancel permit={permit} now={now} -> {}", oracle.cancel(permit, now))
+        }
+        Do::Abandon { call } => {
+            let call = of(call, oracle.newest_call(), oracle.calls())?;
+            format!("abandon call={call} now={now} -> {}", oracle.abandon(call, now))
+        }
+    })
+}
+
+/// What the product says of a line.
+fn replay(product: &mut Product, step: &support::vectors::Step) -> String {
+    if step.operation == "new" {
+        let number = |name| step.number(name) as u32;
+        *product = Product::new(config(number("burst"), number("probes")), number("tokens"), step.number("seed"));
+        return "ok".into();
+    }
+    let now = Instant::from_nanos(step.number("now"));
+    let index = |name| step.number(name) as usize;
+    match step.operation {
+        "begin" => product.begin(step.number("cost") as u32, step.optional("deadline"), now),
+        "try_attempt" => product.attempt(index("call"), now),
+        "finish" => {
+            let outcome = match step.word("outcome") {
+                "success" => Outcome::Success,
+                "failure" => Outcome::Failure,
+                "throttled" => Outcome::Throttled(step.optional("retry_after_ns")),
+                _ => Outcome::Ignored,
+            };
+            product.finish(index("call"), index("permit"), outcome, now)
+        }
+        "cancel" => product.cancel(index("permit"), now),
+        "abandon" => product.abandon(index("call"), now),
+        _ => product.look(now),
+    }
+}
+
+/// By how much the clock moves before a step, and by how much the step's reading is behind it.
+#[derive(Clone, Debug)]
+struct Moves {
+    ahead: u64,
+    behind: u64,
+}
+
+fn lines_of(burst: u32, probes: u32, tokens: u32, seed: u64, steps: &[(Moves, Do)]) -> Vec<String> {
+    let mut oracle = Oracle::new(config(burst, probes), tokens, seed);
+    let mut lines = vec![format!("new burst={burst} probes={probes} tokens={tokens} seed={seed} -> ok")];
+    let mut clock = 0_u64;
+    for (moves, step) in steps {
+        clock += moves.ahead;
+        let now = clock.saturating_sub(moves.behind);
+        if let Some(line) = line(&mut oracle, step, now) {
+            lines.push(line);
+            lines.push(format!("look now={now} -> {}", oracle.look(now)));
+        }
+    }
+    lines
+}
+
+fn outcomes() -> impl Strategy<Value = Outcome> {
+    prop_oneof![
+        4 => Just(Outcome::Success),
+        4 => Just(Outcome::Failure),
+        1 => Just(Outcome::Throttled(None)),
+        2 => prop::sample::select(vec![0, 1, TOKEN_NS, 3 * TOKEN_NS, 9 * TOKEN_NS, 1 << 27]).prop_map(|wait| Outcome::Throttled(Some(wait))),
+        1 => Just(Outcome::Ignored),
+    ]
+}
+
+fn steps() -> impl Strategy<Value = Do> {
+    let near = || prop_oneof![3 => Just(0_usize), 1 => 0..6_usize];
+    prop_oneof![
+        4 => (prop::sample::select(vec![0, 1, 1, 1, 1, 2, 9]), prop::option::weighted(0.2, 0..8 * TOKEN_NS))
+            .prop_map(|(cost, deadline)| Do::Begin { cost, deadline }),
+        8 => near().prop_map(|call| Do::Attempt { call }),
+        6 => (near(), outcomes()).prop_map(|(permit, outcome)| Do::Finish { permit, outcome }),
+        1 => near().prop_map(|permit| Do::Cancel { permit }),
+        1 => near().prop_map(|call| Do::Abandon { call }),
+    ]
+}
+
+fn moves() -> impl Strategy<Value = Moves> {
+    let ahead = prop_oneof![
+        4 => Just(0),
+        // To the nanosecond a time-out.
+        1 => Just(1 << 22),
+        4 => 0..TOKEN_NS,
+        4 => 0..8 * TOKEN_NS,
+        1 => 0..64 * TOKEN_NS,
+    ];
+    let behind = prop_oneof![12 => Just(0), 2 => 0..2 * TOKEN_NS, 1 => Just(3_000_000_000)];
+    (ahead, behind, prop::bool::weighted(0.01))
+        .prop_map(|(ahead, behind, far)| Moves { ahead: if far { 4_000_000_000 } else { ahead }, behind })
+}
+
+proptest! {
+    #[test]
+    fn every_sequence_of_calls_decides_as_the_oracle_does(
+        (burst, probes, tokens, seed) in (1..4_u32, 1..3_u32, 0..4_u32, any::<u64>()),
+        steps in prop::collection::vec((moves(), steps()), 1..120),
+    ) {
+        let mut product = Product::new(config(1, 1), 0, 0);
+        for line in lines_of(burst, probes, tokens, seed, &steps) {
+            let step = support::vectors::Step::parse(&line);
+            prop_assert_eq!(replay(&mut product, &step), step.expected, "{}", line);
+        }
+    }
+}
+
+/// Sequences by numbers of no use but to differ (Knuth's constants).
+fn vectors() -> Vec<String> {
+    let mut state = 1_u64;
+    let mut below = |bound: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % bound
+    };
+    let mut lines = vec![];
+    for (burst, probes, tokens) in [(1, 1, 1), (2, 1, 2), (3, 2, 1), (3, 2, 3)] {
+        let mut steps = vec![];
+        for _ in 0..120 {
+            let ahead = [0, 1, TOKEN_NS / 3, TOKEN_NS, 5 * TOKEN_NS][below(5) as usize];
+            let moves = Moves { ahead, behind: if below(9) == 0 { TOKEN_NS } else { 0 } };
+            let near = if below(4) == 0 { below(6) as usize } else { 0 };
+            let step = match below(20) {
+                0..5 => Do::Begin {
+                    cost: [1, 1, 1, 3, 0][below(5) as usize],
+                    deadline: (below(5) == 0).then_some(6 * TOKEN_NS),
+                },
+                5..12 => Do::Attempt { call: near },
+                12..18 => {
+                    let wait = [None, Some(2 * TOKEN_NS), Some(1 << 27)][below(3) as usize];
+                    let outcome = [
+                        Outcome::Success,
+                        Outcome::Success,
+                        Outcome::Success,
+                        Outcome::Failure,
+                        Outcome::Failure,
+                        Outcome::Failure,
+                        Outcome::Throttled(wait),
+                        Outcome::Ignored,
+                    ][below(8) as usize];
+                    Do::Finish { permit: near, outcome }
+                }
+                18 => Do::Cancel { permit: near },
+                _ => Do::Abandon { call: near },
+            };
+            steps.push((moves, step));
+        }
+        lines.extend(lines_of(burst, probes, tokens, below(1 << 31), &steps));
+    }
+    lines
+}
+
+#[test]
+fn the_vectors_of_the_oracle_replay() {
+    let mut product = Product::new(config(1, 1), 0, 0);
+    support::vectors::check("guard", &vectors(), |step| replay(&mut product, step));
+}

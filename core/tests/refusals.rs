@@ -1,0 +1,196 @@
+//! A refusal writes nothing: not a new value, not the old one again, not even an exchange that fails.
+//!
+//! Each object lies on a page of its own that the operating system is told to keep from being written, and is then
+//! asked what it has to refuse. A store or an exchange, whatever its value, ends this program with a fault; the last
+//! test shows that it does. So a storm of refusals shares its cache lines as readers do.
+#![cfg(all(target_os = "linux", target_endian = "little"))]
+
+use std::alloc::{Layout, alloc_zeroed, dealloc};
+use std::ffi::{c_int, c_void};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use seawall::{
+    AimdConfig, AimdController, BreakerConfig, BucketConfig, CircuitBreaker, ConcurrencyLimit, Instant, LimitConfig,
+    Outcome, Rate, Ratio, RetryBudget, RetryBudgetConfig, RetryCost, RetryTokens, SlidingWindow, State, TokenBucket,
+    TripRule, WindowConfig,
+};
+
+/// A multiple of the page size of every Linux.
+const PAGES: usize = 1 << 16;
+const READ: c_int = 1;
+const WRITE: c_int = 2;
+
+unsafe extern "C" {
+    fn mprotect(start: *mut c_void, length: usize, protection: c_int) -> c_int;
+}
+
+/// A value on pages of its own.
+struct Paged<T> {
+    value: *mut T,
+    layout: Layout,
+}
+
+impl<T: Sync> Paged<T> {
+    fn new(value: T) -> Self {
+        let layout = Layout::from_size_align(size_of::<T>().next_multiple_of(PAGES), PAGES).unwrap();
+        // SAFETY: the layout is not empty, for no `T` here is.
+        let place = unsafe { alloc_zeroed(layout) }.cast::<T>();
+        assert!(!place.is_null());
+        // SAFETY: as large and aligned as a `T`, and ours.
+        unsafe { place.write(value) };
+        Self { value: place, layout }
+    }
+
+    fn protect(&self, protection: c_int) {
+        // SAFETY: whole pages that are ours; who holds `value` only reads while they are protected, or faults.
+        let answer = unsafe { mprotect(self.value.cast(), self.layout.size(), protection) };
+        assert_eq!(answer, 0, "mprotect");
+    }
+
+    fn get(&self) -> &T {
+        // SAFETY: written in `new`, and freed in `drop` only.
+        unsafe { &*self.value }
+    }
+
+    /// Runs `work` on the value while nobody can write it.
+    fn read_only<R>(&self, work: impl FnOnce(&T) -> R) -> R {
+        self.protect(READ);
+        let result = work(self.get());
+        self.protect(READ | WRITE);
+        result
+    }
+}
+
+impl<T> Drop for Paged<T> {
+    fn drop(&mut self) {
+        // SAFETY: allocated with this layout, and no longer used. What lies there owns nothing.
+        unsafe { dealloc(self.value.cast(), self.layout) };
+    }
+}
+
+fn at(seconds: u64) -> Instant {
+    Instant::from_nanos(seconds * 1_000_000_000)
+}
+
+fn bucket() -> Paged<TokenBucket> {
+    Paged::new(TokenBucket::new(BucketConfig::new(Rate::per_minute(1)), at(0)).unwrap())
+}
+
+#[test]
+fn a_bucket_that_refuses_writes_nothing() {
+    let bucket = bucket();
+    bucket.get().try_take(1, at(100)).unwrap();
+    bucket.read_only(|bucket| {
+        for now in [at(0), at(100), at(101), at(159)] {
+            assert!(bucket.try_take(1, now).is_err() && bucket.peek(1, now).is_err());
+            assert!(bucket.try_take(2, now).is_err(), "more than ever fits");
+            assert!(bucket.reserve(1, Duration::ZERO, now).is_err());
+            assert_eq!((bucket.available(now), bucket.take_up_to(1, now)), (0, 0));
+        }
+        assert_eq!(bucket.drain_to(0, at(100)), 0, "not even a part of a token is there");
+        assert!(bucket.try_take(0, at(0)).is_ok() && bucket.peek(1, at(200)).is_ok());
+    });
+    bucket.get().try_take(1, at(160)).unwrap();
+}
+
+#[test]
+fn a_breaker_that_refuses_writes_nothing_nor_does_one_that_stays_healthy() {
+    let config = BreakerConfig { probes: 1, ..BreakerConfig::DEFAULT };
+    let breaker = Paged::new(CircuitBreaker::new(config).unwrap());
+    breaker.read_only(|breaker| {
+        for _ in 0..100 {
+            let permit = breaker.try_attempt(at(0)).unwrap().permit;
+            assert_eq!(breaker.finish(permit, Outcome::Success, at(0), 1), None);
+            breaker.cancel(permit, at(0));
+        }
+    });
+    breaker.get().trip(at(0), 0).unwrap();
+    breaker.read_only(|breaker| assert!(breaker.try_attempt(at(0)).is_err() && breaker.peek(at(0)).is_err()));
+    let probe = breaker.get().try_attempt(at(3)).unwrap().permit;
+    breaker.read_only(|breaker| {
+        assert!(breaker.try_attempt(at(3)).is_err() && breaker.should_block(at(3)));
+        assert_eq!(breaker.state(at(3)), State::HalfOpen);
+    });
+    assert!(breaker.get().finish(probe, Outcome::Success, at(3), 1).is_some());
+    // In the ramp: readings at which it refuses.
+    let refused = (0..1_000).map(|n| at(3).saturating_add(Duration::from_micros(n)));
+    let refused: Vec<_> = refused.filter(|now| breaker.get().peek(*now).is_err()).collect();
+    assert!(!refused.is_empty());
+    breaker.read_only(|breaker| assert!(refused.iter().all(|now| breaker.try_attempt(*now).is_err())));
+    breaker.get().force_open(at(3)).unwrap();
+    breaker.read_only(|breaker| assert!(breaker.try_attempt(at(1_000)).is_err()));
+}
+
+#[test]
+fn a_full_window_of_successes_writes_nothing_in_a_breaker_that_judges_by_share() {
+    let rule = TripRule::FailureShare { share: Ratio::HALF, window: 8, minimum: 4 };
+    let breaker = Paged::new(CircuitBreaker::new(BreakerConfig { rule, ..BreakerConfig::DEFAULT }).unwrap());
+    let succeed = |breaker: &CircuitBreaker| {
+        let permit = breaker.try_attempt(at(0)).unwrap().permit;
+        assert_eq!(breaker.finish(permit, Outcome::Success, at(0), 1), None);
+    };
+    (0..8).for_each(|_| succeed(breaker.get()));
+    breaker.read_only(|breaker| (0..100).for_each(|_| succeed(breaker)));
+}
+
+#[test]
+fn a_limit_that_refuses_writes_nothing() {
+    let limit = Paged::new(ConcurrencyLimit::<8>::new(LimitConfig { ceiling: 8, ..LimitConfig::DEFAULT }).unwrap());
+    let permits = [limit.get().try_attempt(at(0)).unwrap(), limit.get().try_attempt(at(0)).unwrap()];
+    limit.read_only(|limit| {
+        assert!(limit.try_attempt(at(0)).is_err() && limit.peek(at(0)).is_err());
+        assert_eq!((limit.limit(), limit.in_flight(at(0))), (2, 2));
+    });
+    for permit in permits {
+        limit.get().finish(permit, Outcome::Ignored, at(0));
+    }
+}
+
+#[test]
+fn a_spent_budget_writes_nothing_nor_does_a_full_one() {
+    let config = RetryBudgetConfig { cap: RetryTokens::ONE, ..RetryBudgetConfig::DEFAULT };
+    let budget = Paged::new(RetryBudget::new(config, at(0)).unwrap());
+    budget.read_only(|budget| (0..100).for_each(|second| budget.deposit(at(second))));
+    budget.get().try_withdraw(RetryCost::Error, at(0)).unwrap();
+    budget.read_only(|budget| {
+        for cost in [RetryCost::Error, RetryCost::Timeout, RetryCost::Tokens(RetryTokens::whole(9))] {
+            assert!(budget.try_withdraw(cost, at(100)).is_err());
+        }
+        assert_eq!(budget.balance(at(100)), RetryTokens::ZERO);
+    });
+}
+
+#[test]
+fn reading_a_window_and_a_judgement_that_is_not_due_write_nothing() {
+    let window = Paged::new(SlidingWindow::<8, 64>::new(WindowConfig::DEFAULT).unwrap());
+    window.get().record(Duration::from_millis(20), false, at(0));
+    let summary = window.read_only(|window| {
+        assert!(window.quantile(Ratio::HALF, at(1)).is_some() && window.error_rate(at(1_000)).is_none());
+        assert_eq!((window.total_count(), window.total_errors(), window.total_late()), (1, 1, 0));
+        window.summary(at(1))
+    });
+    let controller = Paged::new(AimdController::new(AimdConfig::DEFAULT).unwrap());
+    assert!(controller.get().update(Some(Ratio::ONE), None, at(1)).is_some());
+    controller.read_only(|controller| {
+        assert_eq!(controller.observe(&summary, at(2)), None);
+        assert_eq!(controller.update(Some(Ratio::ONE), None, at(2)), None);
+    });
+}
+
+/// Not a test by itself: what `a_write_does_not_go_unseen` runs in a process of its own.
+#[test]
+#[ignore = "ends the process, which is what its caller waits for"]
+fn an_admission_on_a_page_that_cannot_be_written() {
+    bucket().read_only(|bucket| bucket.try_take(1, at(0)).is_ok());
+}
+
+#[test]
+fn a_write_does_not_go_unseen() {
+    let program = std::env::current_exe().unwrap();
+    let arguments = ["--exact", "an_admission_on_a_page_that_cannot_be_written", "--ignored"];
+    let status = Command::new(program).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
+    // SIGSEGV, or SIGBUS.
+    assert!(matches!(status.signal(), Some(11 | 7)), "{status}");
+}
