@@ -141,7 +141,7 @@ proptest! {
                     // Of a token that was just taken.
                     if bucket.try_take(1, at(now)).is_ok() {
                         oracle.force_take(1, now);
-                        oracle.refund(1, now);
+                        oracle.force_back(1);
                         prop_assert!(bucket.refund(1, at(now)));
                     }
                 }

@@ -166,6 +166,11 @@ impl Oracle {
         self.spend(i128::from(n) * TOKEN, now);
     }
 
+    /// Gives back what another found that it may.
+    pub fn force_back(&mut self, n: u32) {
+        self.spent -= i128::from(n) * TOKEN;
+    }
+
     /// Remembers that what was spent last was a booking.
     pub fn note_booking(&mut self, n: u32) -> u64 {
         self.count += 1;

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use seawall::{BucketConfig, Fill, Instant, Rate, TokenBucket, WarmUp};
+use seawall::{BucketConfig, Instant, Rate, TokenBucket, WarmUp};
 
 static BUCKET: TokenBucket = match TokenBucket::new(BucketConfig::new(Rate::per_second(5)), Instant::ORIGIN) {
     Ok(bucket) => bucket,
@@ -16,23 +16,6 @@ crate::proofs! {
 
     fn proof_bucket_refund(a, b, _c) {
         BUCKET.refund(a as u32, Instant::from_nanos(b)) as u64 + BUCKET.available(Instant::from_nanos(b)) as u64
-    }
-
-    fn proof_bucket_reserve(a, b, c) {
-        let now = Instant::from_nanos(b);
-        match BUCKET.reserve(a as u32, Duration::from_nanos(c), now) {
-            Ok(booked) => booked.wait(now).as_nanos() as u64 + BUCKET.cancel(booked, now) as u64,
-            Err(refused) => refused.retry_after().is_some() as u64,
-        }
-    }
-
-    fn proof_bucket_take_up_to(a, b, c) {
-        BUCKET.take_up_to(a as u32, Instant::from_nanos(b)) as u64 + BUCKET.drain_to(c as u32, Instant::from_nanos(b)) as u64
-    }
-
-    fn proof_bucket_begin_anew(a, b, c) {
-        BUCKET.rebase(Instant::from_nanos(a), Instant::from_nanos(b)).is_ok() as u64
-            + BUCKET.reset(Fill::Tokens(c as u32), WarmUp::GUIDE, Instant::from_nanos(b)).is_ok() as u64
     }
 
     fn proof_bucket_change(a, b, c) {
