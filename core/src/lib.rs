@@ -1,17 +1,21 @@
 //! Stops retry storms where they start: in the client.
 //!
 //! ```
-//! use seawall::{ErrorClass, Instant, ManualClock, Random, RetryBudget, RetryBudgetConfig, RetryStrategy};
+//! use core::time::Duration;
+//! use seawall::{Guard, GuardConfig, Instant, Outcome, Rate, Request, Verdict};
 //!
-//! let budget = RetryBudget::new(RetryBudgetConfig::DEFAULT, Instant::ORIGIN)?;
-//! // In a program: `MonotonicClock`, `entropy()` and `std::thread::sleep`, with the feature `std`.
-//! let clock = ManualClock::starting_at(Instant::ORIGIN);
-//! let mut retry = RetryStrategy::DEFAULT
-//!     .executor(&clock, Random::from_seed(7), |delay| clock.advance(delay))
-//!     .with_budget(&budget);
-//! let answer = retry.execute(|attempt| if attempt < 2 { Err("busy") } else { Ok(42) }, |_| ErrorClass::Retryable);
-//! assert_eq!(answer, Ok(42));
-//! # Ok::<(), seawall::RetryBudgetError>(())
+//! let config = GuardConfig::for_service(Rate::per_second(20), Duration::from_secs(1));
+//! let guard = Guard::<64>::new(config, 7, Instant::ORIGIN)?;
+//!
+//! let now = Instant::ORIGIN;
+//! let mut call = guard.begin(Request::DEFAULT, now);
+//! if let Ok(admission) = guard.try_attempt(&mut call, now) {
+//!     // Send it, then report how it ended.
+//!     let later = now.saturating_add(Duration::from_millis(30));
+//!     let finished = guard.finish(&mut call, admission.permit, Outcome::Success, later);
+//!     assert_eq!(finished.verdict, Verdict::Done);
+//! }
+//! # Ok::<(), seawall::GuardConfigError>(())
 //! ```
 //!
 //! # The map
@@ -21,7 +25,7 @@
 //! | telling failures apart | [`ErrorClass`], [`Classification`], [`Outcome`], [`retry_after_seconds`] |
 //! | leaving a service alone that fails | [`CircuitBreaker`] |
 //! | how many calls are under way | [`ConcurrencyLimit`] |
-//! | how fast to send | [`TokenBucket`] with a [`WarmUp`], [`AimdController`] |
+//! | how fast to send | [`TokenBucket`] with a [`WarmUp`], [`AimdController`]; with `std` a [`TakeQueue`] to wait in |
 //! | all of it in front of a call | [`Guard`] |
 //! | what happened lately | [`SlidingWindow`] |
 //! | time, chance and numbers | [`Instant`], [`Clock`], [`Random`], [`SharedRandom`], [`Rate`], [`Ratio`] |
@@ -31,7 +35,8 @@
 //!
 //! # Features
 //! None is on by default.
-//! - `std`: the monotonic clock, the entropy of the operating system, and the executor that blocks while it waits.
+//! - `std`: the monotonic clock, the entropy of the operating system, the executor that blocks while it waits, and the
+//!   line in which threads and futures wait for tokens.
 //! - `hosted-lock-table`: accepts a hosted target whose 64-bit atomics are a table of locks.
 //!
 //! # Lock-free
@@ -46,7 +51,7 @@
 //!
 //! # What it does not do
 //! - The guard enforces: it has no shadow mode and no canary share yet.
-//! - It keeps no queue, starts no thread, calls nobody back, and reads no clock that it was not given.
+//! - It keeps no queue but the one you ask for, starts no thread, calls nobody back, and reads no clock that it was not given.
 //! - It shares no state between machines.
 //! - It does not make a request safe to repeat: give it a key by which the server knows it again.
 #![no_std]
@@ -79,6 +84,8 @@ mod sliding_window;
 mod stamp;
 #[cfg_attr(seawall_loom, allow(missing_docs))]
 mod sync;
+#[cfg(feature = "std")]
+mod take_queue;
 mod time;
 mod token_bucket;
 mod transition;
@@ -107,6 +114,8 @@ pub use retry_strategy::{
 pub use sliding_window::{SlidingWindow, WindowConfig, WindowConfigError, WindowSnapshot, WindowSummary};
 #[cfg(seawall_loom)]
 pub use sync::faults;
+#[cfg(feature = "std")]
+pub use take_queue::TakeQueue;
 pub use time::Instant;
 pub use token_bucket::{BucketConfig, BucketConfigError, ChangeError, Fill, Reservation, TokenBucket};
 pub use transition::{Cause, State, Transition};

@@ -8,7 +8,7 @@
 //!
 //! ```text
 //! state    bits 63..2 position in units        bits 1..0 live slot
-//! slot[4]  base, mantissa, remainder, level, shape, floor, ramp (3), rate (2), claim
+//! slot[4]  base, mantissa, remainder, level, shape, floor, ramp (3), rate (2), newest, claim
 //! peak     at least every position from which a refund has gone down
 //! ```
 //!
@@ -36,7 +36,7 @@
 //! * An older `now` earns nothing. A change with a `now` older than what was granted meanwhile counts from the first
 //!   instant at which that can have been granted, so early by at most (difference of the rates) x (staleness), and never
 //!   more than a burst.
-//! * Takers are lock-free whatever happens. [`TokenBucket::SETTERS`] changes run at once, those of threads stopped for
+//! * Takers are lock-free whatever happens; a change begins anew when a take succeeds while it is written. [`TokenBucket::SETTERS`] changes run at once, those of threads stopped for
 //!   ever included; a further one is told [`ChangeError::Contended`] and may try again.
 //!
 //! # Source

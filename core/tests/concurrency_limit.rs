@@ -363,8 +363,6 @@ fn change(change: Option<LimitChange>) -> Change {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
-
     #[test]
     fn every_sequence_of_calls_decides_as_the_oracle_does(
         start in 1..=16u32,

@@ -63,8 +63,6 @@ fn calls() -> impl Strategy<Value = Vec<(Call, u64)>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
-
     #[test]
     fn every_balance_is_the_one_of_the_oracle_whoever_looked_in_between(
         share in 1..=TOKEN, amounts in (0..=1_000 * TOKEN, 0..=1_000_u64, 0..=1_000_u64),

@@ -113,8 +113,6 @@ prop_compose! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
-
     #[test]
     fn every_decision_is_the_one_of_the_oracle(oracle in oracles(), failed in failures()) {
         // The sum of a pause and its spread saturates at 584 years; the oracle's does not.

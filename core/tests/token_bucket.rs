@@ -1,9 +1,11 @@
-//! What the token bucket promises, against an exact oracle and with real threads.
+//! What the token bucket promises, one promise a test. `token_bucket_oracle.rs` compares all of it with an oracle.
 
 use core::time::Duration;
 
 use proptest::prelude::*;
-use seawall::{BucketConfig, BucketConfigError, ChangeError, Fill, Instant, Rate, Reason, TokenBucket, WarmUp};
+use seawall::{
+    BucketConfig, BucketConfigError, ChangeError, Fill, Instant, Rate, Reason, Reservation, TokenBucket, WarmUp,
+};
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -11,101 +13,38 @@ fn at(nanos: u64) -> Instant {
     Instant::from_nanos(nanos)
 }
 
-/// Exact: tokens as a fraction over `scale`, one nanosecond after another in closed form, in 128-bit integers.
-///
-/// Rates are given as a count per second, so that a nanosecond earns `count` of 10^-9 tokens: no rounding at all.
-struct Oracle {
-    count: i128,
-    burst: i128,
-    /// In 10^-9 tokens.
-    tokens: i128,
-    last: u64,
-}
-
-impl Oracle {
-    const TOKEN: i128 = SECOND as i128;
-
-    fn settle(&mut self, now: u64) {
-        if now > self.last {
-            self.tokens = (self.tokens + i128::from(now - self.last) * self.count).min(self.burst * Self::TOKEN);
-            self.last = now;
-        }
-    }
-}
-
-#[derive(Clone, Debug)]
-enum Step {
-    Wait(u64),
-    Take(u32),
-    Rate(u64),
-    Burst(u32),
-    Refund,
-}
-
-fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let step = prop_oneof![
-        3 => prop_oneof![0..2_000_u64, 0..SECOND, 0..1_000 * SECOND].prop_map(Step::Wait),
-        6 => (1..6_u32).prop_map(Step::Take),
-        1 => prop_oneof![0..5_u64, 0..1_000_u64, 0..1_000_000_u64].prop_map(Step::Rate),
-        1 => (1..50_u32).prop_map(Step::Burst),
-        1 => Just(Step::Refund),
-    ];
-    proptest::collection::vec(step, 1..200)
-}
-
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
-
     #[test]
-    fn every_decision_is_the_oracles_to_a_unit(start in 0..u64::MAX / 4, rate in 0..1_000_u64, steps in steps()) {
-        let bucket = TokenBucket::new(BucketConfig::new(Rate::per_second(rate)).burst(10), at(start)).expect("legal");
-        let mut oracle =
-            Oracle { count: rate.into(), burst: 10, tokens: 10 * Oracle::TOKEN, last: start };
-        let (mut now, mut unit) = (start, 0);
-        // Each take may round the phase by under a unit, which is at most a token / 2^16 for these rates and bursts;
-        // what was given early is never given again, so the slack does not add up: the coarsest unit met is all there is.
-        for step in steps {
-            match step {
-                Step::Wait(by) => now += by,
-                Step::Rate(count) => {
-                    oracle.settle(now);
-                    oracle.count = count.into();
-                    bucket.set_rate(Rate::per_second(count), at(now)).expect("legal");
-                }
-                Step::Burst(burst) => {
-                    oracle.settle(now);
-                    oracle.burst = burst.into();
-                    oracle.tokens = oracle.tokens.min(oracle.burst * Oracle::TOKEN);
-                    bucket.set_burst(burst, at(now)).expect("legal");
-                }
-                Step::Refund => {
-                    // Of a token that was just taken: nothing has happened.
-                    if bucket.try_take(1, at(now)).is_ok() {
-                        prop_assert!(bucket.refund(1, at(now)));
-                    }
-                }
-                Step::Take(n) => {
-                    oracle.settle(now);
-                    let missing = i128::from(n) * Oracle::TOKEN - oracle.tokens;
-                    unit = unit.max(slack(oracle.count as u64));
-                    match bucket.try_take(n, at(now)) {
-                        Ok(()) => {
-                            prop_assert!(missing <= unit, "{missing} missing of {n} at {now}");
-                            oracle.tokens -= i128::from(n) * Oracle::TOKEN;
-                        }
-                        Err(refused) => {
-                            prop_assert!(missing > -unit, "{} to spare at {now}: {refused}", -missing);
-                            if i128::from(n) > oracle.burst {
-                                prop_assert_eq!(refused.reason(), Reason::Never);
-                            } else if let Some(wait) = refused.retry_after() {
-                                let wait = i128::try_from(wait.as_nanos()).expect("fits");
-                                prop_assert!((missing - wait * oracle.count).abs() <= unit + oracle.count);
-                            } else {
-                                prop_assert_eq!(oracle.count, 0);
-                            }
+    fn no_window_admits_more_than_a_burst_and_what_the_rate_emits(
+        per_second in 1..2_000_u64, burst in 1..50_u32,
+        steps in proptest::collection::vec((0..100 * SECOND / 1_000, 1..10_u32, 0..12_u32), 1..150),
+    ) {
+        let bucket = TokenBucket::new(BucketConfig::new(Rate::per_second(per_second)).burst(burst), at(0)).expect("legal");
+        let (mut now, mut sent) = (0, Vec::new());
+        for (wait, n, how) in steps {
+            now += wait;
+            match how {
+                0..=5 => sent.extend(bucket.try_take(n, at(now)).is_ok().then_some((now, n))),
+                6 | 7 => sent.push((now, bucket.take_up_to(n, at(now)))),
+                8 => bucket.set_rate(Rate::per_second(per_second), at(now.saturating_sub(wait))).expect("legal"),
+                9 => assert!(bucket.try_take(1, at(now)).is_err() || bucket.refund(1, at(now))),
+                _ => {
+                    if let Ok(booked) = bucket.reserve(n, Duration::from_nanos(wait * 3), at(now)) {
+                        let instant = booked.ready_at().as_nanos();
+                        if how == 10 || !bucket.cancel(booked, at(now)) {
+                            sent.push((instant, n));
                         }
                     }
                 }
+            }
+        }
+        sent.sort_unstable();
+        for (first, (from, _)) in sent.iter().enumerate() {
+            let mut sum = 0;
+            for (to, n) in &sent[first..] {
+                sum += u128::from(*n);
+                let emitted = u128::from(to - from) * u128::from(per_second) / u128::from(SECOND);
+                prop_assert!(sum <= u128::from(burst) + emitted + 1, "{sum} from {from} to {to}, {emitted} emitted");
             }
         }
     }
@@ -120,6 +59,12 @@ proptest! {
             for (now, n, count) in calls {
                 let _ = bucket.try_take(n, at(now));
                 let _ = bucket.refund(n, at(now));
+                let _ = bucket.drain_to(n / 2, at(now));
+                if let Ok(booked) = bucket.reserve(n, Duration::from_nanos(count), at(now)) {
+                    let _ = bucket.cancel(booked, at(count));
+                }
+                let _ = bucket.take_up_to(n, at(now));
+                let _ = bucket.rebase(at(now), at(count));
                 let _ = bucket.set_burst(n, at(now));
                 let _ = bucket.set_rate(Rate::per_second(count), at(now));
                 let _ = bucket.start_warm_up(WarmUp::exponential(Rate::per_day(n.into()), Duration::from_nanos(count)), at(now));
@@ -127,11 +72,6 @@ proptest! {
             }
         }
     }
-}
-
-/// A few units of the coarsest scale that the test meets, in 10^-9 tokens: 16 to 32 ns of refill, or 2^-20 tokens.
-fn slack(count: u64) -> i128 {
-    i128::from(count) * 128 + 200_000
 }
 
 #[test]
@@ -206,6 +146,94 @@ fn a_warm_up_earns_by_its_integral_and_survives_a_change_of_rate() {
     assert_eq!(bucket.available(at(70 * SECOND)), 260);
     let refused = bucket.try_take(100, at(30 * SECOND)).unwrap_err();
     assert_eq!(refused.retry_after(), Some(Duration::from_secs(32)));
+}
+
+#[test]
+fn what_is_booked_is_earned_before_anything_else() {
+    let bucket = TokenBucket::new(BucketConfig::new(Rate::per_second(1)).burst(3), at(0)).expect("legal");
+    assert!(bucket.try_take(3, at(0)).is_ok());
+    let booked = [1, 2].map(|_| bucket.reserve(1, Duration::MAX, at(0)).expect("a burst may be owed"));
+    assert_eq!([1, 2].map(|second| at(second * SECOND)), booked.each_ref().map(Reservation::ready_at));
+    let refused = bucket.try_take(1, at(2 * SECOND)).unwrap_err();
+    assert_eq!(refused.retry_after(), Some(Duration::from_secs(1)));
+    // Two are owed: one more may be, and then no more.
+    assert!(bucket.reserve(2, Duration::MAX, at(0)).is_err());
+    assert!(bucket.reserve(1, Duration::MAX, at(0)).is_ok());
+    let refused = bucket.reserve(1, Duration::MAX, at(0)).unwrap_err();
+    assert_eq!(refused.retry_after(), Some(Duration::from_secs(1)), "when one of the three is earned");
+}
+
+#[test]
+fn a_booking_that_would_take_too_long_says_when_to_ask_again() {
+    let bucket = TokenBucket::new(BucketConfig::new(Rate::per_minute(1)).fill(Fill::Tokens(0)), at(0)).expect("legal");
+    let refused = bucket.reserve(1, Duration::from_secs(10), at(0)).unwrap_err();
+    assert_eq!(refused.retry_after(), Some(Duration::from_secs(50)));
+    assert!(bucket.reserve(1, Duration::from_secs(10), at(50 * SECOND)).is_ok());
+    let still = TokenBucket::new(BucketConfig::new(Rate::ZERO).fill(Fill::Tokens(0)), at(0)).expect("legal");
+    assert_eq!(still.reserve(1, Duration::MAX, at(0)).unwrap_err().retry_after(), None);
+}
+
+#[test]
+fn an_older_booking_is_not_taken_back_under_a_newer_one() {
+    let bucket = TokenBucket::new(BucketConfig::new(Rate::per_second(1)).burst(3), at(0)).expect("legal");
+    assert!(bucket.try_take(3, at(0)).is_ok());
+    let [older, newer] = [1, 2].map(|_| bucket.reserve(1, Duration::MAX, at(0)).expect("a burst may be owed"));
+    assert!(!bucket.cancel(older, at(0)), "the newer one's instant rests on it");
+    assert!(bucket.cancel(newer, at(0)));
+    assert_eq!(bucket.reserve(1, Duration::MAX, at(0)).map(|booked| booked.ready_at()), Ok(at(2 * SECOND)));
+}
+
+#[test]
+fn a_new_rate_counts_at_once_though_a_booking_stands() {
+    let bucket = TokenBucket::new(BucketConfig::new(Rate::per_minute(1)), at(0)).expect("legal");
+    assert!(bucket.try_take(1, at(0)).is_ok());
+    let booked = bucket.reserve(1, Duration::MAX, at(0)).expect("a burst may be owed");
+    assert_eq!(booked.ready_at(), at(60 * SECOND));
+    bucket.set_rate(Rate::per_second(10), at(0)).expect("one setter");
+    // What is owed is paid at the new rate, and the next token follows it.
+    assert!(bucket.try_take(1, at(SECOND / 10)).is_err());
+    assert!(bucket.try_take(1, at(2 * SECOND / 10)).is_ok());
+}
+
+#[test]
+fn the_newest_booking_is_undone_across_changes() {
+    let bucket = TokenBucket::new(BucketConfig::new(Rate::per_minute(1)).burst(2), at(0)).expect("legal");
+    assert!(bucket.try_take(2, at(0)).is_ok());
+    let [older, newer] = [1, 2].map(|_| bucket.reserve(1, Duration::MAX, at(0)).expect("a burst may be owed"));
+    for rate in [7, 10] {
+        bucket.set_rate(Rate::per_second(rate), at(0)).expect("one setter");
+    }
+    assert!(!bucket.cancel(older, at(0)));
+    assert!(bucket.cancel(newer, at(0)));
+    let booked = bucket.reserve(1, Duration::MAX, at(0)).expect("a burst may be owed");
+    assert!(booked.ready_at().as_nanos().abs_diff(2 * SECOND / 10) <= 32, "one is owed, and a unit");
+    bucket.set_rate(Rate::per_second(1), at(0)).expect("one setter");
+    assert!(bucket.take_up_to(9, at(SECOND)) == 0 && bucket.try_take(0, at(SECOND)).is_ok());
+    assert!(bucket.cancel(booked, at(SECOND)));
+}
+
+#[test]
+fn a_burst_that_shrinks_forgives_nothing_that_is_owed() {
+    let bucket = TokenBucket::new(BucketConfig::new(Rate::per_second(1)).burst(1_000_000), at(0)).expect("legal");
+    assert_eq!(bucket.drain_to(0, at(0)), 1_000_000);
+    assert!(bucket.reserve(1_000_000, Duration::MAX, at(0)).is_ok());
+    bucket.set_rate(Rate::ZERO, at(0)).expect("one setter");
+    bucket.set_burst(1, at(0)).expect("one setter");
+    bucket.set_rate(Rate::per_second(1), at(0)).expect("one setter");
+    let refused = bucket.try_take(1, at(0)).unwrap_err();
+    assert_eq!(refused.retry_after(), Some(Duration::from_secs(1_000_001)));
+}
+
+#[test]
+fn a_rebase_keeps_what_is_on_hand_and_what_is_left_of_a_warm_up() {
+    let config = BucketConfig::new(Rate::per_second(10)).burst(1_000).fill(Fill::Tokens(3)).warm_up(WarmUp::GUIDE);
+    for new_now in [0, 7, 5_000 * SECOND, u64::MAX / 2] {
+        let bucket = TokenBucket::new(config, at(1_000 * SECOND)).expect("legal");
+        bucket.rebase(at(1_030 * SECOND), at(new_now)).expect("one setter");
+        assert_eq!(bucket.available(at(new_now)), 33);
+        assert_eq!(bucket.available(at(new_now + 30 * SECOND)), 63);
+        assert_eq!(bucket.available(at(new_now + 31 * SECOND)), 73);
+    }
 }
 
 #[test]

@@ -44,6 +44,16 @@ impl Default for Request {
 /// of them and forget the others. The guard notices a second report of an attempt, through whichever copy, by its
 /// permit. It cannot notice that two copies hold one payment: each of them could send the retry that was paid for once,
 /// or give the payment back. A second call begins with [`Guard::begin`](crate::Guard::begin).
+///
+/// ```
+/// use core::time::Duration;
+/// use seawall::{Guard, GuardConfig, Instant, Rate, Request};
+/// let config = GuardConfig::for_service(Rate::per_second(20), Duration::from_secs(1));
+/// let guard = Guard::<64>::new(config, 7, Instant::ORIGIN)?;
+/// let call = guard.begin(Request::DEFAULT, Instant::ORIGIN);
+/// assert_eq!(call.attempts(), 0);
+/// # Ok::<(), seawall::GuardConfigError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Call {
     pub(super) began: Instant,

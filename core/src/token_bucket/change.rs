@@ -214,10 +214,12 @@ impl TokenBucket {
             // After the Acquire load of the state: every refund of an earlier configuration is in it.
             let above = position.max(self.peak.load(Ordering::Relaxed));
             let above = if fault("token bucket: positions start anew") { FIRST_POSITION } else { above };
-            let (new, first) = Settings::beginning(next.rate, next.burst, next.tokens, above, next.begins, next.climb);
+            let (mut new, first) =
+                Settings::beginning(next.rate, next.burst, next.tokens, above, next.begins, next.climb);
             if first > LAST_POSITION - FIRST_POSITION {
                 return Err(ChangeError::RangeSpent);
             }
+            new.newest = if position == old.first_position() { old.newest } else { state };
             self.slots[spare].write(&new);
             if self.state.compare_exchange(state, pack(first, spare), Ordering::Release, Ordering::Relaxed).is_ok() {
                 return Ok(());

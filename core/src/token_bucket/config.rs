@@ -7,6 +7,13 @@ use crate::rate::Rate;
 use crate::warm_up::WarmUp;
 
 /// How many tokens a bucket holds at its start.
+///
+/// ```
+/// use seawall::{BucketConfig, Fill, Instant, Rate, TokenBucket};
+/// let config = BucketConfig::new(Rate::per_second(10)).fill(Fill::Tokens(1));
+/// assert_eq!(TokenBucket::new(config, Instant::ORIGIN)?.available(Instant::ORIGIN), 1);
+/// # Ok::<(), seawall::BucketConfigError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Fill {
     /// As many as fit: the first second may then send a burst and a second's worth.
@@ -48,6 +55,12 @@ pub struct BucketConfig {
 
 impl BucketConfig {
     /// `rate`, a burst of one second of it (at least 1), full at the start, no warm-up.
+    ///
+    /// ```
+    /// use seawall::{BucketConfig, Rate};
+    /// assert_eq!(BucketConfig::new(Rate::per_second(10)).burst, 10);
+    /// assert_eq!(BucketConfig::new(Rate::per_minute(1)).burst, 1);
+    /// ```
     #[must_use]
     pub const fn new(rate: Rate) -> Self {
         let second = rate.count_in(Duration::from_secs(1));
@@ -84,6 +97,13 @@ impl BucketConfig {
 }
 
 /// Why a bucket cannot be as it was asked to be.
+///
+/// ```
+/// use seawall::{BucketConfig, BucketConfigError, Instant, Rate, TokenBucket};
+/// let error = TokenBucket::new(BucketConfig::new(Rate::per_second(1)).burst(0), Instant::ORIGIN).unwrap_err();
+/// assert_eq!(error, BucketConfigError::ZeroBurst);
+/// assert_eq!(error.to_string(), "the burst of a bucket is 0: allowed are 1 to 4,294,967,295 tokens");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BucketConfigError {
@@ -110,6 +130,14 @@ impl fmt::Display for BucketConfigError {
 impl core::error::Error for BucketConfigError {}
 
 /// Why a running bucket was not changed; it is as it was before.
+///
+/// ```
+/// use seawall::{BucketConfig, BucketConfigError, ChangeError, Instant, Rate, TokenBucket};
+/// let bucket = TokenBucket::new(BucketConfig::new(Rate::per_second(1)), Instant::ORIGIN)?;
+/// let error = bucket.set_burst(0, Instant::ORIGIN).unwrap_err();
+/// assert_eq!(error, ChangeError::Config(BucketConfigError::ZeroBurst));
+/// # Ok::<(), BucketConfigError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ChangeError {

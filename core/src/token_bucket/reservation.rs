@@ -113,17 +113,15 @@ impl TokenBucket {
             let position = position_of(state);
             let after = growth.capped(position, settings.level_at(from)).saturating_add(growth.units(n));
             let wait = settings.nanos_until(from, after);
-            let until_a_burst_is_owed = settings.nanos_until(from, after.saturating_sub(growth.burst_units()));
-            if n > growth.burst()
-                || after > LAST_POSITION
-                || wait > max_wait
-                || wait == u64::MAX
-                || until_a_burst_is_owed > 0
+            // To a unit, which a booking that was undone across a change may have left.
+            let may_be_owed = settings.level_at(from).saturating_add(growth.burst_units()).saturating_add(1);
+            if n > growth.burst() || after > LAST_POSITION || wait > max_wait || wait == u64::MAX || after > may_be_owed
             {
                 let refused = Self::why_not(&settings, position, n, from);
                 if refused.retry_after().is_none() {
                     return Err(refused);
                 }
+                let until_a_burst_is_owed = settings.nanos_until(from, after.saturating_sub(growth.burst_units()));
                 let retry_after = until_a_burst_is_owed.max(wait.saturating_sub(max_wait));
                 return Err(Refused::not_yet_ns(Stage::TokenBucket, retry_after));
             }
@@ -138,7 +136,7 @@ impl TokenBucket {
         }
     }
 
-    /// Takes a reservation back that was not used: at any time if it is the newest, and otherwise as
+    /// Takes a reservation back that was not used: at any time while nothing was taken since, and otherwise as
     /// [`refund`](Self::refund) does. `false`, and the tokens stay spent, where neither holds.
     ///
     /// # Concurrency
@@ -177,7 +175,7 @@ impl TokenBucket {
         self.give_back(n, now, None)
     }
 
-    /// Lowers the position by `n` tokens if nothing is owed at `now` or the state is `newest`.
+    /// Lowers the position by `n` tokens if nothing is owed at `now` or nothing was taken since the state `newest`.
     fn give_back(&self, n: u32, now: Instant, newest: Option<u64>) -> bool {
         if n == 0 {
             return true;
@@ -185,9 +183,13 @@ impl TokenBucket {
         loop {
             let (settings, state) = self.live();
             let position = position_of(state);
-            let units = settings.growth.units(n);
-            let owes = settings.level_at(now.as_nanos()) < position && newest != Some(state);
-            if (owes && !fault("token bucket: what is owed may be given back"))
+            let owes = settings.level_at(now.as_nanos()) < position;
+            // A change in between takes nothing: at its first position, what was newest before it still is.
+            let across_a_change = owes && position == settings.first_position() && newest == Some(settings.newest);
+            let may_be_given_back = !owes || across_a_change || newest == Some(state);
+            // One unit stays, so that the next booking does not lead to that first position again.
+            let units = settings.growth.units(n) - across_a_change as u64;
+            if !(may_be_given_back || fault("token bucket: what is owed may be given back"))
                 || position.saturating_sub(units) < settings.floor
             {
                 return false;

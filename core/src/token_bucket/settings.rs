@@ -30,6 +30,8 @@ pub(super) struct Settings {
     pub(super) ramp_from: u64,
     pub(super) count: u64,
     pub(super) period_ns: u64,
+    /// The state after what was taken last before this configuration: who booked that is the newest until more is taken.
+    pub(super) newest: u64,
 }
 
 /// A warm-up that is under way, freed of the scale of its configuration.
@@ -124,6 +126,7 @@ impl Settings {
             ramp_from: ramp.from,
             count: rate.count(),
             period_ns: rate.period_ns(),
+            newest: 0,
         };
         (settings, position)
     }
@@ -194,11 +197,14 @@ impl Settings {
         self.growth.level_at(now).unwrap_or_else(|| self.exact(now).0)
     }
 
+    /// The position at which this configuration began.
+    pub(super) const fn first_position(&self) -> u64 {
+        first_position(self.floor, self.growth.burst_units())
+    }
+
     /// The most that may be owed in order, in units: a burst, or what was owed when this configuration began.
     pub(super) fn most_owed(&self) -> u64 {
-        self.growth
-            .burst_units()
-            .max(first_position(self.floor, self.growth.burst_units()).saturating_sub(self.exact(self.ramp_start).0))
+        self.growth.burst_units().max(self.first_position().saturating_sub(self.exact(self.ramp_start).0))
     }
 
     /// What the bucket holds at `now` when its position is `position`.

@@ -19,6 +19,7 @@ pub(super) struct Slot {
     ramp_from: AtomicU64,
     count: AtomicU64,
     period_ns: AtomicU64,
+    newest: AtomicU64,
     /// 1 while a setter owns the slot.
     claim: AtomicU64,
 }
@@ -38,6 +39,7 @@ impl Slot {
                 ramp_from: AtomicU64::new(settings.ramp_from),
                 count: AtomicU64::new(settings.count),
                 period_ns: AtomicU64::new(settings.period_ns),
+                newest: AtomicU64::new(settings.newest),
                 claim: AtomicU64::new(0),
             }
         }
@@ -67,6 +69,7 @@ impl Slot {
             ramp_from: self.ramp_from.load(Ordering::Acquire),
             count: self.count.load(Ordering::Acquire),
             period_ns: self.period_ns.load(Ordering::Acquire),
+            newest: self.newest.load(Ordering::Acquire),
         }
     }
 
@@ -83,6 +86,7 @@ impl Slot {
         self.ramp_from.store(settings.ramp_from, Ordering::Release);
         self.count.store(settings.count, Ordering::Release);
         self.period_ns.store(settings.period_ns, Ordering::Release);
+        self.newest.store(settings.newest, Ordering::Release);
     }
 
     /// Makes the caller the only one who may write; `false` if another is.

@@ -143,8 +143,6 @@ impl Pair {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
-
     #[test]
     fn every_sequence_of_calls_decides_as_the_oracle_does(
         config in config(),

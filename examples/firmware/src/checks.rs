@@ -4,6 +4,7 @@ mod circuit_breaker;
 mod clock;
 mod random;
 mod sliding_window;
+mod token_bucket;
 
 use crate::race::Timer;
 
@@ -17,6 +18,7 @@ pub const ALL: &[(&str, fn(&mut Timer))] = &[
         circuit_breaker::one_probe_and_one_author_for_each_transition,
     ),
     ("a window that both record in loses no sample", sliding_window::loses_no_sample),
+    ("a bucket that both take from while its rate is set admits what was earned", token_bucket::admits_what_was_earned),
 ];
 
 /// A check that cannot fail proves nothing: the same race finds an increment that an interrupt can split.
