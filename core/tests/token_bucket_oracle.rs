@@ -1,6 +1,7 @@
 //! The token bucket against an exact oracle: any sequence to a unit, and the vectors to the last nanosecond.
 
 #[path = "oracle/token_bucket.rs"]
+#[allow(unreachable_pub, reason = "a test program exports nothing")]
 mod oracle;
 #[allow(unreachable_pub, reason = "a test program exports nothing")]
 mod support;
