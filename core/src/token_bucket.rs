@@ -33,8 +33,9 @@
 //!   second) and a change at most two bursts (2^27 units for bursts up to 2^26 tokens): 146 years, and 2^34 changes.
 //!   Afterwards nothing is earned and changes say [`ChangeError::RangeSpent`].
 //! * A token is there up to one unit early: at most 16 ns of refill more than a burst / 2^26.
-//! * An older `now` earns nothing. A change with a `now` older than what was granted meanwhile counts from the first
-//!   instant at which that can have been granted, so early by at most (difference of the rates) x (staleness), and never
+//! * An older `now` earns nothing. A change counts from the `now` that it was given: what others were granted by later
+//!   readings is then owed, at most a burst, and so is what was booked ahead. If more would be owed, it counts from the
+//!   first instant at which a burst was. So it is early by at most (difference of the rates) x (staleness), and never
 //!   more than a burst.
 //! * Takers are lock-free whatever happens; a change begins anew when a take succeeds while it is written. [`TokenBucket::SETTERS`] changes run at once, those of threads stopped for
 //!   ever included; a further one is told [`ChangeError::Contended`] and may try again.
