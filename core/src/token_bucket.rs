@@ -3,8 +3,9 @@
 //! # Invariant
 //! The bucket's whole balance is one word, its *position*: what has been taken, counted on the same
 //! scale as the *level*, what has been earned. `level(now) - position` are the units on hand, at
-//! most a burst; a unit is 2^-k tokens. A take moves the position up and never past the level, so
-//! no window admits more than the burst and what the rate emits in it.
+//! most a burst; a unit is 2^-k tokens. A take moves the position up and never past the level, a
+//! booking past it by a burst at most, for an instant at which it is earned: so no window admits
+//! more than the burst and what the rate emits in it.
 //!
 //! ```text
 //! state    bits 63..2 position in units        bits 1..0 live slot
@@ -37,8 +38,9 @@
 //!   readings is then owed, at most a burst, and so is what was booked ahead. If more would be owed, it counts from the
 //!   first instant at which a burst was. So it is early by at most (difference of the rates) x (staleness), and never
 //!   more than a burst.
-//! * Takers are lock-free whatever happens; a change begins anew when a take succeeds while it is written. [`TokenBucket::SETTERS`] changes run at once, those of threads stopped for
-//!   ever included; a further one is told [`ChangeError::Contended`] and may try again.
+//! * Takers are lock-free whatever happens. A change begins anew when a take succeeds while it is written, which the rate
+//!   itself keeps rare. [`TokenBucket::SETTERS`] changes run at once, those of threads stopped for ever included; a
+//!   further one is told [`ChangeError::Contended`] and may try again.
 //!
 //! # Source
 //! The generic cell rate algorithm (ITU-T I.371) in its zero-time form, with the position in tokens instead of time, so
