@@ -7,9 +7,9 @@ mod oracle;
 mod support;
 
 use core::time::Duration;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
 use oracle::{Change, Oracle, Reply};
+use portable_atomic::{AtomicI64, AtomicUsize, Ordering};
 use proptest::prelude::*;
 use seawall::{
     ConcurrencyLimit, Instant, LimitChange, LimitConfig, LimitConfigError, LimitPermit, LimitReason, Outcome, Random,

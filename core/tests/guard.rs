@@ -4,8 +4,8 @@ use std::sync::Barrier;
 use std::time::Duration;
 
 use seawall::{
-    BreakerConfig, Call, Fill, GiveUpReason, Guard, GuardConfig, GuardConfigError, Instant, LimitConfig, Outcome,
-    Permit, Rate, Reason, Request, RetryConfig, RetryTokens, Stage, State, TripRule, Verdict, WarmUp,
+    BreakerConfig, BucketConfig, Call, Fill, GiveUpReason, Guard, GuardConfig, GuardConfigError, Instant, LimitConfig,
+    Outcome, Permit, Rate, Reason, Request, RetryConfig, RetryTokens, Stage, State, TripRule, Verdict, WarmUp,
 };
 
 const T: Duration = Duration::from_secs(1);
@@ -18,7 +18,7 @@ fn ms(ms: u64) -> Instant {
 fn roomy() -> GuardConfig {
     let base = GuardConfig::for_service(Rate::per_second(10), T);
     GuardConfig {
-        bucket: base.bucket.burst(8).fill(seawall::Fill::Full),
+        bucket: BucketConfig::new(Rate::per_second(10)).burst(8),
         breaker: BreakerConfig { rule: TripRule::Consecutive(2), open_for: T, open_cap: 2 * T, ..base.breaker },
         limit: LimitConfig { start: 4, ..base.limit },
         ..base

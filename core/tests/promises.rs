@@ -5,10 +5,10 @@ use std::cell::RefCell;
 
 use seawall::{
     AimdConfig, AimdController, BreakerConfig, BreakerConfigError, BucketConfig, BucketConfigError, CircuitBreaker,
-    ConcurrencyLimit, ErrorClass, Fill, GiveUpReason, Guard, GuardConfig, Instant, Jitter, LimitConfig,
-    LimitConfigError, ManualClock, Outcome, Random, Rate, Ratio, Request, RetryBudget, RetryBudgetConfig, RetryConfig,
-    RetryConfigError, RetryCost, RetryDecision, RetryStrategy, RetryTokens, SlidingWindow, Stage, TokenBucket,
-    TripRule, Verdict, WarmUp, WindowConfig, WindowConfigError,
+    ConcurrencyLimit, ErrorClass, GiveUpReason, Guard, GuardConfig, Instant, Jitter, LimitConfig, LimitConfigError,
+    ManualClock, Outcome, Random, Rate, Ratio, Request, RetryBudget, RetryBudgetConfig, RetryConfig, RetryConfigError,
+    RetryCost, RetryDecision, RetryStrategy, RetryTokens, SlidingWindow, Stage, TokenBucket, TripRule, Verdict, WarmUp,
+    WindowConfig, WindowConfigError,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -90,7 +90,7 @@ fn a_zero_is_zero_or_an_error_and_never_the_default() {
 #[test]
 fn a_retry_passes_the_gates_of_a_first_attempt_and_holds_no_slot_while_it_waits() {
     let base = GuardConfig::for_service(Rate::per_second(10), SECOND);
-    let config = GuardConfig { bucket: base.bucket.burst(2).fill(Fill::Full), ..base };
+    let config = GuardConfig { bucket: BucketConfig::new(Rate::per_second(10)).burst(2), ..base };
     let start = Instant::ORIGIN;
     // A first attempt that failed, and when its retry may go.
     let waiting = |guard: &Guard| {

@@ -7,9 +7,9 @@ use core::pin::{Pin, pin};
 use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::Wake;
 
+use portable_atomic::{AtomicU64, AtomicUsize, Ordering};
 use seawall::{
     BucketConfig, Clock, Fill, Instant, ManualClock, MonotonicClock, Rate, Reason, Refused, TakeQueue, TokenBucket,
 };

@@ -8,8 +8,8 @@
 use std::time::Duration;
 
 use seawall::{
-    GiveUpReason, Guard, GuardConfig, Instant, Outcome, Random, Rate, Refused, Request, RetryConfig, RetryStrategy,
-    WarmUp,
+    BucketConfig, Fill, GiveUpReason, Guard, GuardConfig, Instant, Outcome, Random, Rate, Refused, Request,
+    RetryConfig, RetryStrategy, WarmUp,
 };
 
 /// The time that an attempt may take.
@@ -77,9 +77,12 @@ impl Protection {
     /// The guard for a client that is expected to send `rate` messages a second.
     pub(crate) fn guard(rate: f64, now: Instant) -> anyhow::Result<Self> {
         let per_second = |rate: f64| Rate::new((rate * 1_000.0) as u64, Duration::from_secs(1_000));
+        let burst = (rate / 5.0).max(1.0) as u32;
         let (warm_up, rate) = (WarmUp::linear(per_second(rate / 2.0)?, WARM_UP), per_second(rate)?);
         let config = GuardConfig::for_service(rate, ATTEMPT_LIMIT);
-        let config = GuardConfig { bucket: config.bucket.warm_up(warm_up), ..config };
+        // The client keeps to its share of the capacity: its bucket is a quota here, no mere backstop.
+        let bucket = BucketConfig::new(rate).burst(burst).fill(Fill::Tokens(1)).warm_up(warm_up);
+        let config = GuardConfig { bucket, ..config };
         Ok(Self::Guard(Box::new(Guarded {
             guard: Guard::new(config, seawall::entropy(), now)?,
             rate,
