@@ -162,6 +162,9 @@ impl OutcomeCounts {
 
 impl Counts {
     pub(crate) const ZERO: Self = Self { words: [0; COUNTERS] };
+    /// More than anything can count.
+    #[cfg(test)]
+    pub(crate) const FULL: Self = Self { words: [u64::MAX; COUNTERS] };
 
     #[inline]
     fn get(&self, counter: usize) -> u64 {

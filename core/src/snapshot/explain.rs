@@ -13,8 +13,8 @@ use crate::snapshot::words::{Text, Words, counted, duration, number, rate, tenth
 use crate::transition::State;
 
 impl Snapshot {
-    /// No text of [`explain`](Self::explain) is longer: with this `N` nothing is ever left out.
-    pub const LONGEST_EXPLANATION: usize = 2_560;
+    /// No text of [`explain`](Self::explain) is longer: with this `N` nothing is ever left out. Most are under 500 bytes.
+    pub const LONGEST_EXPLANATION: usize = 4_096;
 
     /// In words: how many attempts were refused lately and by what, what refuses now, what would make an attempt pass
     /// and when, which calls were given up, what the stages in shadow would have done, and what was delivered.
@@ -270,5 +270,66 @@ fn say_wait(to: &mut dyn Words, before: &str, wait: Option<Duration>) {
     if let Some(wait) = wait {
         to.say(before);
         duration(to, wait);
+    }
+}
+
+#[cfg(all(test, not(seawall_loom)))]
+mod tests {
+    use super::*;
+    use crate::guard::{Guard, GuardConfig};
+    use crate::rate::Rate;
+    use crate::recorder::{Counts, Recorder};
+    use crate::sliding_window::WindowConfig;
+    use crate::time::Instant;
+    use crate::transition::Cause;
+
+    /// Every sentence that there is, with the longest numbers: longer than any real one.
+    fn longest() -> Snapshot {
+        let config = GuardConfig::for_service(Rate::per_second(20), Duration::from_secs(1));
+        let guard = Guard::<64>::new(config, 7, Instant::ORIGIN).unwrap();
+        let recorder = Recorder::<4, 32>::new(WindowConfig::DEFAULT).unwrap();
+        let wait = |stage| Some(Refused::not_yet(stage, Some(Duration::from_nanos(u64::MAX - 1))));
+        let mut snapshot = Snapshot {
+            recent: Counts::FULL,
+            total: Counts::FULL,
+            observed: Duration::MAX,
+            breaker: State::Open,
+            breaker_cause: Some(Cause::IntervalOver),
+            breaker_for: Some(Duration::MAX),
+            limit: u32::MAX,
+            in_flight: u32::MAX,
+            rate: Rate::new(u64::MAX, Duration::from_nanos(u64::MAX)).unwrap(),
+            burst: u32::MAX,
+            tokens: u32::MAX,
+            budget: RetryTokens::from_millionths(999_999),
+            refusals: [
+                wait(Stage::Pause),
+                wait(Stage::CircuitBreaker),
+                wait(Stage::ConcurrencyLimit),
+                wait(Stage::TokenBucket),
+            ],
+            ..guard.snapshot([&recorder], Instant::ORIGIN)
+        };
+        (snapshot.deliveries.p50, snapshot.deliveries.p99) = (Some(Duration::MAX), Some(Duration::MAX));
+        snapshot
+    }
+
+    #[test]
+    fn no_explanation_is_longer_than_the_stated_length() {
+        let snapshot = longest();
+        let text = snapshot.explain::<8_192>();
+        assert!(text.len() <= Snapshot::LONGEST_EXPLANATION, "{} bytes: {text}", text.len());
+        assert_eq!(snapshot.explain::<{ Snapshot::LONGEST_EXPLANATION }>().as_str(), text.as_str());
+    }
+
+    #[test]
+    fn every_refusal_fits_the_stated_length() {
+        let snapshot = longest();
+        for stage in STAGES {
+            let wait = Some(Duration::from_nanos(u64::MAX - 1));
+            for refused in [Refused::not_yet(stage, wait), Refused::never(stage), Refused::clock_stepped(stage)] {
+                assert!(snapshot.explain_refusal::<256>(refused).ends_with('.'), "{refused}");
+            }
+        }
     }
 }

@@ -60,19 +60,14 @@ impl<const N: usize> Text<N> {
 }
 
 /// In decimal.
-pub(super) fn number(to: &mut dyn Words, number: u64) {
+pub(super) fn number(to: &mut dyn Words, value: u64) {
     const DIGITS: &str = "0123456789";
-    let mut place: u64 = 1;
-    // At most `number`, so no overflow.
-    while number / place >= 10 {
-        place *= 10;
+    // From the highest digit on: at most twenty deep.
+    if value >= 10 {
+        number(to, value / 10);
     }
-    while place > 0 {
-        // Under 10: `place` has gone down from the highest digit.
-        let digit = (number / place % 10) as usize;
-        to.say(DIGITS.get(digit..=digit).unwrap_or_default());
-        place /= 10;
-    }
+    let digit = (value % 10) as usize;
+    to.say(DIGITS.get(digit..=digit).unwrap_or_default());
 }
 
 /// `tenths` tenths: "7", "0.7".
