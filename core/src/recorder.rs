@@ -21,13 +21,14 @@
 //! # One writer
 //! One recorder a worker is for speed: its lines then stay in the cache of one core. It is no condition. Each step is
 //! one atomic operation, so an interrupt handler, or a second thread, that writes the same recorder loses nothing and
-//! corrupts nothing in the totals. In the windows, two that meet at the first event of a slice while a third still
-//! counts into the old one may leave one event to the totals only.
+//! corrupts nothing: see the third boundary rule for all that can happen.
 //!
 //! # The boundary rules
-//! Those of [`SlidingWindow`]: the slice is the unit of forgetting; an event with an older `now` counts in its own
-//! slice, or, where that was reused, in the totals only; a writer that sleeps through a whole window adds its one event
-//! to the slice that took the place of its own.
+//! 1. The slice is the unit of forgetting, as in [`SlidingWindow`].
+//! 2. An event with an older `now` counts in its own slice, or, where that was reused, in the totals only.
+//! 3. An event of an old slice that is still being counted while another writer counts the first one of the slice that
+//!    takes its place: the one may be in the wrong slice, or the other in the totals only. There is no second try, so
+//!    that counting is a bounded number of steps.
 //!
 //! # Orderings
 //! - Adding to a total is `Release` and reading one is `Acquire`; an event adds in the order of the places in

@@ -113,6 +113,11 @@ impl Place<'_> {
     /// Counts one event: in the total first, so that no window holds more than its total.
     #[inline]
     pub(super) fn count(self, counter: usize) {
+        if fault("recorder: a window is counted before its total")
+            && let Some(word) = self.recent.and_then(|words| words.get(counter))
+        {
+            self.count_recent(word);
+        }
         let release = ordering(Ordering::Release, "recorder: a total is added relaxed", Ordering::Relaxed);
         if let Some(total) = self.totals.get(counter) {
             if fault("recorder: a total grows in two steps") {
@@ -121,7 +126,9 @@ impl Place<'_> {
                 total.fetch_add(1, release);
             }
         }
-        if let Some(word) = self.recent.and_then(|words| words.get(counter)) {
+        if let Some(word) = self.recent.and_then(|words| words.get(counter))
+            && !fault("recorder: a window is counted before its total")
+        {
             self.count_recent(word);
         }
     }
