@@ -223,6 +223,13 @@ fn a_spent_budget_and_calls_that_were_given_up_are_told() {
 }
 
 #[test]
+fn a_budget_that_can_pay_for_a_retry_is_not_told() {
+    let budget = RetryBudgetConfig { initial: RetryTokens::ONE, ..config().budget };
+    let worker = Worker::new(GuardConfig { budget, ..config() });
+    worker.says(0, "No attempt was asked for in the last 3.8 s. Now an attempt passes.");
+}
+
+#[test]
 fn stages_in_shadow_say_what_they_would_have_done() {
     let worker = Worker::new(config());
     let admission = {

@@ -137,6 +137,8 @@ enum Step {
     Abandon,
     Forward(u64),
     Rebase(u64),
+    /// To a clock that is a little behind or ahead of this one.
+    RebaseNear(u64),
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -151,6 +153,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (0..20 * SLICE).prop_map(Step::Forward),
         1 => Just(Step::Forward(365 * 86_400 * SECOND)),
         1 => any::<u64>().prop_map(Step::Rebase),
+        2 => (0..10 * SLICE).prop_map(Step::RebaseNear),
     ];
     prop::collection::vec(step, 1..120)
 }
@@ -176,7 +179,12 @@ proptest! {
         for step in steps {
             match step {
                 Step::Forward(by) => now = now.saturating_add(by),
-                Step::Rebase(to) => {
+                Step::Rebase(_) | Step::RebaseNear(_) => {
+                    let to = match step {
+                        Step::RebaseNear(by) => now.saturating_add(by).saturating_sub(5 * SLICE),
+                        Step::Rebase(to) => to,
+                        _ => now,
+                    };
                     recorder.rebase(at(now), at(to));
                     oracle.rebase();
                     now = to;
@@ -340,6 +348,44 @@ fn a_window_forgets_by_the_slice_and_the_totals_forget_nothing() {
     assert_eq!(seen(11 * SLICE - 1), (1, 1));
     assert_eq!(seen(11 * SLICE), (0, 0));
     assert_eq!(seen(u64::MAX), (0, 0));
+}
+
+#[test]
+fn a_rebase_empties_the_windows_and_keeps_the_totals() {
+    let (guard, recorder) = (wide(), recorder());
+    let _ = one_call(&guard, &recorder, Outcome::Success, 100 * SLICE, SLICE / 2);
+    for new_now in [101 * SLICE, 0, 100 * SLICE] {
+        recorder.rebase(at(101 * SLICE), at(new_now));
+        let snapshot = guard.snapshot([&recorder], at(new_now));
+        assert_eq!((snapshot.recent.begun(), snapshot.attempts.count, snapshot.deliveries.count), (0, 0, 0));
+        assert_eq!((snapshot.total.begun(), snapshot.total.delivered()), (1, 1));
+    }
+    let _ = one_call(&guard, &recorder, Outcome::Success, 101 * SLICE, 0);
+    assert_eq!(recorder.recent(at(101 * SLICE)).delivered(), 1);
+}
+
+#[test]
+fn the_time_observed_is_that_since_the_first_event_of_any_worker_and_a_window_at_most() {
+    let guard = wide();
+    let recorders = [recorder(), recorder()];
+    recorders[0].abandoned(recorders[0].begun(at(2 * SLICE)), at(2 * SLICE));
+    recorders[1].abandoned(recorders[1].begun(at(4 * SLICE)), at(4 * SLICE));
+    let observed = |now| guard.snapshot(&recorders, at(now)).observed;
+    assert_eq!(observed(4 * SLICE), Duration::from_nanos(2 * SLICE));
+    assert_eq!(observed(2 * SLICE), Duration::from_nanos(SLICE), "at least a slice");
+    assert_eq!(observed(100 * SLICE + SLICE / 2), Duration::from_nanos(7 * SLICE + SLICE / 2));
+}
+
+#[test]
+fn lifetime_figures_agree_with_the_totals() {
+    let (guard, recorder) = (wide(), recorder());
+    for outcome in [Outcome::Success, Outcome::Failure, Outcome::Throttled(None), Outcome::Ignored] {
+        let _ = one_call(&guard, &recorder, outcome, 0, 0);
+    }
+    let snapshot = guard.snapshot([&recorder], at(100 * SLICE));
+    assert_eq!((snapshot.attempts.count, snapshot.attempts.total_count, snapshot.attempts.total_errors), (0, 3, 2));
+    assert_eq!((snapshot.deliveries.count, snapshot.deliveries.total_count), (0, 1));
+    assert_eq!(snapshot.delivered_share(), Some(seawall::Ratio::of(1, 4)));
 }
 
 #[test]

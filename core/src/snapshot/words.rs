@@ -191,5 +191,9 @@ mod tests {
         text.sentence(&|to| to.say("Some."));
         text.sentence(&|to| to.say("So."));
         assert_eq!(text.finish(), "Some. So.");
+        let mut text = Text::<8>::new();
+        text.sentence(&|to| to.say("Some."));
+        text.sentence(&|to| to.say("So."));
+        assert_eq!(text.finish(), "Some.");
     }
 }
