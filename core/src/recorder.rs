@@ -13,7 +13,7 @@
 //! ```text
 //!  totals[counter]           | events : 64 |                  one fetch_add an event
 //!  recent[slot][counter]     | turn : 32 | events : 32 |      one fetch_add an event; one exchange for the first of a turn
-//!  changed                   | instant / 2^20 ns : 44 | 0 : 8 | cause : 8 | from : 2 | to : 2 |
+//!  changed                   | instant, cause, from, to : see change.rs |        one fetch_max a transition
 //! ```
 //! Slot and turn are those of [`SlidingWindow`]. Two windows of that kind measure latencies and times to delivery.
 //! `changed` is the last transition of the breaker that this worker was told of; 0 for none.
@@ -45,11 +45,13 @@
 //! - One absurd reading from the future keeps later events of that kind out of one slot until that future is here, and
 //!   so does it with `changed`: [`Recorder::rebase`] heals at once.
 
+mod change;
 mod counters;
 mod counts;
 
 use core::fmt;
 
+pub(crate) use self::change::Change;
 use self::counters::Counters;
 pub use self::counts::{Counts, OutcomeCounts};
 pub(crate) use self::counts::{GIVE_UPS, STAGES};
@@ -59,7 +61,7 @@ use crate::refused::{Refused, Stage};
 use crate::sliding_window::{SlidingWindow, WindowConfig, WindowConfigError, WindowSnapshot};
 use crate::sync::{AtomicU64, Ordering, const_constructor, fault};
 use crate::time::Instant;
-use crate::transition::{Cause, State, Transition};
+use crate::transition::Transition;
 
 /// Counts and measures what one worker does through a [`Guard`](crate::Guard).
 ///
@@ -74,7 +76,8 @@ use crate::transition::{Cause, State, Transition};
 /// # Concurrency
 /// Every call is wait-free, but for the sliding windows inside, whose recording is lock-free. Anybody may read at any
 /// time. A recorder belongs to one worker, so that no other core writes its lines; shared by several, it is slower and
-/// counts no less.
+/// counts no less. An event is two uncontended `fetch_add`s in memory of the worker's own; a refusal is one event, a call
+/// that is delivered at once four, and two samples in the windows.
 ///
 /// ```
 /// use core::time::Duration;
@@ -132,51 +135,6 @@ pub struct CallRecord {
 struct Sent {
     at: Instant,
     shadow_refusal: Option<Stage>,
-}
-
-/// The last transition that a recorder was told of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Change {
-    pub(crate) at: Instant,
-    pub(crate) to: State,
-    pub(crate) cause: Cause,
-}
-
-const CAUSES: [Cause; 10] = [
-    Cause::ConsecutiveFailures,
-    Cause::FailureShare,
-    Cause::SlowShare,
-    Cause::Tripped,
-    Cause::IntervalOver,
-    Cause::ProbesSucceeded,
-    Cause::ProbesFailed,
-    Cause::Forced,
-    Cause::Reset,
-    Cause::ClockStepped,
-];
-const CHANGE_BITS: u32 = 20;
-
-impl Change {
-    fn word(transition: Transition, now: Instant) -> u64 {
-        // A cause is 1 to 255, and a state 0 to 2: the lowest 12 bits.
-        let what = (transition.cause as u64) << 4 | (transition.from as u64) << 2 | transition.to as u64;
-        now.as_nanos() >> CHANGE_BITS << CHANGE_BITS | what
-    }
-
-    fn of(word: u64) -> Option<Self> {
-        // Truncates to the 8 bits of the cause on purpose.
-        let place = usize::from((word >> 4) as u8);
-        Some(Self {
-            at: Instant::from_nanos(word >> CHANGE_BITS << CHANGE_BITS),
-            to: match word & 3 {
-                0 => State::Closed,
-                1 => State::Open,
-                _ => State::HalfOpen,
-            },
-            // There is no cause 0: the word 0 is no change.
-            cause: *CAUSES.get(place.wrapping_sub(1))?,
-        })
-    }
 }
 
 impl<const SLICES: usize, const CELLS: usize> Recorder<SLICES, CELLS> {

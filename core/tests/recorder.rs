@@ -362,6 +362,12 @@ fn a_rebase_empties_the_windows_and_keeps_the_totals() {
     }
     let _ = one_call(&guard, &recorder, Outcome::Success, 101 * SLICE, 0);
     assert_eq!(recorder.recent(at(101 * SLICE)).delivered(), 1);
+    recorder.rebase(at(101 * SLICE), at(101 * SLICE));
+    assert_eq!(recorder.recent(at(100 * SLICE)).delivered(), 0, "nor has one who reads from before it");
+    recorder.rebase(at(101 * SLICE), at(101 * SLICE + SLICE / 2));
+    recorder.abandoned(recorder.begun(at(99 * SLICE)), at(99 * SLICE));
+    let observed = guard.snapshot([&recorder], at(103 * SLICE)).observed;
+    assert_eq!(observed, Duration::from_nanos(SLICE + SLICE / 2), "what came too late does not make the time longer");
 }
 
 #[test]

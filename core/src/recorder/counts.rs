@@ -1,5 +1,7 @@
 //! [`Counts`]: what was counted, as plain values.
 
+use core::fmt;
+
 use crate::outcome::Outcome;
 use crate::refused::{Reason, Stage};
 use crate::retry_strategy::GiveUpReason;
@@ -111,7 +113,7 @@ pub(super) const fn given_up(reason: GiveUpReason) -> usize {
 /// assert_eq!(counts.refused_by(Stage::TokenBucket), 2);
 /// # Ok::<(), Box<dyn core::error::Error>>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(C)]
 pub struct Counts {
     pub(super) words: [u64; COUNTERS],
@@ -395,6 +397,23 @@ impl Counts {
     #[must_use]
     pub fn given_up_for(&self, reason: GiveUpReason) -> u64 {
         self.get(given_up(reason))
+    }
+}
+
+impl fmt::Debug for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Counts")
+            .field("begun", &self.begun())
+            .field("admitted", &self.admitted())
+            .field("retries", &self.retries())
+            .field("refused", &self.refused())
+            .field("cancelled", &self.cancelled())
+            .field("outcomes", &self.outcomes())
+            .field("delivered", &self.delivered())
+            .field("ignored", &self.ignored())
+            .field("abandoned", &self.abandoned())
+            .field("given_up", &self.given_up())
+            .finish_non_exhaustive()
     }
 }
 
