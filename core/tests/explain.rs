@@ -4,9 +4,9 @@
 use core::time::Duration;
 
 use seawall::{
-    BreakerConfig, CallRecord, Fill, Finished, GiveUpReason, Guard, GuardConfig, Instant, LimitConfig, Outcome, Rate,
-    Ratio, Reason, Recorder, Refused, Request, RetryBudgetConfig, RetryTokens, Snapshot, Stage, State, TripRule,
-    Verdict, WindowConfig,
+    BreakerConfig, CallRecord, Fill, GiveUpReason, Guard, GuardConfig, Instant, LimitConfig, Outcome, Rate, Ratio,
+    Reason, Recorder, Refused, Request, RetryBudgetConfig, RetryTokens, Snapshot, Stage, State, TripRule, Verdict,
+    WindowConfig,
 };
 
 const MILLISECOND: u64 = 1_000_000;
@@ -232,15 +232,13 @@ fn a_budget_that_can_pay_for_a_retry_is_not_told() {
 #[test]
 fn stages_in_shadow_say_what_they_would_have_done() {
     let worker = Worker::new(config());
-    let admission = {
-        let guard = guard(config());
-        let mut call = guard.begin(Request::DEFAULT, at(0));
-        guard.try_attempt(&mut call, at(0)).expect("admitted")
-    };
+    let other = guard(config());
+    let mut call = other.begin(Request::DEFAULT, at(0));
+    let admission = other.try_attempt(&mut call, at(0)).expect("admitted");
+    let finished = other.finish(&mut call, admission.permit, Outcome::Ignored, at(0));
     for outcome in [Outcome::Success, Outcome::Success, Outcome::Failure, Outcome::Ignored] {
         let mut record = worker.recorder.begun(at(0));
         worker.recorder.attempted(&mut record, &Ok(admission), Some(Stage::TokenBucket), at(0));
-        let finished = Finished { verdict: Verdict::Done, transition: None, limit_change: None };
         worker.recorder.finished(&mut record, outcome, &finished, at(0));
     }
     let text = worker.snapshot(0).explain::<512>();

@@ -13,9 +13,9 @@ use core::time::Duration;
 use oracle::Oracle;
 use proptest::prelude::*;
 use seawall::{
-    CallRecord, Cause, Counts, Finished, GiveUpReason, Guard, GuardConfig, Instant, Outcome, OutcomeCounts, Permit,
-    Rate, Reason, Recorder, Refused, Request, RetryConfig, SlidingWindow, Stage, State, Transition, Verdict,
-    WindowConfig,
+    BreakerConfig, CallRecord, Cause, CircuitBreaker, Counts, Finished, GiveUpReason, Guard, GuardConfig, Instant,
+    Outcome, OutcomeCounts, Permit, Rate, Reason, Recorder, Refused, Request, RetryConfig, SlidingWindow, Stage, State,
+    Transition, Verdict, WindowConfig,
 };
 
 const MILLISECOND: u64 = 1_000_000;
@@ -75,8 +75,16 @@ fn admission(now: u64) -> (Guard<64>, seawall::Call, seawall::Admission) {
     (guard, call, admission)
 }
 
+/// As if a guard had said so.
 fn said(verdict: Verdict) -> Finished {
-    Finished { verdict, transition: None, limit_change: None }
+    let (guard, mut call, admission) = admission(0);
+    Finished { verdict, ..guard.finish(&mut call, admission.permit, Outcome::Ignored, at(0)) }
+}
+
+/// As if a breaker had gone from one state to another.
+fn changed(from: State, to: State, cause: Cause) -> Transition {
+    let breaker = CircuitBreaker::new(BreakerConfig::DEFAULT).expect("legal");
+    Transition { from, to, cause, ..breaker.force_open(at(0)).expect("it was closed") }
 }
 
 fn refused(stage: Stage, reason: Reason) -> Refused {
@@ -266,9 +274,10 @@ fn counts_of_many_threads_are_exact_each_with_its_recorder_or_all_with_one() {
     let guard = wide();
     thread::scope(|scope| {
         for (worker, own) in own.iter().enumerate() {
-            let (common, guard) = (&common, &guard);
+            let common = &common;
             scope.spawn(move || {
                 let (_guard, _call, admission) = admission(0);
+                let done = said(Verdict::Done);
                 for number in 0..CALLS {
                     // Over the boundaries of slices, and in and out of step with the others.
                     let now = number * SLICE / 300 + worker as u64;
@@ -277,10 +286,9 @@ fn counts_of_many_threads_are_exact_each_with_its_recorder_or_all_with_one() {
                         let refused = Refused::not_yet(STAGES[worker], None);
                         recorder.attempted(&mut record, &Err(refused), None, at(now));
                         recorder.attempted(&mut record, &Ok(admission), Some(STAGES[worker]), at(now));
-                        recorder.finished(&mut record, Outcome::Success, &said(Verdict::Done), at(now));
+                        recorder.finished(&mut record, Outcome::Success, &done, at(now));
                     }
                 }
-                let _ = guard;
             });
         }
     });
@@ -309,12 +317,13 @@ fn a_reader_beside_writers_finds_no_end_without_its_beginning() {
             let over = &over;
             scope.spawn(move || {
                 let (_guard, _call, admission) = admission(0);
+                let done = said(Verdict::Done);
                 for number in 0..20_000 {
                     let now = at(number * SLICE / 1_000);
                     // Begun by one, ended by the other.
                     let mut record = own.begun(now);
                     other.attempted(&mut record, &Ok(admission), Some(Stage::Pause), now);
-                    own.finished(&mut record, Outcome::Success, &said(Verdict::Done), now);
+                    own.finished(&mut record, Outcome::Success, &done, now);
                 }
                 over.store(true, Ordering::Relaxed);
             });
@@ -510,9 +519,8 @@ fn an_ignored_attempt_is_counted_and_measured_by_nothing() {
 fn the_last_transition_is_told_whichever_worker_heard_of_it_and_only_while_it_holds() {
     let guard = wide();
     let recorders = [recorder(), recorder()];
-    let opened = Transition { from: State::Closed, to: State::Open, generation: 1, cause: Cause::ConsecutiveFailures };
-    recorders[0].changed(opened, at(2 * SECOND));
-    recorders[1].changed(Transition { cause: Cause::Forced, ..opened }, at(SECOND));
+    recorders[0].changed(changed(State::Closed, State::Open, Cause::ConsecutiveFailures), at(2 * SECOND));
+    recorders[1].changed(changed(State::Closed, State::Open, Cause::Forced), at(SECOND));
     let snapshot = |now| guard.snapshot(&recorders, at(now));
     assert_eq!(snapshot(3 * SECOND).breaker_cause, None, "the breaker is closed: what was heard does not hold");
     let _ = guard.breaker().force_open(at(2 * SECOND));
@@ -544,7 +552,7 @@ fn every_cause_of_a_transition_survives_its_word() {
     for now in [0, u64::MAX] {
         for cause in causes {
             let recorder = recorder();
-            recorder.changed(Transition { from: State::HalfOpen, to: State::Open, generation: 0, cause }, at(now));
+            recorder.changed(changed(State::HalfOpen, State::Open, cause), at(now));
             assert_eq!(guard.snapshot([&recorder], at(now)).breaker_cause, Some(cause));
         }
     }

@@ -3,8 +3,8 @@
 use core::time::Duration;
 
 use seawall::{
-    Cause, Counts, Finished, GiveUpReason, Guard, GuardConfig, Instant, OutcomeCounts, Rate, Reason, Recorder, Refused,
-    Request, Snapshot, Stage, State, Transition, Verdict, WindowConfig,
+    Counts, Finished, GiveUpReason, Guard, GuardConfig, Instant, OutcomeCounts, Rate, Reason, Recorder, Refused,
+    Request, Snapshot, Stage, Verdict, WindowConfig,
 };
 
 use crate::{code, optional, outcome};
@@ -92,14 +92,16 @@ crate::proofs! {
         RECORDERS[0].attempted(&mut record, &answer, (b != 0).then(|| stage(b)), now);
         RECORDERS[1].cancelled(&mut record, now);
         RECORDERS[1].attempted(&mut record, &answer, None, now);
-        let finished = Finished { verdict: verdict(c), transition: None, limit_change: None };
+        let Ok(admission) = answer else { return 0 };
+        let finished = GUARD.finish(&mut call, admission.permit, outcome(b), now);
+        let finished = Finished { verdict: verdict(c), ..finished };
         RECORDERS[0].finished(&mut record, outcome(b), &finished, Instant::from_nanos(c));
         0
     }
     fn proof_recorder_changed(a, b, c) {
-        let transition =
-            Transition { from: State::Closed, to: State::Open, generation: a as u32, cause: Cause::FailureShare };
-        RECORDERS[0].changed(transition, Instant::from_nanos(b));
+        if let Some(transition) = GUARD.breaker().trip(Instant::from_nanos(a), a) {
+            RECORDERS[0].changed(transition, Instant::from_nanos(b));
+        }
         RECORDERS[0].rebase(Instant::from_nanos(b), Instant::from_nanos(c));
         0
     }
