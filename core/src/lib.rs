@@ -27,7 +27,7 @@
 //! | how many calls are under way | [`ConcurrencyLimit`] |
 //! | how fast to send | [`TokenBucket`] with a [`WarmUp`], [`AimdController`]; with `std` a [`TakeQueue`] to wait in |
 //! | all of it in front of a call | [`Guard`] |
-//! | what happened lately | [`SlidingWindow`] |
+//! | what happened lately | [`SlidingWindow`]; beside a guard a [`Recorder`] a worker, and a [`Snapshot`] that explains itself |
 //! | time, chance and numbers | [`Instant`], [`Clock`], [`Random`], [`SharedRandom`], [`Rate`], [`Ratio`] |
 //! | answers | [`Refused`] with its [`Stage`] and [`Reason`]; [`Transition`] |
 //!
@@ -77,10 +77,12 @@ mod outcome;
 mod random;
 mod rate;
 mod ratio;
+mod recorder;
 mod refused;
 mod retry_budget;
 mod retry_strategy;
 mod sliding_window;
+mod snapshot;
 mod stamp;
 #[cfg_attr(seawall_loom, allow(missing_docs))]
 mod sync;
@@ -89,6 +91,7 @@ mod take_queue;
 mod time;
 mod token_bucket;
 mod transition;
+mod turn;
 mod warm_up;
 
 pub use aimd_controller::{AimdConfig, AimdConfigError, AimdController, RateChange, RateChangeReason};
@@ -105,6 +108,7 @@ pub use outcome::Outcome;
 pub use random::{Random, SharedRandom};
 pub use rate::{Rate, RateError};
 pub use ratio::{Ratio, RatioError};
+pub use recorder::{CallRecord, Counts, OutcomeCounts, Recorder};
 pub use refused::{Reason, Refused, Stage};
 pub use retry_budget::{RetryBudget, RetryBudgetConfig, RetryBudgetError, RetryCost, RetryTokens};
 pub use retry_strategy::{
@@ -112,6 +116,7 @@ pub use retry_strategy::{
     RetryStrategy,
 };
 pub use sliding_window::{SlidingWindow, WindowConfig, WindowConfigError, WindowSnapshot, WindowSummary};
+pub use snapshot::Snapshot;
 #[cfg(seawall_loom)]
 pub use sync::faults;
 #[cfg(feature = "std")]

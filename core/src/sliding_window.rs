@@ -233,6 +233,11 @@ impl<const SLICES: usize, const CELLS: usize> SlidingWindow<SLICES, CELLS> {
         WindowSnapshot::of(|counts| self.ring().read(now, counts))
     }
 
+    /// Merges what the window holds at `now` into `snapshot`.
+    pub(crate) fn add_to(&self, snapshot: &mut WindowSnapshot<CELLS>, now: Instant) {
+        snapshot.add(|counts| self.ring().read(now, counts));
+    }
+
     /// The usual figures at `now`, with the lifetime totals.
     ///
     /// # Complexity

@@ -11,8 +11,9 @@ use std::time::Duration;
 use seawall::{
     AimdConfig, AimdController, AttemptFailure, BreakerConfig, BucketConfig, CircuitBreaker, Clock, ConcurrencyLimit,
     ErrorClass, Fill, Guard, GuardConfig, Instant, Jitter, LimitConfig, ManualClock, Outcome, Random, Rate, Ratio,
-    Request, RetryBudget, RetryBudgetConfig, RetryConfig, RetryCost, RetryStrategy, RetryTokens, SharedRandom,
-    SlidingWindow, State, TokenBucket, TripRule, Verdict, WarmUp, WindowConfig, retry_after_seconds,
+    Recorder, Refused, Request, RetryBudget, RetryBudgetConfig, RetryConfig, RetryCost, RetryStrategy, RetryTokens,
+    SharedRandom, SlidingWindow, Snapshot, Stage, State, TokenBucket, TripRule, Verdict, WarmUp, WindowConfig,
+    retry_after_seconds,
 };
 
 struct Counting;
@@ -241,6 +242,41 @@ fn record_and_read() {
     WINDOW.rebase(CLOCK.now(), CLOCK.now());
 }
 
+static RECORDERS: [Recorder<8, 64>; 2] = [const {
+    match Recorder::new(WindowConfig::DEFAULT) {
+        Ok(recorder) => recorder,
+        Err(_) => panic!("the default is legal"),
+    }
+}; 2];
+
+fn record_calls_and_explain_them() {
+    let [one, other] = &RECORDERS;
+    for outcome in [Outcome::Success, Outcome::Failure, Outcome::Throttled(None), Outcome::Ignored] {
+        CLOCK.advance(STEP + STEP);
+        let now = CLOCK.now();
+        let (mut call, mut record) = (GUARD.begin(Request::DEFAULT, now), one.begun(now));
+        let answer = GUARD.try_attempt(&mut call, now);
+        one.attempted(&mut record, &answer, Some(Stage::Pause), now);
+        if let Ok(admission) = answer {
+            let finished = GUARD.finish(&mut call, admission.permit, outcome, now);
+            other.finished(&mut record, outcome, &finished, now);
+            other.attempted(&mut record, &answer, None, now);
+            other.cancelled(&mut record, now);
+        }
+        one.attempted(&mut record, &Err(Refused::never(Stage::Deadline)), None, now);
+        one.abandoned(record, now);
+        let snapshot = GUARD.snapshot(&RECORDERS, now);
+        black_box(snapshot.explain::<{ Snapshot::LONGEST_EXPLANATION }>());
+        black_box((snapshot.explain_refusal::<256>(Refused::never(Stage::Pause)), snapshot.delivered_share()));
+        black_box((one.totals(), other.recent(now)));
+    }
+    if let Some(transition) = GUARD.breaker().force_open(CLOCK.now()) {
+        one.changed(transition, CLOCK.now());
+    }
+    one.rebase(CLOCK.now(), CLOCK.now());
+    assert!(GUARD.reset(CLOCK.now()).is_ok());
+}
+
 static CONTROLLER: AimdController = match AimdController::new(AimdConfig::DEFAULT) {
     Ok(controller) => controller,
     Err(_) => panic!("the default is legal"),
@@ -282,6 +318,7 @@ fn paths() -> Vec<(&'static str, fn())> {
         ("CircuitBreaker, forced, tripped and configured", force_trip_and_configure),
         ("ConcurrencyLimit", fill_refuse_grow_and_cut),
         ("SlidingWindow, WindowSnapshot", record_and_read),
+        ("Recorder, Snapshot, explain", record_calls_and_explain_them),
         ("AimdController", judge_cut_and_grow),
         #[cfg(feature = "std")]
         ("MonotonicClock", || assert!(seawall::MonotonicClock::new().now() < Instant::MAX)),

@@ -12,9 +12,9 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use seawall::{
-    AimdConfig, AimdController, BreakerConfig, BucketConfig, CircuitBreaker, ConcurrencyLimit, Instant, LimitConfig,
-    Outcome, Rate, Ratio, RetryBudget, RetryBudgetConfig, RetryCost, RetryTokens, SlidingWindow, State, TokenBucket,
-    TripRule, WindowConfig,
+    AimdConfig, AimdController, BreakerConfig, BucketConfig, CircuitBreaker, ConcurrencyLimit, Guard, GuardConfig,
+    Instant, LimitConfig, Outcome, Rate, Ratio, Recorder, Request, RetryBudget, RetryBudgetConfig, RetryCost,
+    RetryTokens, SlidingWindow, Snapshot, Stage, State, TokenBucket, TripRule, WindowConfig,
 };
 
 /// A multiple of the page size of every Linux.
@@ -133,6 +133,63 @@ fn a_full_window_of_successes_writes_nothing_in_a_breaker_that_judges_by_share()
     };
     (0..8).for_each(|_| succeed(breaker.get()));
     breaker.read_only(|breaker| (0..100).for_each(|_| succeed(breaker)));
+}
+
+fn guard() -> Paged<Guard<64>> {
+    let config = GuardConfig::for_service(Rate::per_second(20), Duration::from_secs(1));
+    Paged::new(Guard::new(config, 7, at(0)).unwrap())
+}
+
+fn recorder() -> Paged<Recorder<8, 64>> {
+    Paged::new(Recorder::new(WindowConfig::DEFAULT).unwrap())
+}
+
+#[test]
+fn a_storm_of_refusals_writes_to_the_recorder_of_its_worker_and_to_nothing_shared() {
+    let (guard, recorder) = (guard(), recorder());
+    let storm = |request, now, stage| {
+        let before = recorder.get().totals().refused_by(stage);
+        guard.read_only(|guard| {
+            for _ in 0..100 {
+                let (mut call, mut record) = (guard.begin(request, now), recorder.get().begun(now));
+                let answer = guard.try_attempt(&mut call, now);
+                recorder.get().attempted(&mut record, &answer, None, now);
+                recorder.get().abandoned(record, now);
+            }
+        });
+        assert_eq!(recorder.get().totals().refused_by(stage) - before, 100, "{}", stage.name());
+    };
+    storm(Request { deadline: Some(at(0)), ..Request::DEFAULT }, at(0), Stage::Deadline);
+    storm(Request { cost: 2, ..Request::DEFAULT }, at(0), Stage::TokenBucket);
+    let held = [0; 4].map(|_| guard.get().limit().try_attempt(at(1)).unwrap());
+    storm(Request::DEFAULT, at(1), Stage::ConcurrencyLimit);
+    let _ = held.map(|permit| guard.get().limit().cancel(permit, at(1)));
+    let _ = guard.get().breaker().force_open(at(1));
+    storm(Request::DEFAULT, at(1), Stage::CircuitBreaker);
+    let _ = guard.get().breaker().reset(at(1));
+    let mut call = guard.get().begin(Request::DEFAULT, at(2));
+    let permit = guard.get().try_attempt(&mut call, at(2)).unwrap().permit;
+    let pause = Outcome::Throttled(Some(Duration::from_secs(10)));
+    let _ = guard.get().finish(&mut call, permit, pause, at(2));
+    storm(Request::DEFAULT, at(3), Stage::Pause);
+}
+
+#[test]
+fn a_snapshot_and_its_words_write_nothing() {
+    let (guard, recorder) = (guard(), recorder());
+    let _ = guard.get().breaker().trip(at(0), 0);
+    let mut call = recorder.get().begun(at(0));
+    recorder.get().attempted(&mut call, &Err(guard.get().breaker().peek(at(0)).unwrap_err()), None, at(0));
+    guard.read_only(|guard| {
+        recorder.read_only(|recorder| {
+            for now in [at(0), at(1), at(40)] {
+                let snapshot = guard.snapshot([recorder], now);
+                assert_eq!(snapshot.total, recorder.totals());
+                assert_eq!(snapshot.recent, recorder.recent(now));
+                assert!(!snapshot.explain::<{ Snapshot::LONGEST_EXPLANATION }>().is_empty());
+            }
+        });
+    });
 }
 
 #[test]

@@ -4,13 +4,7 @@ use crate::divisor::Divisor;
 use crate::histogram::{OCTAVES, Scale, decode, encode};
 use crate::sync::{AtomicU64, Ordering, const_constructor, fault, ordering};
 use crate::time::Instant;
-
-/// A word with a turn holds a count of at most this: the other half is room for recorders that have looked and not
-/// yet added.
-const FULL: u32 = 1 << 31;
-
-/// A word ahead by more turns than this was written by an absurd clock, not by a faster recorder.
-const FARTHEST_AHEAD: u32 = 1 << 16;
+use crate::turn::{FULL, is_ahead, low_of, pack, turn_of};
 
 /// `Shared::first` before the first sample.
 const NEVER: u64 = u64::MAX;
@@ -102,26 +96,6 @@ struct Slot<'a> {
     longest: &'a AtomicU64,
     errors: &'a AtomicU64,
     cells: &'a [AtomicU64],
-}
-
-const fn pack(turn: u32, low: u32) -> u64 {
-    (turn as u64) << 32 | low as u64
-}
-
-const fn turn_of(word: u64) -> u32 {
-    (word >> 32) as u32
-}
-
-const fn low_of(word: u64) -> u32 {
-    // Truncates to the low half on purpose.
-    word as u32
-}
-
-/// Whether `word` was written in a turn that follows `turn` and can be believed.
-const fn is_ahead(word: u64, turn: u32) -> bool {
-    // A low half of 0 was never written: the turn beside it says nothing.
-    let ahead = turn_of(word).wrapping_sub(turn);
-    low_of(word) != 0 && ahead != 0 && ahead <= FARTHEST_AHEAD
 }
 
 impl<'a> Ring<'a> {

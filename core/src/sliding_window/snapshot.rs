@@ -34,11 +34,24 @@ pub struct WindowSnapshot<const CELLS: usize> {
 impl<const CELLS: usize> WindowSnapshot<CELLS> {
     /// What `read` puts into the counts and says of the rest. Read in place, as the counts are a page of memory.
     pub(super) fn of(read: impl FnOnce(&mut [u64; CELLS]) -> Read) -> Self {
-        let mut snapshot = Self { errors: 0, count: 0, observed_ns: 0, longest_ns: 0, counts: [0; CELLS] };
-        let Read { count, errors, observed_ns, longest_ns } = read(&mut snapshot.counts);
-        (snapshot.errors, snapshot.count) = (errors, count);
-        (snapshot.observed_ns, snapshot.longest_ns) = (observed_ns, longest_ns);
+        let mut snapshot = Self::empty();
+        snapshot.add(read);
         snapshot
+    }
+
+    /// Without a sample: where a merge begins.
+    pub(crate) const fn empty() -> Self {
+        Self { errors: 0, count: 0, observed_ns: 0, longest_ns: 0, counts: [0; CELLS] }
+    }
+
+    /// Merges what `read` adds to the counts and says of the rest: as [`merge`](Self::merge), without a second page of
+    /// counts.
+    pub(super) fn add(&mut self, read: impl FnOnce(&mut [u64; CELLS]) -> Read) {
+        let Read { count, errors, observed_ns, longest_ns } = read(&mut self.counts);
+        self.errors = self.errors.saturating_add(errors);
+        self.count = self.count.saturating_add(count);
+        self.observed_ns = self.observed_ns.max(observed_ns);
+        self.longest_ns = self.longest_ns.max(longest_ns);
     }
 
     /// How many samples.

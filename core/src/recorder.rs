@@ -1,0 +1,459 @@
+//! [`Recorder`]: what became of calls and attempts, counted beside a guard, one recorder a worker.
+//!
+//! A guard decides, and keeps only what it needs to decide: a refusal of it writes nothing that is shared. What people
+//! want to know of it is counted here, in memory that the worker writes alone. [`Guard::snapshot`](crate::Guard::snapshot)
+//! reads the recorders of all workers and the guard together, and puts them into words.
+//!
+//! # The invariant
+//! Every event is counted once in its total, for ever; and once in the window of the last slices, unless a boundary rule
+//! of the window says otherwise. Totals never run backwards, and no reader finds an end without its beginning: calls
+//! that ended are at most those that began, attempts that ended at most those that were admitted.
+//!
+//! # The words
+//! ```text
+//!  totals[counter]           | events : 64 |                  one fetch_add an event
+//!  recent[slot][counter]     | turn : 32 | events : 32 |      one fetch_add an event; one exchange for the first of a turn
+//!  changed                   | instant, cause, from, to : see change.rs |        one fetch_max a transition
+//! ```
+//! Slot and turn are those of [`SlidingWindow`]. Two windows of that kind measure latencies and times to delivery.
+//! `changed` is the last transition of the breaker that this worker was told of; 0 for none.
+//!
+//! # One writer
+//! One recorder a worker is for speed: its lines then stay in the cache of one core. It is no condition. Each step is
+//! one atomic operation, so an interrupt handler, or a second thread, that writes the same recorder loses nothing and
+//! corrupts nothing: see the third boundary rule for all that can happen.
+//!
+//! # The boundary rules
+//! 1. The slice is the unit of forgetting, as in [`SlidingWindow`].
+//! 2. An event with an older `now` counts in its own slice, or, where that was reused, in the totals only.
+//! 3. An event of an old slice that is still being counted while another writer counts the first one of the slice that
+//!    takes its place: the one may be in the wrong slice, or the other in the totals only. There is no second try, so
+//!    that counting is a bounded number of steps.
+//!
+//! # Orderings
+//! - Adding to a total is `Release` and reading one is `Acquire`; an event adds in the order of the places in
+//!   `counts.rs`, and a reader goes through them, all recorders at once, the other way. Who sees an end so sees its
+//!   beginning, also where a call went from one worker to another.
+//! - A window's word is added after the total (`Release`), and read (`Acquire`) before it: no window holds more than its
+//!   total.
+//! - The mark of a rebase: as in the sliding window.
+//!
+//! # Limits
+//! - A slice holds up to 2^31 events of a kind; more count in the totals only. Totals end at 2^64.
+//! - Two transitions of a breaker within a millisecond: the one with the larger cause is kept.
+//! - Time that stands still fills one slice; idle for a year empties the windows; the totals stay.
+//! - One absurd reading from the future keeps later events of that kind out of one slot until that future is here, and
+//!   so does it with `changed`: [`Recorder::rebase`] heals at once.
+
+mod change;
+mod counters;
+mod counts;
+
+use core::fmt;
+
+pub(crate) use self::change::Change;
+use self::counters::Counters;
+pub use self::counts::{Counts, OutcomeCounts};
+pub(crate) use self::counts::{GIVE_UPS, STAGES};
+use crate::guard::{Admission, Finished, Verdict};
+use crate::outcome::Outcome;
+use crate::refused::{Refused, Stage};
+use crate::sliding_window::{SlidingWindow, WindowConfig, WindowConfigError, WindowSnapshot};
+use crate::sync::{AtomicU64, Ordering, const_constructor, fault};
+use crate::time::Instant;
+use crate::transition::Transition;
+
+/// Counts and measures what one worker does through a [`Guard`](crate::Guard).
+///
+/// `SLICES` and `CELLS` are those of the [`SlidingWindow`]s inside, of which there are two:
+///
+/// | | bytes | quantiles within |
+/// | --- | --- | --- |
+/// | `Recorder` = `Recorder<8, 512>` | 70 KiB | 3.125 % |
+/// | `Recorder<8, 128>` | 21 KiB | 12.5 % |
+/// | `Recorder<4, 32>` | 4.9 KiB | 50 % |
+///
+/// # Concurrency
+/// Every call is wait-free, but for the sliding windows inside, whose recording is lock-free. Anybody may read at any
+/// time. A recorder belongs to one worker, so that no other core writes its lines; shared by several, it is slower and
+/// counts no less. An event is two uncontended `fetch_add`s in memory of the worker's own; a refusal is one event, a call
+/// that is delivered at once four, and two samples in the windows.
+///
+/// ```
+/// use core::time::Duration;
+/// use seawall::{Guard, GuardConfig, Instant, Outcome, Rate, Recorder, Request, WindowConfig};
+///
+/// let config = GuardConfig::for_service(Rate::per_second(20), Duration::from_secs(1));
+/// let guard = Guard::<64>::new(config, 7, Instant::ORIGIN)?;
+/// let recorder = Recorder::<8, 128>::new(WindowConfig::DEFAULT)?; // one a worker
+///
+/// let now = Instant::ORIGIN;
+/// let (mut call, mut record) = (guard.begin(Request::DEFAULT, now), recorder.begun(now));
+/// let answer = guard.try_attempt(&mut call, now);
+/// recorder.attempted(&mut record, &answer, None, now);
+/// if let Ok(admission) = answer {
+///     let now = now.saturating_add(Duration::from_millis(30)); // sent, and answered
+///     let finished = guard.finish(&mut call, admission.permit, Outcome::Success, now);
+///     recorder.finished(&mut record, Outcome::Success, &finished, now);
+/// }
+/// assert_eq!(recorder.totals().delivered(), 1);
+/// # Ok::<(), Box<dyn core::error::Error>>(())
+/// ```
+#[repr(C)]
+pub struct Recorder<const SLICES: usize = 8, const CELLS: usize = 512> {
+    counters: Counters<SLICES>,
+    changed: AtomicU64,
+    attempts: SlidingWindow<SLICES, CELLS>,
+    deliveries: SlidingWindow<SLICES, CELLS>,
+}
+
+/// One logical call, as its recorder knows it: from [`Recorder::begun`] to its end. It may go from worker to worker.
+///
+/// It is no copy of the guard's [`Call`](crate::Call), and cannot be copied: what is reported through it twice counts
+/// once. Dropped, the call has begun and not ended.
+///
+/// ```
+/// use seawall::{CallRecord, Instant, Recorder, WindowConfig};
+/// let recorder = Recorder::<4, 32>::new(WindowConfig::DEFAULT)?;
+/// let call: CallRecord = recorder.begun(Instant::ORIGIN);
+/// recorder.abandoned(call, Instant::ORIGIN);
+/// # Ok::<(), seawall::WindowConfigError>(())
+/// ```
+#[derive(Debug, PartialEq, Eq)]
+#[must_use = "what becomes of the call is reported through it"]
+pub struct CallRecord {
+    began: Instant,
+    /// The attempt that is under way.
+    sent: Option<Sent>,
+    /// Whether an attempt has ended.
+    tried: bool,
+    /// Whether the call has.
+    over: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Sent {
+    at: Instant,
+    shadow_refusal: Option<Stage>,
+}
+
+impl<const SLICES: usize, const CELLS: usize> Recorder<SLICES, CELLS> {
+    const_constructor! {
+        /// A recorder that has seen nothing. Recorders that are read together should look back equally far.
+        ///
+        /// # Errors
+        /// [`WindowConfigError`] if the window is shorter than a millisecond or longer than 365 days.
+        ///
+        /// ```
+        /// use core::time::Duration;
+        /// use seawall::{Recorder, WindowConfig, WindowConfigError};
+        /// static RECORDERS: [Recorder<4, 32>; 2] = [const {
+        ///     match Recorder::new(WindowConfig::DEFAULT) {
+        ///         Ok(recorder) => recorder,
+        ///         Err(_) => panic!("refused at compile time"),
+        ///     }
+        /// }; 2];
+        /// assert_eq!(RECORDERS[0].totals().begun(), 0);
+        /// let error = Recorder::<4, 32>::new(WindowConfig { window: Duration::ZERO }).unwrap_err();
+        /// assert_eq!(error, WindowConfigError::TooShort);
+        /// ```
+        pub fn new(window: WindowConfig) -> Result<Self, WindowConfigError> {
+            match (SlidingWindow::<SLICES, CELLS>::new(window), SlidingWindow::<SLICES, CELLS>::new(window)) {
+                (Ok(attempts), Ok(deliveries)) => {
+                    let slice = attempts.slice();
+                    Ok(Self {
+                        counters: Counters::new(crate::time::nanos(slice)),
+                        changed: AtomicU64::new(0),
+                        attempts,
+                        deliveries,
+                    })
+                }
+                (Err(error), _) | (_, Err(error)) => Err(error),
+            }
+        }
+    }
+
+    /// A logical call begins.
+    ///
+    /// # Concurrency
+    /// Wait-free.
+    ///
+    /// ```
+    /// use seawall::{Instant, Recorder, WindowConfig};
+    /// let recorder = Recorder::<4, 32>::new(WindowConfig::DEFAULT)?;
+    /// let call = recorder.begun(Instant::ORIGIN);
+    /// assert_eq!(recorder.totals().begun(), 1);
+    /// # drop(call);
+    /// # Ok::<(), seawall::WindowConfigError>(())
+    /// ```
+    #[inline]
+    pub fn begun(&self, now: Instant) -> CallRecord {
+        self.counters.at(now).count(counts::BEGUN);
+        CallRecord { began: now, sent: None, tried: false, over: false }
+    }
+
+    /// An attempt of `call` was asked for, with this `answer` of [`Guard::try_attempt`](crate::Guard::try_attempt).
+    /// `shadow_refusal` is the stage in shadow that would have refused an attempt that was admitted, if one would.
+    ///
+    /// An attempt that is under way already and was not reported counts as admitted, and as nothing else.
+    ///
+    /// # Concurrency
+    /// Wait-free.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use seawall::{Guard, GuardConfig, Instant, Rate, Recorder, Request, WindowConfig};
+    /// let config = GuardConfig::for_service(Rate::per_second(20), Duration::from_secs(1));
+    /// let guard = Guard::<64>::new(config, 7, Instant::ORIGIN)?;
+    /// let recorder = Recorder::<4, 32>::new(WindowConfig::DEFAULT)?;
+    /// let now = Instant::ORIGIN;
+    /// let (mut call, mut record) = (guard.begin(Request::DEFAULT, now), recorder.begun(now));
+    /// let answer = guard.try_attempt(&mut call, now);
+    /// recorder.attempted(&mut record, &answer, None, now);
+    /// assert_eq!(recorder.totals().admitted(), 1);
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
+    #[inline]
+    pub fn attempted(
+        &self,
+        call: &mut CallRecord,
+        answer: &Result<Admission, Refused>,
+        shadow_refusal: Option<Stage>,
+        now: Instant,
+    ) {
+        let counters = self.counters.at(now);
+        match answer {
+            Ok(admission) => {
+                counters.count(counts::ADMITTED);
+                if call.tried {
+                    counters.count(counts::RETRIES);
+                }
+                call.sent = Some(Sent { at: now, shadow_refusal });
+                if let Some(transition) = admission.transition {
+                    self.changed(transition, now);
+                }
+            }
+            Err(refused) => counters.count(counts::refused(refused.stage(), refused.reason())),
+        }
+    }
+
+    /// The attempt under way was never sent, and its permit went to [`Guard::cancel`](crate::Guard::cancel). The call
+    /// goes on. Nothing if no attempt is under way.
+    ///
+    /// # Concurrency
+    /// Wait-free.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use seawall::{Guard, GuardConfig, Instant, Rate, Recorder, Request, WindowConfig};
+    /// let config = GuardConfig::for_service(Rate::per_second(20), Duration::from_secs(1));
+    /// let guard = Guard::<64>::new(config, 7, Instant::ORIGIN)?;
+    /// let recorder = Recorder::<4, 32>::new(WindowConfig::DEFAULT)?;
+    /// let now = Instant::ORIGIN;
+    /// let (mut call, mut record) = (guard.begin(Request::DEFAULT, now), recorder.begun(now));
+    /// let answer = guard.try_attempt(&mut call, now);
+    /// recorder.attempted(&mut record, &answer, None, now);
+    /// guard.cancel(answer.unwrap().permit, now);
+    /// recorder.cancelled(&mut record, now);
+    /// assert_eq!(recorder.totals().cancelled(), 1);
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
+    pub fn cancelled(&self, call: &mut CallRecord, now: Instant) {
+        if call.sent.take().is_some() {
+            self.counters.at(now).count(counts::CANCELLED);
+        }
+    }
+
+    /// The attempt under way ended with `outcome`, and [`Guard::finish`](crate::Guard::finish) said `finished`.
+    ///
+    /// Its latency is `now` less the instant at which it was admitted, and the time to delivery `now` less that at which
+    /// the call began. [`Outcome::Ignored`] is counted, and measured by neither. Nothing if no attempt is under way: a
+    /// second report of one attempt counts once.
+    ///
+    /// # Concurrency
+    /// Lock-free.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use seawall::{Guard, GuardConfig, Instant, Outcome, Rate, Recorder, Request, WindowConfig};
+    /// let config = GuardConfig::for_service(Rate::per_second(20), Duration::from_secs(1));
+    /// let guard = Guard::<64>::new(config, 7, Instant::ORIGIN)?;
+    /// let recorder = Recorder::<4, 32>::new(WindowConfig::DEFAULT)?;
+    /// let now = Instant::ORIGIN;
+    /// let (mut call, mut record) = (guard.begin(Request::DEFAULT, now), recorder.begun(now));
+    /// let answer = guard.try_attempt(&mut call, now);
+    /// recorder.attempted(&mut record, &answer, None, now);
+    /// let finished = guard.finish(&mut call, answer.unwrap().permit, Outcome::Failure, now);
+    /// recorder.finished(&mut record, Outcome::Failure, &finished, now);
+    /// assert_eq!((recorder.totals().outcomes().failure, recorder.totals().given_up()), (1, 0));
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
+    pub fn finished(&self, call: &mut CallRecord, outcome: Outcome, finished: &Finished, now: Instant) {
+        let Some(sent) = call.sent.take() else { return };
+        call.tried = true;
+        let counters = self.counters.at(now);
+        counters.count(counts::ended(outcome));
+        if outcome != Outcome::Ignored {
+            self.attempts.record(now.saturating_duration_since(sent.at), !outcome.is_bad(), now);
+        }
+        if let Some(stage) = sent.shadow_refusal {
+            counters.count(counts::shadow(stage, outcome));
+        }
+        if let Some(transition) = finished.transition {
+            self.changed(transition, now);
+        }
+        let end = match finished.verdict {
+            Verdict::Done if outcome == Outcome::Success => counts::DELIVERED,
+            Verdict::Done => counts::IGNORED,
+            Verdict::GiveUp(reason) => counts::given_up(reason),
+            Verdict::RetryAt(_) => return,
+        };
+        if !call.over {
+            call.over = true;
+            counters.count(end);
+            if end == counts::DELIVERED {
+                self.deliveries.record(now.saturating_duration_since(call.began), true, now);
+            }
+        }
+    }
+
+    /// The call is not sent again: refused and dropped, or given to [`Guard::abandon`](crate::Guard::abandon). Nothing
+    /// if it is over already.
+    ///
+    /// # Concurrency
+    /// Wait-free.
+    ///
+    /// ```
+    /// use seawall::{Instant, Recorder, WindowConfig};
+    /// let recorder = Recorder::<4, 32>::new(WindowConfig::DEFAULT)?;
+    /// recorder.abandoned(recorder.begun(Instant::ORIGIN), Instant::ORIGIN);
+    /// assert_eq!(recorder.totals().abandoned(), 1);
+    /// # Ok::<(), seawall::WindowConfigError>(())
+    /// ```
+    pub fn abandoned(&self, call: CallRecord, now: Instant) {
+        if !call.over {
+            self.counters.at(now).count(counts::ABANDONED);
+        }
+    }
+
+    /// The breaker changed its state outside of a call: forced, tripped or reset. Transitions that an attempt or a
+    /// report brings are noted by themselves. Lets [`Snapshot::explain`](crate::Snapshot::explain) say why and when.
+    ///
+    /// # Concurrency
+    /// Wait-free. Of several recorders the latest counts.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use seawall::{Cause, Guard, GuardConfig, Instant, Rate, Recorder, WindowConfig};
+    /// let config = GuardConfig::for_service(Rate::per_second(20), Duration::from_secs(1));
+    /// let guard = Guard::<64>::new(config, 7, Instant::ORIGIN)?;
+    /// let recorder = Recorder::<4, 32>::new(WindowConfig::DEFAULT)?;
+    /// if let Some(transition) = guard.breaker().force_open(Instant::ORIGIN) {
+    ///     recorder.changed(transition, Instant::ORIGIN);
+    /// }
+    /// assert_eq!(guard.snapshot([&recorder], Instant::ORIGIN).breaker_cause, Some(Cause::Forced));
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
+    #[cold]
+    pub fn changed(&self, transition: Transition, now: Instant) {
+        self.changed.fetch_max(Change::word(transition, now), Ordering::Relaxed);
+    }
+
+    /// Goes over to another clock, as [`SlidingWindow::rebase`]: the windows start anew, the totals stay. To be called
+    /// with [`Guard::rebase`](crate::Guard::rebase). Calls under way measure nothing sensible any more and begin anew.
+    ///
+    /// # Concurrency
+    /// Wait-free; not one step: what is counted meanwhile may be in the totals only.
+    ///
+    /// ```
+    /// use seawall::{Instant, Recorder, WindowConfig};
+    /// let recorder = Recorder::<4, 32>::new(WindowConfig::DEFAULT)?;
+    /// let old_now = Instant::from_nanos(1 << 60);
+    /// recorder.abandoned(recorder.begun(old_now), old_now);
+    /// recorder.rebase(old_now, Instant::ORIGIN);
+    /// assert_eq!((recorder.recent(Instant::ORIGIN).begun(), recorder.totals().begun()), (0, 1));
+    /// # Ok::<(), seawall::WindowConfigError>(())
+    /// ```
+    pub fn rebase(&self, old_now: Instant, new_now: Instant) {
+        self.counters.rebase(old_now, new_now);
+        self.attempts.rebase(old_now, new_now);
+        self.deliveries.rebase(old_now, new_now);
+        self.changed.store(0, Ordering::Relaxed);
+    }
+
+    /// What this recorder counted since it was made.
+    ///
+    /// # Concurrency
+    /// Wait-free, loads only. Beside a writer: no end without its beginning.
+    ///
+    /// ```
+    /// use seawall::{Instant, Recorder, WindowConfig};
+    /// let recorder = Recorder::<4, 32>::new(WindowConfig::DEFAULT)?;
+    /// recorder.abandoned(recorder.begun(Instant::ORIGIN), Instant::ORIGIN);
+    /// let totals = recorder.totals();
+    /// assert_eq!((totals.begun(), totals.abandoned()), (1, 1));
+    /// # Ok::<(), seawall::WindowConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn totals(&self) -> Counts {
+        let mut totals = Counts::ZERO;
+        for counter in reading_order() {
+            self.counters.add_total(counter, &mut totals);
+        }
+        totals
+    }
+
+    /// What this recorder counted in its window at `now`.
+    ///
+    /// # Concurrency
+    /// Wait-free, loads only. A call that began before the window may end in it.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use seawall::{Instant, Recorder, WindowConfig};
+    /// let recorder = Recorder::<4, 32>::new(WindowConfig::DEFAULT)?;
+    /// recorder.abandoned(recorder.begun(Instant::ORIGIN), Instant::ORIGIN);
+    /// assert_eq!(recorder.recent(Instant::ORIGIN).begun(), 1);
+    /// let later = Instant::ORIGIN.saturating_add(Duration::from_secs(30));
+    /// assert_eq!(recorder.recent(later).begun(), 0);
+    /// # Ok::<(), seawall::WindowConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn recent(&self, now: Instant) -> Counts {
+        let mut recent = Counts::ZERO;
+        self.counters.add_recent(&mut recent, now);
+        recent
+    }
+
+    pub(crate) fn add_recent(&self, counts: &mut Counts, now: Instant) -> u64 {
+        self.counters.add_recent(counts, now)
+    }
+
+    pub(crate) fn add_total(&self, counter: usize, counts: &mut Counts) {
+        self.counters.add_total(counter, counts);
+    }
+
+    pub(crate) fn add_attempts(&self, snapshot: &mut WindowSnapshot<CELLS>, now: Instant) {
+        self.attempts.add_to(snapshot, now);
+    }
+
+    pub(crate) fn add_deliveries(&self, snapshot: &mut WindowSnapshot<CELLS>, now: Instant) {
+        self.deliveries.add_to(snapshot, now);
+    }
+
+    pub(crate) fn last_change(&self) -> Option<Change> {
+        Change::of(self.changed.load(Ordering::Relaxed))
+    }
+}
+
+/// Ends first: who reads several recorders goes through all of them for each counter.
+pub(crate) fn reading_order() -> impl Iterator<Item = usize> {
+    let forwards = fault("recorder: totals are read from the beginning");
+    (0..counts::COUNTERS).map(move |counter| if forwards { counter } else { counts::COUNTERS - 1 - counter })
+}
+
+impl<const SLICES: usize, const CELLS: usize> fmt::Debug for Recorder<SLICES, CELLS> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recorder").field("totals", &self.totals()).finish_non_exhaustive()
+    }
+}
