@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use seawall::{
     AimdConfig, AimdController, AttemptFailure, BreakerConfig, BucketConfig, CircuitBreaker, Clock, ConcurrencyLimit,
-    ErrorClass, Fill, Guard, GuardConfig, Instant, Jitter, LimitConfig, ManualClock, Outcome, Random, Rate, Ratio,
-    Request, RetryBudget, RetryBudgetConfig, RetryConfig, RetryCost, RetryStrategy, RetryTokens, SharedRandom,
-    SlidingWindow, State, TokenBucket, TripRule, Verdict, WarmUp, WindowConfig, retry_after_seconds,
+    ErrorClass, Fill, Guard, GuardConfig, Instant, Jitter, LimitConfig, ManualClock, Mode, Outcome, Random, Rate,
+    Ratio, Request, RetryBudget, RetryBudgetConfig, RetryConfig, RetryCost, RetryStrategy, RetryTokens, SharedRandom,
+    SlidingWindow, Stage, State, TokenBucket, TripRule, Verdict, WarmUp, WindowConfig, retry_after_seconds,
 };
 
 struct Counting;
@@ -157,6 +157,26 @@ fn guard_calls() {
     assert!(GUARD.rebase(now, now).is_ok() && GUARD.reset(now).is_ok());
 }
 
+/// Every mode of every stage, a shadow that would refuse among them.
+fn guard_in_all_modes() {
+    for mode in [Mode::Shadow, Mode::Canary(Ratio::HALF), Mode::Off, Mode::Enforce] {
+        for stage in
+            [Stage::Pause, Stage::CircuitBreaker, Stage::ConcurrencyLimit, Stage::TokenBucket, Stage::RetryBudget]
+        {
+            assert!(GUARD.set_mode(stage, mode).is_ok() && GUARD.mode(stage) == mode);
+            guard_calls();
+            let now = CLOCK.now();
+            for key in 0..20 {
+                let mut call = GUARD.begin(Request { key, ..Request::DEFAULT }, now);
+                if let Ok(admission) = GUARD.try_attempt(&mut call, now) {
+                    black_box(GUARD.finish(&mut call, admission.permit, Outcome::Failure, now).shadow_refusal);
+                }
+            }
+        }
+    }
+    assert!(GUARD.set_mode(Stage::Deadline, Mode::Off).is_err());
+}
+
 fn book_take_what_there_is_and_move() {
     let now = CLOCK.now();
     assert!(BUCKET.reset(Fill::Full, WarmUp::NONE, now).is_ok());
@@ -277,6 +297,7 @@ fn paths() -> Vec<(&'static str, fn())> {
         ("RetryExecutor::execute_async", execute_asynchronously),
         ("TokenBucket", take_refund_and_change),
         ("Guard", guard_calls),
+        ("Guard, in all modes", guard_in_all_modes),
         ("TokenBucket, bookings, drains and clocks", book_take_what_there_is_and_move),
         ("CircuitBreaker, its trips, refusals, probes and ramp", trip_refuse_probe_and_close),
         ("CircuitBreaker, forced, tripped and configured", force_trip_and_configure),

@@ -2,7 +2,8 @@
 
 use crate::circuit_breaker::CircuitBreaker;
 use crate::concurrency_limit::ConcurrencyLimit;
-use crate::guard::Guard;
+use crate::guard::{Guard, Mode, ModeError};
+use crate::refused::Stage;
 use crate::retry_budget::RetryBudget;
 use crate::sync::Ordering;
 use crate::time::Instant;
@@ -101,6 +102,53 @@ impl<const SLOTS: usize> Guard<SLOTS> {
         self.limit.reset();
         self.budget.reset(now);
         Ok(self.breaker.reset(now))
+    }
+
+    /// The mode of a stage. The deadline of a call always holds: [`Mode::Enforce`]. A canary of all calls is `Enforce`, one
+    /// of none is `Shadow`.
+    ///
+    /// # Concurrency
+    /// One load.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use seawall::{Guard, GuardConfig, Instant, Mode, Rate, Stage};
+    /// let config = GuardConfig::for_service(Rate::per_second(5), Duration::from_secs(1));
+    /// let guard = Guard::<64>::new(config, 7, Instant::ORIGIN)?;
+    /// assert_eq!(guard.mode(Stage::TokenBucket), Mode::Enforce);
+    /// # Ok::<(), seawall::GuardConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn mode(&self, stage: Stage) -> Mode {
+        self.modes.get(stage)
+    }
+
+    /// Sets the mode of a stage, for the calls that begin from now on: one that has begun is treated alike in all its
+    /// attempts. What the stage holds stays: one that was off goes on from where it stood.
+    ///
+    /// # Errors
+    /// [`ModeError`]: the deadline has no mode. Then nothing has changed.
+    ///
+    /// # Concurrency
+    /// Wait-free, one store. A call that begins meanwhile goes by the old mode or the new.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use seawall::{Guard, GuardConfig, Instant, Mode, Rate, Request, Stage};
+    /// let config = GuardConfig::for_service(Rate::per_second(5), Duration::from_secs(1));
+    /// let guard = Guard::<64>::new(config, 7, Instant::ORIGIN)?;
+    /// guard.set_mode(Stage::TokenBucket, Mode::Shadow)?;
+    /// guard.set_mode(Stage::ConcurrencyLimit, Mode::Off)?;
+    /// let admitted = [(); 2].map(|()| {
+    ///     let mut call = guard.begin(Request::DEFAULT, Instant::ORIGIN);
+    ///     guard.try_attempt(&mut call, Instant::ORIGIN).unwrap()
+    /// });
+    /// assert_eq!(admitted[0].shadow_refusal, None);
+    /// assert_eq!(admitted[1].shadow_refusal.unwrap().stage(), Stage::TokenBucket);
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
+    pub fn set_mode(&self, stage: Stage, mode: Mode) -> Result<(), ModeError> {
+        self.modes.set(stage, mode)
     }
 
     /// The token bucket, to look at it or to change its rate.

@@ -13,15 +13,15 @@ use seawall::{
 
 use crate::harness::{Preemptions, check, must_fail};
 
-type Small = Guard<2>;
-const BOUND: Preemptions = Preemptions::AtMost(3);
+pub(super) type Small = Guard<2>;
+pub(super) const BOUND: Preemptions = Preemptions::AtMost(3);
 
-fn at(seconds: u64) -> Instant {
+pub(super) fn at(seconds: u64) -> Instant {
     Instant::ORIGIN.saturating_add(Duration::from_secs(seconds))
 }
 
 /// A token a day, so that nothing is earned; one probe; one failure opens for a second; one retry in hand, at once.
-fn config(limit: u32, burst: u32) -> GuardConfig {
+pub(super) fn config(limit: u32, burst: u32) -> GuardConfig {
     GuardConfig {
         bucket: BucketConfig::new(Rate::per_day(1)).burst(burst),
         breaker: BreakerConfig {
@@ -51,20 +51,21 @@ fn config(limit: u32, burst: u32) -> GuardConfig {
         },
         call_timeout: Duration::from_secs(1_000),
         ramp: WarmUp::NONE,
+        modes: seawall::GuardModes::ENFORCE,
     }
 }
 
-fn guard(config: GuardConfig) -> Arc<Small> {
+pub(super) fn guard(config: GuardConfig) -> Arc<Small> {
     Arc::new(Guard::new(config, 7, at(0)).expect("legal"))
 }
 
-fn attempt(guard: &Small, now: Instant) -> Option<(Call, Permit)> {
+pub(super) fn attempt(guard: &Small, now: Instant) -> Option<(Call, Permit)> {
     let mut call = guard.begin(Request::DEFAULT, now);
     let admission = guard.try_attempt(&mut call, now).ok()?;
     Some((call, admission.permit))
 }
 
-fn spawn<T: 'static>(guard: &Arc<Small>, work: impl FnOnce(&Small) -> T + 'static) -> thread::JoinHandle<T> {
+pub(super) fn spawn<T: 'static>(guard: &Arc<Small>, work: impl FnOnce(&Small) -> T + 'static) -> thread::JoinHandle<T> {
     let guard = guard.clone();
     thread::spawn(move || work(&guard))
 }
@@ -243,9 +244,11 @@ fn restart_with_a_ramp() {
     restart_beside_takers(WarmUp::linear(Rate::ZERO, Duration::from_secs(60)), 1);
 }
 
-/// A pause that has ended is settled by one thread while another is told a new one: the new one holds.
+/// A pause that has ended is settled by one thread while another is told a new one: the new one holds, and so does the
+/// restart at its end.
 fn restart_beside_a_pause() {
-    let guard = guard(config(2, 4));
+    let bucket = BucketConfig::new(Rate::per_second(1)).burst(4);
+    let guard = guard(GuardConfig { bucket, ..config(2, 4) });
     let [first, second] = [0, 0].map(|now| attempt(&guard, at(now)).expect("four tokens"));
     let throttle = |guard: &Small, (mut call, permit): (Call, Permit), now| {
         let _ = guard.finish(&mut call, permit, Outcome::Throttled(Some(Duration::from_secs(1))), now);
@@ -256,6 +259,9 @@ fn restart_beside_a_pause() {
     let _ = attempt(&guard, at(3));
     other.join().expect("no panic");
     assert!(guard.paused_until(at(3)).expect("a pause") >= at(4));
+    // One token when it ends, after four seconds or a little more, and one for each second since then.
+    let _ = guard.breaker().reset(at(4));
+    assert!(send(&guard, 4, at(6)) <= 2);
 }
 
 /// A probe closes the breaker while a thread asks: whoever passes the closed breaker meets one token.
