@@ -157,6 +157,26 @@ fn guard_calls() {
     assert!(GUARD.rebase(now, now).is_ok() && GUARD.reset(now).is_ok());
 }
 
+static SHARDED: Guard<64, 4> =
+    match Guard::new(GuardConfig::for_service(Rate::per_second(20), Duration::from_secs(1)), 7, Instant::ORIGIN) {
+        Ok(guard) => guard,
+        Err(_) => panic!("the defaults are legal"),
+    };
+
+fn guard_of_four_shards() {
+    for shard in 0..9 {
+        CLOCK.advance(STEP);
+        let now = CLOCK.now();
+        let mut call = SHARDED.begin(Request { shard, ..Request::DEFAULT }, now);
+        if let Ok(admission) = SHARDED.try_attempt(&mut call, now) {
+            black_box(SHARDED.finish(&mut call, admission.permit, Outcome::Failure, now).transition);
+        }
+        black_box(SHARDED.breaker(shard).state(now));
+    }
+    let now = CLOCK.now();
+    assert!(SHARDED.rebase(now, now).is_ok() && SHARDED.reset(now).is_ok());
+}
+
 /// Every mode of every stage, a shadow that would refuse among them.
 fn guard_in_all_modes() {
     for mode in [Mode::Shadow, Mode::Canary(Ratio::HALF), Mode::Off, Mode::Enforce] {
@@ -297,6 +317,7 @@ fn paths() -> Vec<(&'static str, fn())> {
         ("RetryExecutor::execute_async", execute_asynchronously),
         ("TokenBucket", take_refund_and_change),
         ("Guard", guard_calls),
+        ("Guard of four shards", guard_of_four_shards),
         ("Guard, in all modes", guard_in_all_modes),
         ("TokenBucket, bookings, drains and clocks", book_take_what_there_is_and_move),
         ("CircuitBreaker, its trips, refusals, probes and ramp", trip_refuse_probe_and_close),

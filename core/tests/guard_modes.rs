@@ -56,7 +56,7 @@ fn state(guard: &Guard, now: Instant) -> (u32, u32, u32, State, RetryTokens, Opt
         guard.bucket().available(now),
         guard.limit().in_flight(now),
         guard.limit().limit(),
-        guard.breaker().state(now),
+        guard.breaker(0).state(now),
         guard.budget().balance(now),
         guard.paused_until(now),
     )
@@ -68,7 +68,7 @@ fn exhaust(guard: &Guard, stage: Stage, now: Instant) {
         Stage::Pause => {
             let _ = sent_with(guard, Outcome::Throttled(Some(T)), now);
         }
-        Stage::CircuitBreaker => assert!(guard.breaker().trip(now, 0).is_some()),
+        Stage::CircuitBreaker => assert!(guard.breaker(0).trip(now, 0).is_some()),
         Stage::ConcurrencyLimit => {
             while guard.limit().peek(now).is_ok() {
                 let _lost = send(guard, 0, now);
@@ -151,7 +151,7 @@ fn a_breaker_that_is_enforced_hears_of_what_a_shadow_would_refuse() {
 #[test]
 fn what_is_enforced_takes_and_gives_back_whatever_a_shadow_would_say() {
     let guard = only(Stage::CircuitBreaker, Mode::Shadow);
-    guard.breaker().trip(ms(0), 0);
+    guard.breaker(0).trip(ms(0), 0);
     let (_, admission) = send(&guard, 0, ms(0));
     assert_eq!((guard.bucket().available(ms(0)), guard.limit().in_flight(ms(0))), (7, 1));
     assert!(guard.cancel(admission.permit, ms(0)) && !guard.cancel(admission.permit, ms(0)));
@@ -271,7 +271,7 @@ fn a_budget_in_shadow_promises_the_retry_and_says_what_would_have_ended_the_call
     let shadow = guard(GuardModes::all(Mode::Shadow));
     shadow.set_mode(Stage::RetryBudget, Mode::Shadow).unwrap();
     let _ = sent_with(&shadow, Outcome::Failure, ms(0)); // takes the one token
-    shadow.breaker().reset(ms(0));
+    shadow.breaker(0).reset(ms(0));
     let (mut call, admission) = send(&shadow, 0, ms(0));
     let finished = shadow.finish(&mut call, admission.permit, Outcome::Failure, ms(0));
     let Verdict::RetryAt(at) = finished.verdict else { panic!("{finished:?}") };
@@ -320,12 +320,12 @@ fn without_a_limit_that_is_enforced_the_calls_own_count_tells_one_report_from_a_
         assert!(!guard.cancel(admission.permit, ms(1)));
         assert_eq!(guard.bucket().available(ms(1)), spent);
         // Its place as a probe comes back all the same.
-        let _ = guard.breaker().reset(ms(1));
-        guard.breaker().trip(ms(1), 0);
+        let _ = guard.breaker(0).reset(ms(1));
+        guard.breaker(0).trip(ms(1), 0);
         let (_, probe) = send(&guard, 0, ms(4_000));
-        assert!(guard.breaker().peek(ms(4_000)).is_err());
+        assert!(guard.breaker(0).peek(ms(4_000)).is_err());
         guard.cancel(probe.permit, ms(4_000));
-        assert!(guard.breaker().peek(ms(4_000)).is_ok());
+        assert!(guard.breaker(0).peek(ms(4_000)).is_ok());
     }
 }
 
@@ -340,7 +340,7 @@ fn a_slot_in_shadow_that_went_to_another_silences_no_report() {
     assert_ne!(finished.verdict, Verdict::GiveUp(GiveUpReason::PermitVoid));
     assert_eq!(guard.limit().in_flight(ms(6_000)), 1, "the other's slot is its own");
     let _ = guard.finish(&mut other, second.permit, Outcome::Failure, ms(6_000));
-    assert_eq!(guard.breaker().state(ms(6_000)), State::Open, "both were heard");
+    assert_eq!(guard.breaker(0).state(ms(6_000)), State::Open, "both were heard");
 }
 
 #[test]
@@ -350,7 +350,7 @@ fn a_pause_in_shadow_delays_no_retry() {
     guard.set_mode(Stage::Pause, Mode::Shadow).unwrap();
     let (mut waiting, admission) = send(&guard, 0, ms(0));
     let _ = sent_with(&guard, Outcome::Throttled(Some(60 * T)), ms(0));
-    let _ = guard.breaker().reset(ms(0));
+    let _ = guard.breaker(0).reset(ms(0));
     guard.budget().refund(seawall::RetryCost::Error, ms(0));
     let verdict = guard.finish(&mut waiting, admission.permit, Outcome::Failure, ms(0)).verdict;
     let Verdict::RetryAt(at) = verdict else { panic!("{verdict:?}") };
@@ -365,9 +365,9 @@ fn a_pause_or_a_close_restarts_the_tokens_only_of_a_bucket_that_is_no_stricter()
         if source == Stage::Pause {
             let _ = sent_with(&guard, Outcome::Throttled(Some(T)), ms(0));
         } else {
-            guard.breaker().trip(ms(0), 0);
+            guard.breaker(0).trip(ms(0), 0);
             let _ = sent_with(&guard, Outcome::Success, ms(3_000));
-            assert_eq!(guard.breaker().state(ms(3_000)), State::Closed);
+            assert_eq!(guard.breaker(0).state(ms(3_000)), State::Closed);
         }
         // Two seconds later all eight are there, or, a moment after the restart, what was earned since.
         guard.set_mode(Stage::TokenBucket, Mode::Enforce).unwrap();

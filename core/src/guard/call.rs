@@ -24,6 +24,9 @@ pub struct Request {
     /// treated alike in every call. Where all calls have the same key, a canary has the whole guard or none of it: a
     /// share of the processes of a fleet. Any number; 0 is one like any other.
     pub key: u64,
+    /// Which part of the service it goes to, and so which circuit breaker judges it; all its retries go there too. Taken
+    /// modulo the number of shards of the guard, so that any number will do, a hash too.
+    pub shard: u32,
     /// The tokens that each attempt takes from the bucket; 0 is legal and takes none.
     pub cost: u32,
     /// From this instant on the answer is of no use: nothing is sent at it or after it.
@@ -31,8 +34,8 @@ pub struct Request {
 }
 
 impl Request {
-    /// Key 0, one token, no deadline.
-    pub const DEFAULT: Self = Self { key: 0, cost: 1, deadline: None };
+    /// Key 0, shard 0, one token, no deadline.
+    pub const DEFAULT: Self = Self { key: 0, shard: 0, cost: 1, deadline: None };
 }
 
 impl Default for Request {
@@ -66,6 +69,8 @@ pub struct Call {
     pub(super) deadline: Option<Instant>,
     /// The modes that hold for all its attempts.
     pub(super) held: Held,
+    /// Under the number of shards.
+    pub(super) shard: u32,
     pub(super) cost: u32,
     /// Attempts that were sent and have ended.
     pub(super) ended: u32,
@@ -121,6 +126,7 @@ pub struct Permit {
     pub(super) tokens: u32,
     /// The attempts that had ended when it was given.
     pub(super) ended: u32,
+    pub(super) shard: u32,
     /// The stage in shadow that would have refused.
     pub(super) shadow: Option<Refused>,
 }

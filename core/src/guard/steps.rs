@@ -7,6 +7,7 @@ use crate::classification::ErrorClass;
 use crate::concurrency_limit::LimitChange;
 use crate::guard::modes::Way;
 use crate::guard::pause::Restart;
+use crate::guard::shards::of_shard;
 use crate::guard::{Admission, Call, Finished, Guard, Permit, Verdict};
 use crate::outcome::Outcome;
 use crate::refused::{Refused, Stage};
@@ -25,7 +26,7 @@ pub(super) struct Failed {
     pub(super) shadow: Option<Refused>,
 }
 
-impl<const SLOTS: usize> Guard<SLOTS> {
+impl<const SLOTS: usize, const SHARDS: usize> Guard<SLOTS, SHARDS> {
     /// The first pass: loads only.
     pub(super) fn look(&self, call: &Call, way: &mut Way, now: Instant) -> Result<(), Refused> {
         if call.deadline.is_some_and(|deadline| now >= deadline) {
@@ -40,7 +41,7 @@ impl<const SLOTS: usize> Guard<SLOTS> {
             Some(Verdict::Done | Verdict::GiveUp(_)) => return Err(Refused::never(Stage::RetryBudget)),
         }
         way.ask(Stage::Pause, || self.pause.check(now))?;
-        way.ask(Stage::CircuitBreaker, || self.breaker.peek(now))?;
+        way.ask(Stage::CircuitBreaker, || self.breaker(call.shard).peek(now))?;
         way.ask(Stage::ConcurrencyLimit, || self.limit.peek(now))?;
         way.ask(Stage::TokenBucket, || self.bucket.peek(call.cost, now))?;
         Ok(())
@@ -49,8 +50,15 @@ impl<const SLOTS: usize> Guard<SLOTS> {
     /// The second pass: takes from each stage that has a part in the attempt. A stage that refuses here lost its place
     /// to another thread since the first pass.
     pub(super) fn take(&self, call: &Call, mut way: Way, now: Instant) -> Result<Admission, Refused> {
-        let mut permit =
-            Permit { started: now, limit: None, breaker: None, tokens: 0, ended: call.ended, shadow: way.refusal };
+        let mut permit = Permit {
+            started: now,
+            limit: None,
+            breaker: None,
+            tokens: 0,
+            ended: call.ended,
+            shard: call.shard,
+            shadow: way.refusal,
+        };
         permit.limit = way.ask(Stage::ConcurrencyLimit, || self.limit.try_attempt(now))?;
         match way.ask(Stage::TokenBucket, || self.bucket.try_take(call.cost, now)) {
             Ok(Some(())) => permit.tokens = call.cost,
@@ -61,10 +69,10 @@ impl<const SLOTS: usize> Guard<SLOTS> {
             }
         }
         let mut transition = None;
-        match way.ask(Stage::CircuitBreaker, || self.breaker.try_attempt(now)) {
+        match way.ask(Stage::CircuitBreaker, || self.breaker(call.shard).try_attempt(now)) {
             Ok(Some(admission)) => {
                 permit.breaker = Some(admission.permit);
-                transition = admission.transition;
+                transition = of_shard(admission.transition, call.shard);
             }
             Ok(None) => self.give_back(&mut permit, &way, false, now),
             Err(refused) => {
@@ -138,33 +146,36 @@ impl<const SLOTS: usize> Guard<SLOTS> {
     pub(super) fn tell(
         &self,
         call: &Call,
+        permit: Permit,
         breaker: BreakerPermit,
         outcome: Outcome,
         now: Instant,
         random: u64,
     ) -> Option<Transition> {
         if call.ended != 0 && !breaker.is_probe() {
-            self.breaker.cancel(breaker, now);
+            self.breaker(permit.shard).cancel(breaker, now);
             return None;
         }
-        let closes =
-            breaker.is_probe() && outcome == Outcome::Success && call.held.restarts_after(Stage::CircuitBreaker);
+        let closes = breaker.is_probe()
+            && outcome == Outcome::Success
+            && call.held.restarts_after(Stage::CircuitBreaker)
+            && self.is_spared(permit.shard, now);
         let is_late = fault("guard: a restart is marked after the breaker has closed");
         if closes && !is_late {
             // Before the breaker hears of it: who finds it closed must find this too.
             self.pause.restart_at(now);
         }
-        let transition = self.breaker.finish(breaker, outcome, now, random);
+        let transition = self.breaker(permit.shard).finish(breaker, outcome, now, random);
         if closes && is_late {
             self.pause.restart_at(now);
         }
-        transition
+        of_shard(transition, permit.shard)
     }
 
     /// A probe that says nothing.
     pub(super) fn free_probe(&self, permit: Permit, now: Instant) {
         if let Some(breaker) = permit.breaker {
-            self.breaker.cancel(breaker, now);
+            self.breaker(permit.shard).cancel(breaker, now);
         }
     }
 

@@ -34,7 +34,7 @@ fn switch_beside_attempts() {
 fn one_probe_in_shadow() {
     let shadow = GuardModes { breaker: Mode::Shadow, bucket: Mode::Shadow, ..GuardModes::ENFORCE };
     let guard = guard(GuardConfig { modes: shadow, ..config(2, 2) });
-    assert!(guard.breaker().trip(at(0), 0).is_some());
+    assert!(guard.breaker(0).trip(at(0), 0).is_some());
     let send = |guard: &Small| {
         let mut call = guard.begin(seawall::Request::DEFAULT, at(3));
         let admission = guard.try_attempt(&mut call, at(3)).expect("nothing that is enforced refuses");

@@ -87,6 +87,7 @@ enum Part {
 }
 
 struct Call {
+    shard: usize,
     parts: [Part; 5],
     /// Whether the tokens restart after a pause, and after a close.
     restarts: [bool; 2],
@@ -123,7 +124,7 @@ struct Permit {
 pub struct Oracle {
     config: GuardConfig,
     bucket: Bucket,
-    breaker: breaker_oracle::Oracle,
+    breakers: Vec<breaker_oracle::Oracle>,
     limit: limit_oracle::Oracle,
     budget: budget_oracle::Oracle,
     retry: retry_oracle::Oracle,
@@ -188,7 +189,7 @@ impl Call {
 
 impl Oracle {
     /// A guard that begins at 0 with `tokens`.
-    pub fn new(config: GuardConfig, tokens: u32, seed: u64) -> Self {
+    pub fn new(config: GuardConfig, shards: usize, tokens: u32, seed: u64) -> Self {
         let budget = config.budget;
         Self {
             bucket: Bucket {
@@ -196,7 +197,7 @@ impl Oracle {
                 first: i128::from(tokens.min(config.bucket.burst)) * TOKEN,
                 taken: 0,
             },
-            breaker: breaker_oracle::Oracle::new(config.breaker),
+            breakers: vec![breaker_oracle::Oracle::new(config.breaker); shards],
             limit: limit_oracle::Oracle::new(config.limit),
             budget: budget_oracle::Oracle::new(
                 budget.share.as_ppm().into(),
@@ -272,7 +273,7 @@ impl Oracle {
         "ok".into()
     }
 
-    pub fn begin(&mut self, key: u64, cost: u32, deadline: Option<u64>, now: u64) -> String {
+    pub fn begin(&mut self, key: u64, shard: u32, cost: u32, deadline: Option<u64>, now: u64) -> String {
         let total = self.retry.deadline.map(|total| now + total);
         let place = ((u128::from(mixed(key ^ self.salt)) * u128::from(MILLION)) >> 64) as u64;
         let part = |mode| match share(mode) {
@@ -283,6 +284,7 @@ impl Oracle {
         let bucket = share(self.modes[BUCKET]);
         let restarts = |stage: usize| bucket.is_some() && share(self.modes[stage]) >= bucket;
         self.calls.push(Call {
+            shard: shard as usize % self.breakers.len(),
             parts: self.modes.map(part),
             restarts: [restarts(PAUSE), restarts(BREAKER)],
             shadow: None,
@@ -302,7 +304,7 @@ impl Oracle {
         match stage {
             PAUSE => self.paused_until(now).map(|end| ("pause", "not_yet", Some(end - i128::from(now)))),
             BREAKER => {
-                let wait = self.breaker.clone().attempt(now).0.err()?;
+                let wait = self.breakers[call.shard].clone().attempt(now).0.err()?;
                 Some(("circuit_breaker", "not_yet", wait.map(i128::from)))
             }
             LIMIT => {
@@ -366,7 +368,7 @@ impl Oracle {
         }
         let (mut breaker, mut told) = (None, None);
         if call.heeds(BREAKER, shadow) {
-            let (permit, transition) = self.breaker.attempt(now);
+            let (permit, transition) = self.breakers[call.shard].attempt(now);
             (breaker, told) = (Some(permit.expect("asked before")), transition);
         }
         self.permits.push(Permit {
@@ -376,12 +378,13 @@ impl Oracle {
             started: now,
             limit,
             breaker,
-            is_probe: breaker.is_some() && self.breaker.state() == "half-open",
+            is_probe: breaker.is_some() && self.breakers[call.shard].state() == "half-open",
             shadow,
             is_out: true,
         });
+        let shard = words(told.map(|_| call.shard));
         let told = words(told.map(|(_, to, _)| name(to)));
-        format!("ok permit={} to={told} shadow={}", self.permits.len() - 1, words(shadow))
+        format!("ok permit={} to={told} shard={shard} shadow={}", self.permits.len() - 1, words(shadow))
     }
 
     pub fn finish(&mut self, permit: usize, outcome: Outcome, now: u64) -> String {
@@ -408,17 +411,21 @@ impl Oracle {
         let change = change.map(|(from, to, _)| (from, to));
         if !is_current {
             if let Some(breaker) = breaker {
-                self.breaker.finish(breaker, None, now, 0);
+                self.breakers[self.calls[call].shard].finish(breaker, None, now, 0);
             }
             return self.verdict(call, None, change, shadow, None);
         }
         let random = if is_bad { self.draw() } else { 0 };
-        if is_probe && outcome == Outcome::Success && self.calls[call].restarts[1] {
+        let shard = self.calls[call].shard;
+        let mut others = self.breakers.iter().enumerate().filter(|(other, _)| *other != shard);
+        let is_spared = others.all(|(_, breaker)| breaker.state() != "closed");
+        if is_probe && outcome == Outcome::Success && self.calls[call].restarts[1] && is_spared {
             self.mark(now.into(), false);
         }
         let is_first = self.calls[call].ended == 0;
         let says = (outcome != Outcome::Ignored && (is_first || is_probe)).then_some(is_bad);
-        let told = breaker.and_then(|breaker| self.breaker.finish(breaker, says, now, random)).map(|(_, to, _)| to);
+        let judge = &mut self.breakers[self.calls[call].shard];
+        let told = breaker.and_then(|breaker| judge.finish(breaker, says, now, random)).map(|(_, to, _)| to);
         self.calls[call].ended += 1;
         self.calls[call].paid = None;
         let earns = is_first && self.calls[call].heeds(BUDGET, shadow);
@@ -512,16 +519,21 @@ impl Oracle {
             Verdict::GiveUp(reason) => format!("give_up={reason}"),
         };
         let limit = words(change.map(|(_, to)| to));
+        let shard = words(told.map(|_| self.calls[call].shard));
         let told = words(told.map(name));
-        format!("{verdict} to={told} limit={limit} shadow={} shadow_give_up={}", words(shadow), words(given_up))
+        format!(
+            "{verdict} to={told} shard={shard} limit={limit} shadow={} shadow_give_up={}",
+            words(shadow),
+            words(given_up)
+        )
     }
 
     pub fn cancel(&mut self, permit: usize, now: u64) -> String {
-        let Permit { tokens, limit, breaker, .. } = self.permits[permit];
+        let Permit { call, tokens, limit, breaker, .. } = self.permits[permit];
         self.permits[permit].is_out = false;
         let is_good = limit.is_some_and(|limit| self.limit.is_good(limit));
         if let (Some(breaker), true) = (breaker, is_good || limit.is_none()) {
-            self.breaker.finish(breaker, None, now, 0);
+            self.breakers[self.calls[call].shard].finish(breaker, None, now, 0);
         }
         if let (Some(limit), true) = (limit, is_good) {
             self.limit.finish(limit, Reply::Ignored, now);
@@ -541,16 +553,15 @@ impl Oracle {
     /// All that can be seen from outside.
     pub fn look(&self, now: u64) -> String {
         let tokens = (self.bucket.earned(now.into()) - self.bucket.taken).clamp(0, self.bucket.burst) / TOKEN;
-        let (next, _) = self.breaker.clone().attempt(now);
-        let state = match self.breaker.state() {
-            "open" if next.is_ok() => "half-open",
-            state => state,
-        };
+        let states = self.breakers.iter().map(|breaker| match breaker.state() {
+            "open" if breaker.clone().attempt(now).0.is_ok() => "half_open".to_owned(),
+            state => name(state),
+        });
+        let states = states.collect::<Vec<_>>().join(",");
         format!(
-            "tokens={tokens} in_flight={} limit={} state={} budget={} paused_until={}",
+            "tokens={tokens} in_flight={} limit={} states={states} budget={} paused_until={}",
             self.limit.in_flight(now),
             self.limit.limit(),
-            name(state),
             self.budget.balance(now),
             words(self.paused_until(now))
         )
