@@ -10,12 +10,32 @@
 //!   of four down a quarter of the calls fails, but more than half of the attempts.
 //! - Nothing is sent at or after a call's deadline, and nothing before the end of a pause that the server asked for.
 //!
+//! - A call is treated alike in all its attempts: the modes that hold for it are read once, when it begins.
+//! - Nothing that is in shadow changes what is enforced.
+//!
 //! # Two passes
 //! Admission first looks at every stage, with loads only, and refuses there: deadline, retry, pause, breaker, limit,
 //! bucket. A refused storm so writes nothing shared, whichever stage refuses. Only then it takes, in the order limit,
 //! bucket, breaker: a probe's lease comes last, as it is the dearest to give back. A stage that refuses in the second
 //! pass lost its place to another thread since the first; the slot goes back, and the tokens where the bucket can take
 //! them without granting too much.
+//!
+//! # Modes
+//! Each stage but the deadline has a [`Mode`]. One that is in shadow is asked like the others, and where it would refuse,
+//! the attempt goes on without all those in shadow: they take nothing for it and hear nothing of it, as if it had not
+//! been sent. What is enforced takes, and hears, as ever: it judges the real traffic. So the state of the shadows is the
+//! one that they would have behind refusals, up to what the service makes of the calls that were sent all the same.
+//!
+//! Where a budget in shadow would have ended a call, its later attempts go without the shadows too. An attempt that
+//! another stage in shadow would have refused is paid for by no budget in shadow; its retry, if it comes to one, asks
+//! every stage anew.
+//!
+//! A restart is only marked by a pause or a close whose stage binds at least the calls that the bucket binds.
+//!
+//! # Shards
+//! Each shard has a breaker, and none of them knows of the others: the failures of one open no other, a probe of one
+//! closes no other. The tokens restart after a close only if no other shard is closed: else the service was not spared,
+//! the calls to the others have kept the bucket low, and to lower it would take tokens from shards that are well.
 //!
 //! # The pause and the restart
 //! A Retry-After of one call pauses all of them, by what it names and up to a quarter more, at most five minutes and a
@@ -25,23 +45,23 @@
 //! success of a probe, the tokens restart at one, and the rate climbs by [`GuardConfig::ramp`]. The first attempt that
 //! would pass settles that, as at the instant itself: what was earned since then counts, and who was idle for long after
 //! a pause finds a full bucket. It is the one write that a refusal may make, once for each pause or close.
-//! ```text
-//!  63                                                            1   0
-//! +----------------------------------------------------------------+---+
-//! | an instant, in steps of 2 ns; 0 and r 0: nothing               | r |   r 0: paused until; r 1: restart at
-//! +----------------------------------------------------------------+---+
-//! ```
+//! The words of both are drawn in `pause.rs`.
 //!
 //! # One permit, one report
 //! The slot in the concurrency limit tells whether a permit is good: whoever frees it reports to the other parts, or
 //! takes the tokens back, and nobody else does. So a second report, a cancellation after a report, a report through a
 //! copy of the call, and one whose slot went to another after its lease change nothing.
 //!
+//! With the limit off or in shadow there may be no slot, or one that must not decide. Then the call's own count of its
+//! attempts tells a second report from the first. That is weaker in three things: a report through a copy of the call that
+//! does not know of the first is heard; so is one after a cancellation; and a cancellation without a slot leaves the
+//! tokens spent, as nothing tells whether they have come back already.
+//!
 //! # Orderings
 //! Each stage orders its own words. Between stages:
 //! - a slot is freed before its tokens are refunded or its result is judged; the exchange of the slot decides, and both
 //!   follow it in the same thread;
-//! - the tokens are lowered before the word of the pause is cleared with `Release`, and it is read with `Acquire` after
+//! - the tokens are lowered before the word of the restart is cleared with `Release`, and it is read with `Acquire` after
 //!   all stages have been looked at: who finds it clear takes from the lowered bucket;
 //! - the restart is marked before the exchange that closes the breaker, and who finds the breaker closed finds the mark.
 //!
@@ -63,8 +83,10 @@
 
 mod call;
 mod config;
+mod modes;
 mod parts;
 mod pause;
+mod shards;
 mod steps;
 
 use core::fmt;
@@ -74,7 +96,7 @@ use crate::classification::ErrorClass;
 use crate::concurrency_limit::ConcurrencyLimit;
 use crate::outcome::Outcome;
 use crate::random::SharedRandom;
-use crate::refused::Refused;
+use crate::refused::{Refused, Stage};
 use crate::retry_budget::{RetryBudget, RetryCost};
 use crate::retry_strategy::RetryStrategy;
 use crate::sync::{AtomicU64, const_constructor, fault};
@@ -85,9 +107,20 @@ use crate::warm_up::WarmUp;
 pub use call::{Admission, Call, Finished, Permit, Request, Verdict};
 use config::Schedule;
 pub use config::{GuardConfig, GuardConfigError};
+pub use modes::{GuardModes, Mode, ModeError};
+use modes::{Modes, Way};
 use pause::Pause;
+use shards::breakers;
+use steps::Failed;
 
 /// Guards the calls to one service, with up to `SLOTS` of them in flight.
+///
+/// # Shards
+/// A service may be made of `SHARDS` parts that fail one by one: replicas, partitions, hosts. Each has a circuit breaker
+/// of its own, which [`Request::shard`] chooses; all else is shared, as is the process that calls. So one dead part of
+/// four costs its own quarter of the calls and nothing of the others'.
+///
+/// A guard with the default 64 slots has 1.3 KiB of state, and each shard more takes 96 bytes: 1.6 KiB with four.
 ///
 /// # Concurrency
 /// Every call is lock-free, from any thread or interrupt handler; a refused attempt writes nothing, unless it lost a
@@ -112,11 +145,12 @@ use pause::Pause;
 /// # Ok::<(), seawall::GuardConfigError>(())
 /// ```
 #[repr(C)]
-pub struct Guard<const SLOTS: usize = 64> {
+pub struct Guard<const SLOTS: usize = 64, const SHARDS: usize = 1> {
+    modes: Modes,
     pause: Pause,
     random: SharedRandom,
     bucket: TokenBucket,
-    breaker: CircuitBreaker,
+    breakers: [CircuitBreaker; SHARDS],
     budget: RetryBudget,
     retry: RetryStrategy,
     timeout_ns: u64,
@@ -131,14 +165,14 @@ pub struct Guard<const SLOTS: usize = 64> {
     limit: ConcurrencyLimit<SLOTS>,
 }
 
-impl<const SLOTS: usize> Guard<SLOTS> {
+impl<const SLOTS: usize, const SHARDS: usize> Guard<SLOTS, SHARDS> {
     const_constructor! {
         /// A guard that begins at `now`. `seed` is what tells this process from others of its fleet: the same for all
         /// of them would lead them to the same instants.
         ///
         /// # Errors
         /// [`GuardConfigError`] names the part and the field that is out of its range; a limit whose ceiling is over
-        /// `SLOTS` is one.
+        /// `SLOTS` is one. `SLOTS` and `SHARDS` are 1 to 65,535, checked at compile time.
         ///
         /// ```
         /// use core::time::Duration;
@@ -150,6 +184,7 @@ impl<const SLOTS: usize> Guard<SLOTS> {
         /// assert_eq!(error, GuardConfigError::ZeroTimeout);
         /// ```
         pub fn new(config: GuardConfig, seed: u64, now: Instant) -> Result<Self, GuardConfigError> {
+            const { assert!(SHARDS >= 1 && SHARDS <= 65_535, "a guard has 1 to 65,535 shards") }
             if config.call_timeout.is_zero() {
                 return Err(GuardConfigError::ZeroTimeout);
             }
@@ -157,14 +192,15 @@ impl<const SLOTS: usize> Guard<SLOTS> {
                 return Err(GuardConfigError::RampTooLong);
             }
             Ok(Self {
+                modes: Modes::new(config.modes, seed),
                 pause: Pause::none(),
                 random: SharedRandom::from_seed(seed),
                 bucket: match TokenBucket::new(config.bucket, now) {
                     Ok(bucket) => bucket,
                     Err(error) => return Err(GuardConfigError::Bucket(error)),
                 },
-                breaker: match CircuitBreaker::new(config.breaker) {
-                    Ok(breaker) => breaker,
+                breakers: match breakers(config.breaker) {
+                    Ok(breakers) => breakers,
                     Err(error) => return Err(GuardConfigError::Breaker(error)),
                 },
                 budget: match RetryBudget::new(config.budget, now) {
@@ -196,8 +232,10 @@ impl<const SLOTS: usize> Guard<SLOTS> {
     ///
     /// The call's deadline is the request's, or the end of the retry strategy's total deadline where that is earlier.
     ///
+    /// The modes that hold for it are those of this moment, and the key decides which canaries it is in.
+    ///
     /// # Concurrency
-    /// Wait-free; touches nothing shared.
+    /// Wait-free; a load for each stage that has a mode.
     ///
     /// ```
     /// use core::time::Duration;
@@ -216,7 +254,18 @@ impl<const SLOTS: usize> Guard<SLOTS> {
             (Some(own), Some(total)) => Some(own.min(total)),
             (own, total) => own.or(total),
         };
-        Call { began: now, deadline, cost: request.cost, ended: 0, previous_delay: None, verdict: None, paid: None }
+        Call {
+            began: now,
+            deadline,
+            held: self.modes.held(request.key),
+            shard: if fault("guard: all shards have one breaker") { 0 } else { request.shard % SHARDS as u32 },
+            cost: request.cost,
+            ended: 0,
+            previous_delay: None,
+            verdict: None,
+            paid: None,
+            shadow: None,
+        }
     }
 
     /// Asks to send the next attempt of `call`.
@@ -225,8 +274,9 @@ impl<const SLOTS: usize> Guard<SLOTS> {
     /// [`cancel`](Self::cancel) what it did not send.
     ///
     /// # Errors
-    /// [`Refused`] with the stage. [`Stage::Deadline`](crate::Stage::Deadline): too late, for ever. [`Stage::RetryBudget`](crate::Stage::RetryBudget): for ever where the
-    /// call is over, or until the instant of its [`Verdict::RetryAt`]. Else as the stage itself refuses.
+    /// [`Refused`] with the stage. [`Stage::Deadline`]: too late, for ever. [`Stage::RetryBudget`]: for ever where the
+    /// call is over, or until the instant of its [`Verdict::RetryAt`], whatever the mode of the budget. Else as the stage
+    /// itself refuses, if it is enforced.
     ///
     /// # Concurrency
     /// Lock-free. Refused, nothing is written, except where another thread took a place between the two passes, or where
@@ -244,27 +294,14 @@ impl<const SLOTS: usize> Guard<SLOTS> {
     /// # Ok::<(), seawall::GuardConfigError>(())
     /// ```
     pub fn try_attempt(&self, call: &mut Call, now: Instant) -> Result<Admission, Refused> {
-        let early = fault("guard: a restart is looked for before the stages").then(|| self.pause.look(now));
-        self.look(call, now)?;
-        self.settle(early.unwrap_or_else(|| self.pause.look(now)), call.cost, now)?;
-        let limit = self.limit.try_attempt(now)?;
-        if let Err(refused) = self.bucket.try_take(call.cost, now) {
-            self.free(limit, now);
-            return Err(refused);
+        let early = fault("guard: a restart is looked for before the stages").then(|| self.pause.restart(now));
+        if fault("guard: the modes are read anew for each attempt") {
+            call.held = self.modes.held(0);
         }
-        match self.breaker.try_attempt(now) {
-            Ok(admission) => Ok(Admission {
-                permit: Permit { limit, breaker: admission.permit, ended: call.ended, cost: call.cost },
-                transition: admission.transition,
-            }),
-            Err(refused) => {
-                if !fault("guard: the tokens stay spent when the breaker refuses") {
-                    self.refund(call.cost, now);
-                }
-                self.free(limit, now);
-                Err(refused)
-            }
-        }
+        let mut way = Way { held: call.held, refusal: call.shadow };
+        self.look(call, &mut way, now)?;
+        self.settle(early, call, &mut way, now)?;
+        self.take(call, way, now)
     }
 
     /// Reports how an attempt ended. Its latency is `now` less the instant of its admission; a failure that took the
@@ -273,7 +310,8 @@ impl<const SLOTS: usize> Guard<SLOTS> {
     /// The verdict is [`Done`](Verdict::Done) for `Success` and for `Ignored`; else the retry strategy decides, then
     /// the deadline, and last the budget is charged.
     ///
-    /// An attempt is reported or given back once: its slot in the concurrency limit tells. A later report changes
+    /// An attempt is reported or given back once: its slot in a concurrency limit that is enforced tells, or else the
+    /// call's own count. A later report changes
     /// nothing and gets the verdict of the first; through a copy of the call that does not know it, or with a slot that
     /// went to another after its lease, a failure is [`GiveUp(PermitVoid)`](crate::GiveUpReason::PermitVoid).
     ///
@@ -297,60 +335,54 @@ impl<const SLOTS: usize> Guard<SLOTS> {
     pub fn finish(&self, call: &mut Call, permit: Permit, outcome: Outcome, now: Instant) -> Finished {
         // Of a second attempt that was asked for while one was out, nothing is heard.
         let heard = if permit.ended == call.ended { outcome } else { Outcome::Ignored };
-        let Some(limit_change) = self.report(permit, heard, now) else { return self.void(call, permit, heard, now) };
+        let Some(limit_change) = self.report(call, permit, heard, now) else {
+            return self.void(call, permit, heard, now);
+        };
+        let shadow_refusal = permit.shadow;
         if permit.ended != call.ended {
-            self.breaker.cancel(permit.breaker, now);
+            self.free_probe(permit, now);
             let verdict = call.verdict.unwrap_or(Verdict::Done);
-            return Finished { verdict, transition: None, limit_change };
+            return Finished { verdict, transition: None, limit_change, shadow_refusal, shadow_give_up: None };
         }
         // A success that opens nothing needs no number: all being well, the stream is not written.
         let random = if outcome.is_bad() || self.opens_when_slow { self.random.next_u64() } else { 0 };
         let is_first = call.ended == 0;
-        let closes = permit.breaker.is_probe() && outcome == Outcome::Success;
-        if closes && !fault("guard: a restart is marked after the breaker has closed") {
-            // Before the breaker hears of it: who finds it closed must find this too.
-            self.pause.restart_at(now);
-        }
-        let transition = if is_first || permit.breaker.is_probe() {
-            self.breaker.finish(permit.breaker, outcome, now, random)
-        } else {
-            self.breaker.cancel(permit.breaker, now);
-            None
-        };
-        if closes && fault("guard: a restart is marked after the breaker has closed") {
-            self.pause.restart_at(now);
-        }
+        let transition = permit.breaker.and_then(|breaker| self.tell(call, permit, breaker, outcome, now, random));
         call.ended = call.ended.saturating_add(1);
         call.paid = None;
-        let verdict = match outcome {
+        let failed = |class, retry_after, cost| Failed { class, retry_after, cost, shadow: permit.shadow };
+        let (verdict, shadow_give_up) = match outcome {
             Outcome::Success => {
-                if is_first {
+                if is_first && call.held.heeds(Stage::RetryBudget, permit.shadow) {
                     self.budget.deposit(now);
                 }
-                Verdict::Done
+                (Verdict::Done, None)
             }
-            Outcome::Ignored => Verdict::Done,
+            Outcome::Ignored => (Verdict::Done, None),
             Outcome::Failure => {
-                let latency = now.saturating_duration_since(permit.limit.started());
+                let latency = now.saturating_duration_since(permit.started);
                 let cost = if nanos(latency) >= self.timeout_ns { RetryCost::Timeout } else { RetryCost::Error };
-                self.again(call, ErrorClass::Retryable, None, cost, now)
+                self.again(call, &failed(ErrorClass::Retryable, None, cost), now)
             }
             Outcome::Throttled(wait) => {
-                if let Some(wait) = wait {
-                    self.pause.extend(wait, now, random);
+                if let Some(wait) = wait
+                    && call.held.heeds(Stage::Pause, permit.shadow)
+                {
+                    self.pause.extend(wait, call.held.restarts_after(Stage::Pause), now, random);
                 }
-                self.again(call, ErrorClass::Throttled, wait, RetryCost::Error, now)
+                self.again(call, &failed(ErrorClass::Throttled, wait, RetryCost::Error), now)
             }
         };
         call.verdict = Some(verdict);
-        Finished { verdict, transition, limit_change }
+        Finished { verdict, transition, limit_change, shadow_refusal, shadow_give_up }
     }
 
     /// Gives an admitted attempt back that was never sent: slot and probe are free, the tokens are refunded where that
     /// cannot grant too much. The call may ask again; a retry stays paid for.
     ///
     /// Returns whether the permit was still good: reported or given back before, or so late that its slot went to
-    /// another after its lease, it changes nothing.
+    /// another after its lease, it changes nothing. Without a slot in the concurrency limit, which may be off or in
+    /// shadow, nothing shows that it is good: then it returns `false`, the tokens stay spent, and a probe is free.
     ///
     /// # Concurrency
     /// Lock-free. Of several calls for one permit, reports included, one acts.
@@ -369,10 +401,15 @@ impl<const SLOTS: usize> Guard<SLOTS> {
     /// ```
     pub fn cancel(&self, permit: Permit, now: Instant) -> bool {
         // The slot goes first: who frees it is the one who may give the rest back.
-        let is_good = self.limit.cancel(permit.limit, now);
+        let Some(limit) = permit.limit else {
+            // A probe knows by itself whether it is out; tokens do not.
+            self.free_probe(permit, now);
+            return false;
+        };
+        let is_good = self.limit.cancel(limit, now);
         if is_good || fault("guard: a void permit refunds") {
-            self.breaker.cancel(permit.breaker, now);
-            self.refund(permit.cost, now);
+            self.free_probe(permit, now);
+            self.refund(permit.tokens, now);
         }
         is_good
     }
@@ -404,7 +441,7 @@ impl<const SLOTS: usize> Guard<SLOTS> {
     }
 }
 
-impl<const SLOTS: usize> fmt::Debug for Guard<SLOTS> {
+impl<const SLOTS: usize, const SHARDS: usize> fmt::Debug for Guard<SLOTS, SHARDS> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Guard").field("limit", &self.limit).finish_non_exhaustive()
     }

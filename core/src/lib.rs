@@ -26,7 +26,7 @@
 //! | leaving a service alone that fails | [`CircuitBreaker`] |
 //! | how many calls are under way | [`ConcurrencyLimit`] |
 //! | how fast to send | [`TokenBucket`] with a [`WarmUp`], [`AimdController`]; with `std` a [`TakeQueue`] to wait in |
-//! | all of it in front of a call | [`Guard`] |
+//! | all of it in front of a call | [`Guard`], each stage enforced, in shadow, for a canary or off by its [`Mode`] |
 //! | what happened lately | [`SlidingWindow`]; beside a guard a [`Recorder`] a worker, and a [`Snapshot`] that explains itself |
 //! | time, chance and numbers | [`Instant`], [`Clock`], [`Random`], [`SharedRandom`], [`Rate`], [`Ratio`] |
 //! | answers | [`Refused`] with its [`Stage`] and [`Reason`]; [`Transition`] |
@@ -50,7 +50,6 @@
 //!   lock-free, and a signal handler must never make one.
 //!
 //! # What it does not do
-//! - The guard enforces: it has no shadow mode and no canary share yet.
 //! - It keeps no queue but the one you ask for, starts no thread, calls nobody back, and reads no clock that it was not given.
 //! - It shares no state between machines.
 //! - It does not make a request safe to repeat: give it a key by which the server knows it again.
@@ -103,7 +102,10 @@ pub use clock::{Clock, ManualClock};
 #[cfg(feature = "std")]
 pub use clock::{MonotonicClock, entropy};
 pub use concurrency_limit::{ConcurrencyLimit, LimitChange, LimitConfig, LimitConfigError, LimitPermit, LimitReason};
-pub use guard::{Admission, Call, Finished, Guard, GuardConfig, GuardConfigError, Permit, Request, Verdict};
+pub use guard::{
+    Admission, Call, Finished, Guard, GuardConfig, GuardConfigError, GuardModes, Mode, ModeError, Permit, Request,
+    Verdict,
+};
 pub use outcome::Outcome;
 pub use random::{Random, SharedRandom};
 pub use rate::{Rate, RateError};

@@ -9,7 +9,8 @@ use crate::sync::{AtomicU64, Ordering, const_constructor, fault};
 /// The odd constant of the Weyl sequence: 2^64 divided by the golden ratio.
 const STEP: u64 = 0x9E37_79B9_7F4A_7C15;
 
-const fn mix(state: u64) -> u64 {
+/// The mixing function: each bit of the result depends on all of `state`.
+pub(crate) const fn mix(state: u64) -> u64 {
     let mut z = state;
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);

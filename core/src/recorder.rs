@@ -90,7 +90,7 @@ use crate::transition::Transition;
 /// let now = Instant::ORIGIN;
 /// let (mut call, mut record) = (guard.begin(Request::DEFAULT, now), recorder.begun(now));
 /// let answer = guard.try_attempt(&mut call, now);
-/// recorder.attempted(&mut record, &answer, None, now);
+/// recorder.attempted(&mut record, &answer, now);
 /// if let Ok(admission) = answer {
 ///     let now = now.saturating_add(Duration::from_millis(30)); // sent, and answered
 ///     let finished = guard.finish(&mut call, admission.permit, Outcome::Success, now);
@@ -193,7 +193,6 @@ impl<const SLICES: usize, const CELLS: usize> Recorder<SLICES, CELLS> {
     }
 
     /// An attempt of `call` was asked for, with this `answer` of [`Guard::try_attempt`](crate::Guard::try_attempt).
-    /// `shadow_refusal` is the stage in shadow that would have refused an attempt that was admitted, if one would.
     ///
     /// An attempt that is under way already and was not reported counts as admitted, and as nothing else.
     ///
@@ -209,18 +208,12 @@ impl<const SLICES: usize, const CELLS: usize> Recorder<SLICES, CELLS> {
     /// let now = Instant::ORIGIN;
     /// let (mut call, mut record) = (guard.begin(Request::DEFAULT, now), recorder.begun(now));
     /// let answer = guard.try_attempt(&mut call, now);
-    /// recorder.attempted(&mut record, &answer, None, now);
+    /// recorder.attempted(&mut record, &answer, now);
     /// assert_eq!(recorder.totals().admitted(), 1);
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
     #[inline]
-    pub fn attempted(
-        &self,
-        call: &mut CallRecord,
-        answer: &Result<Admission, Refused>,
-        shadow_refusal: Option<Stage>,
-        now: Instant,
-    ) {
+    pub fn attempted(&self, call: &mut CallRecord, answer: &Result<Admission, Refused>, now: Instant) {
         let counters = self.counters.at(now);
         match answer {
             Ok(admission) => {
@@ -228,7 +221,7 @@ impl<const SLICES: usize, const CELLS: usize> Recorder<SLICES, CELLS> {
                 if call.tried {
                     counters.count(counts::RETRIES);
                 }
-                call.sent = Some(Sent { at: now, shadow_refusal });
+                call.sent = Some(Sent { at: now, shadow_refusal: admission.shadow_refusal.map(Refused::stage) });
                 if let Some(transition) = admission.transition {
                     self.changed(transition, now);
                 }
@@ -252,7 +245,7 @@ impl<const SLICES: usize, const CELLS: usize> Recorder<SLICES, CELLS> {
     /// let now = Instant::ORIGIN;
     /// let (mut call, mut record) = (guard.begin(Request::DEFAULT, now), recorder.begun(now));
     /// let answer = guard.try_attempt(&mut call, now);
-    /// recorder.attempted(&mut record, &answer, None, now);
+    /// recorder.attempted(&mut record, &answer, now);
     /// guard.cancel(answer.unwrap().permit, now);
     /// recorder.cancelled(&mut record, now);
     /// assert_eq!(recorder.totals().cancelled(), 1);
@@ -282,7 +275,7 @@ impl<const SLICES: usize, const CELLS: usize> Recorder<SLICES, CELLS> {
     /// let now = Instant::ORIGIN;
     /// let (mut call, mut record) = (guard.begin(Request::DEFAULT, now), recorder.begun(now));
     /// let answer = guard.try_attempt(&mut call, now);
-    /// recorder.attempted(&mut record, &answer, None, now);
+    /// recorder.attempted(&mut record, &answer, now);
     /// let finished = guard.finish(&mut call, answer.unwrap().permit, Outcome::Failure, now);
     /// recorder.finished(&mut record, Outcome::Failure, &finished, now);
     /// assert_eq!((recorder.totals().outcomes().failure, recorder.totals().given_up()), (1, 0));
@@ -348,7 +341,7 @@ impl<const SLICES: usize, const CELLS: usize> Recorder<SLICES, CELLS> {
     /// let config = GuardConfig::for_service(Rate::per_second(20), Duration::from_secs(1));
     /// let guard = Guard::<64>::new(config, 7, Instant::ORIGIN)?;
     /// let recorder = Recorder::<4, 32>::new(WindowConfig::DEFAULT)?;
-    /// if let Some(transition) = guard.breaker().force_open(Instant::ORIGIN) {
+    /// if let Some(transition) = guard.breaker(0).force_open(Instant::ORIGIN) {
     ///     recorder.changed(transition, Instant::ORIGIN);
     /// }
     /// assert_eq!(guard.snapshot([&recorder], Instant::ORIGIN).breaker_cause, Some(Cause::Forced));

@@ -78,7 +78,7 @@ pub enum Reason {
 /// assert_eq!(refused.retry_after(), Some(Duration::from_millis(20)));
 /// assert_eq!(refused.to_string(), "refused by the token bucket, retry after 20ms");
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[must_use = "a refused call must not be sent"]
 pub struct Refused {
     stage: Stage,

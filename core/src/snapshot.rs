@@ -19,7 +19,7 @@ mod words;
 
 use core::time::Duration;
 
-use crate::guard::Guard;
+use crate::guard::{Guard, Mode};
 use crate::rate::Rate;
 use crate::ratio::Ratio;
 use crate::recorder::{Change, Counts, Recorder, reading_order};
@@ -39,18 +39,18 @@ use crate::transition::{Cause, State};
 /// let guard = Guard::<64>::new(config, 7, Instant::ORIGIN)?;
 /// let workers = [Recorder::<4, 32>::new(WindowConfig::DEFAULT)?, Recorder::new(WindowConfig::DEFAULT)?];
 ///
-/// for (worker, millis) in [(0, 0), (1, 50), (0, 60)] {
+/// for (worker, millis) in [(0, 0), (1, 1), (0, 60)] {
 ///     let now = Instant::ORIGIN.saturating_add(Duration::from_millis(millis));
 ///     let (mut call, mut record) = (guard.begin(Request::DEFAULT, now), workers[worker].begun(now));
 ///     let answer = guard.try_attempt(&mut call, now);
-///     workers[worker].attempted(&mut record, &answer, None, now);
+///     workers[worker].attempted(&mut record, &answer, now);
 ///     if let Ok(admission) = answer {
 ///         let finished = guard.finish(&mut call, admission.permit, Outcome::Success, now);
 ///         workers[worker].finished(&mut record, Outcome::Success, &finished, now);
 ///     }
 /// }
 /// let snapshot = guard.snapshot(&workers, Instant::ORIGIN.saturating_add(Duration::from_millis(60)));
-/// assert_eq!((snapshot.breaker, snapshot.tokens, snapshot.in_flight), (State::Closed, 0, 0));
+/// assert_eq!((snapshot.breaker, snapshot.in_flight), (State::Closed, 0));
 /// assert_eq!((snapshot.recent.refused(), snapshot.total.delivered(), snapshot.total.begun()), (1, 2, 3));
 /// # Ok::<(), Box<dyn core::error::Error>>(())
 /// ```
@@ -70,8 +70,10 @@ pub struct Snapshot {
     /// The calls that were delivered in the windows: as latencies, the times from the beginning of the call to its end,
     /// over all its attempts and waits.
     pub deliveries: WindowSummary,
-    /// The state of the circuit breaker.
+    /// The state of the circuit breaker; of several, of the first that is open, or else half-open.
     pub breaker: State,
+    /// The shard whose breaker that is.
+    pub shard: u32,
     /// Why it is in that state; `None` if no recorder was told.
     pub breaker_cause: Option<Cause>,
     /// For how long it is in that state, to a millisecond and a bit; `None` if no recorder was told.
@@ -104,7 +106,7 @@ impl Snapshot {
     /// guard.bucket().try_take(1, Instant::ORIGIN).unwrap();
     /// let recorder = Recorder::<4, 32>::new(WindowConfig::DEFAULT)?;
     /// let refusal = guard.snapshot([&recorder], Instant::ORIGIN).refusal(Stage::TokenBucket);
-    /// assert_eq!(refusal.and_then(|refused| refused.retry_after()), Some(Duration::from_millis(50)));
+    /// assert_eq!(refusal.and_then(|refused| refused.retry_after()), Some(Duration::from_micros(3_125)));
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
     #[must_use]
@@ -121,7 +123,7 @@ impl Snapshot {
     /// let guard = Guard::<64>::new(config, 7, Instant::ORIGIN)?;
     /// let recorder = Recorder::<4, 32>::new(WindowConfig::DEFAULT)?;
     /// assert_eq!(guard.snapshot([&recorder], Instant::ORIGIN).first_refusal(), None);
-    /// guard.breaker().force_open(Instant::ORIGIN);
+    /// guard.breaker(0).force_open(Instant::ORIGIN);
     /// let refused = guard.snapshot([&recorder], Instant::ORIGIN).first_refusal().unwrap();
     /// assert_eq!(refused.stage(), Stage::CircuitBreaker);
     /// # Ok::<(), Box<dyn core::error::Error>>(())
@@ -216,7 +218,7 @@ fn summary<'a, const SLICES: usize, const CELLS: usize>(
     snapshot.summary()
 }
 
-impl<const SLOTS: usize> Guard<SLOTS> {
+impl<const SLOTS: usize, const SHARDS: usize> Guard<SLOTS, SHARDS> {
     /// This guard and what `recorders` counted and measured beside it, at `now`: every figure that there is, and
     /// [`Snapshot::explain`] to say it in words. A recorder that is given twice counts twice.
     ///
@@ -234,7 +236,7 @@ impl<const SLOTS: usize> Guard<SLOTS> {
     /// let guard = Guard::<64>::new(config, 7, Instant::ORIGIN)?;
     /// let recorders = [Recorder::<4, 32>::new(WindowConfig::DEFAULT)?, Recorder::new(WindowConfig::DEFAULT)?];
     /// let snapshot = guard.snapshot(&recorders, Instant::ORIGIN);
-    /// assert_eq!((snapshot.rate, snapshot.burst, snapshot.tokens), (Rate::per_second(20), 4, 1));
+    /// assert_eq!((snapshot.rate, snapshot.burst, snapshot.tokens), (Rate::per_second(320), 20, 1));
     /// assert_eq!((snapshot.limit, snapshot.budget), (4, RetryTokens::whole(2)));
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
@@ -248,9 +250,9 @@ impl<const SLOTS: usize> Guard<SLOTS> {
             Recorded::of(recorders.into_iter(), now);
         let pause =
             self.paused_until(now).map(|end| Refused::not_yet(Stage::Pause, Some(end.saturating_duration_since(now))));
-        let breaker = self.breaker().state(now);
+        let (shard, breaker) = self.worst_shard(now);
         // What was heard of another state is older than this one.
-        let change = change.filter(|change| change.to == breaker);
+        let change = change.filter(|change| change.to == breaker && (SHARDS == 1 || change.shard == shard.min(255)));
         Snapshot {
             now,
             recent,
@@ -259,6 +261,7 @@ impl<const SLOTS: usize> Guard<SLOTS> {
             attempts,
             deliveries,
             breaker,
+            shard,
             breaker_cause: change.map(|change| change.cause),
             breaker_for: change.map(|change| now.saturating_duration_since(change.at)),
             limit: self.limit().limit(),
@@ -269,10 +272,34 @@ impl<const SLOTS: usize> Guard<SLOTS> {
             budget: self.budget().balance(now),
             refusals: [
                 pause,
-                self.breaker().peek(now).err(),
+                self.breaker(shard).peek(now).err(),
                 self.limit().peek(now).err(),
                 self.bucket().peek(1, now).err(),
-            ],
+            ]
+            .map(|refused| refused.filter(|refused| self.refuses(refused.stage()))),
         }
+    }
+
+    /// Whether a stage refuses anybody: in shadow and off it does not.
+    fn refuses(&self, stage: Stage) -> bool {
+        !matches!(self.mode(stage), Mode::Shadow | Mode::Off)
+    }
+
+    /// The first shard whose breaker is open, or else half-open, or else the first, and the state of its breaker.
+    fn worst_shard(&self, now: Instant) -> (u32, State) {
+        let badness = |state| match state {
+            State::Closed => 0,
+            State::HalfOpen => 1,
+            State::Open => 2,
+        };
+        let mut worst = (0, self.breaker(0).state(now));
+        // At most 65,535 shards.
+        for shard in 1..SHARDS as u32 {
+            let state = self.breaker(shard).state(now);
+            if badness(state) > badness(worst.1) {
+                worst = (shard, state);
+            }
+        }
+        worst
     }
 }

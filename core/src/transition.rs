@@ -104,7 +104,8 @@ impl Cause {
 /// ```
 /// use seawall::{Cause, State, Transition};
 ///
-/// let transition = Transition { from: State::Closed, to: State::Open, generation: 1, cause: Cause::FailureShare };
+/// let cause = Cause::FailureShare;
+/// let transition = Transition { from: State::Closed, to: State::Open, generation: 1, cause, shard: 0 };
 /// assert_eq!(transition.to_string(), "closed to open: share of failures");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -118,6 +119,9 @@ pub struct Transition {
     pub generation: u32,
     /// Why.
     pub cause: Cause,
+    /// The shard whose breaker it is, in a [`Guard`](crate::Guard) that has several; else 0. Each has generations of its
+    /// own.
+    pub shard: u32,
 }
 
 impl fmt::Display for Transition {

@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use seawall::{
     AimdConfig, AimdController, AttemptFailure, BreakerConfig, BucketConfig, CircuitBreaker, Clock, ConcurrencyLimit,
-    ErrorClass, Fill, Guard, GuardConfig, Instant, Jitter, LimitConfig, ManualClock, Outcome, Random, Rate, Ratio,
-    Recorder, Refused, Request, RetryBudget, RetryBudgetConfig, RetryConfig, RetryCost, RetryStrategy, RetryTokens,
-    SharedRandom, SlidingWindow, Snapshot, Stage, State, TokenBucket, TripRule, Verdict, WarmUp, WindowConfig,
-    retry_after_seconds,
+    ErrorClass, Fill, Guard, GuardConfig, Instant, Jitter, LimitConfig, ManualClock, Mode, Outcome, Random, Rate,
+    Ratio, Recorder, Refused, Request, RetryBudget, RetryBudgetConfig, RetryConfig, RetryCost, RetryStrategy,
+    RetryTokens, SharedRandom, SlidingWindow, Snapshot, Stage, State, TokenBucket, TripRule, Verdict, WarmUp,
+    WindowConfig, retry_after_seconds,
 };
 
 struct Counting;
@@ -158,6 +158,46 @@ fn guard_calls() {
     assert!(GUARD.rebase(now, now).is_ok() && GUARD.reset(now).is_ok());
 }
 
+static SHARDED: Guard<64, 4> =
+    match Guard::new(GuardConfig::for_service(Rate::per_second(20), Duration::from_secs(1)), 7, Instant::ORIGIN) {
+        Ok(guard) => guard,
+        Err(_) => panic!("the defaults are legal"),
+    };
+
+fn guard_of_four_shards() {
+    for shard in 0..9 {
+        CLOCK.advance(STEP);
+        let now = CLOCK.now();
+        let mut call = SHARDED.begin(Request { shard, ..Request::DEFAULT }, now);
+        if let Ok(admission) = SHARDED.try_attempt(&mut call, now) {
+            black_box(SHARDED.finish(&mut call, admission.permit, Outcome::Failure, now).transition);
+        }
+        black_box(SHARDED.breaker(shard).state(now));
+    }
+    let now = CLOCK.now();
+    assert!(SHARDED.rebase(now, now).is_ok() && SHARDED.reset(now).is_ok());
+}
+
+/// Every mode of every stage, a shadow that would refuse among them.
+fn guard_in_all_modes() {
+    for mode in [Mode::Shadow, Mode::Canary(Ratio::HALF), Mode::Off, Mode::Enforce] {
+        for stage in
+            [Stage::Pause, Stage::CircuitBreaker, Stage::ConcurrencyLimit, Stage::TokenBucket, Stage::RetryBudget]
+        {
+            assert!(GUARD.set_mode(stage, mode).is_ok() && GUARD.mode(stage) == mode);
+            guard_calls();
+            let now = CLOCK.now();
+            for key in 0..20 {
+                let mut call = GUARD.begin(Request { key, ..Request::DEFAULT }, now);
+                if let Ok(admission) = GUARD.try_attempt(&mut call, now) {
+                    black_box(GUARD.finish(&mut call, admission.permit, Outcome::Failure, now).shadow_refusal);
+                }
+            }
+        }
+    }
+    assert!(GUARD.set_mode(Stage::Deadline, Mode::Off).is_err());
+}
+
 fn book_take_what_there_is_and_move() {
     let now = CLOCK.now();
     assert!(BUCKET.reset(Fill::Full, WarmUp::NONE, now).is_ok());
@@ -256,21 +296,21 @@ fn record_calls_and_explain_them() {
         let now = CLOCK.now();
         let (mut call, mut record) = (GUARD.begin(Request::DEFAULT, now), one.begun(now));
         let answer = GUARD.try_attempt(&mut call, now);
-        one.attempted(&mut record, &answer, Some(Stage::Pause), now);
+        one.attempted(&mut record, &answer, now);
         if let Ok(admission) = answer {
             let finished = GUARD.finish(&mut call, admission.permit, outcome, now);
             other.finished(&mut record, outcome, &finished, now);
-            other.attempted(&mut record, &answer, None, now);
+            other.attempted(&mut record, &answer, now);
             other.cancelled(&mut record, now);
         }
-        one.attempted(&mut record, &Err(Refused::never(Stage::Deadline)), None, now);
+        one.attempted(&mut record, &Err(Refused::never(Stage::Deadline)), now);
         one.abandoned(record, now);
         let snapshot = GUARD.snapshot(&RECORDERS, now);
         black_box(snapshot.explain::<{ Snapshot::LONGEST_EXPLANATION }>());
         black_box((snapshot.explain_refusal::<256>(Refused::never(Stage::Pause)), snapshot.delivered_share()));
         black_box((one.totals(), other.recent(now)));
     }
-    if let Some(transition) = GUARD.breaker().force_open(CLOCK.now()) {
+    if let Some(transition) = GUARD.breaker(0).force_open(CLOCK.now()) {
         one.changed(transition, CLOCK.now());
     }
     one.rebase(CLOCK.now(), CLOCK.now());
@@ -313,6 +353,8 @@ fn paths() -> Vec<(&'static str, fn())> {
         ("RetryExecutor::execute_async", execute_asynchronously),
         ("TokenBucket", take_refund_and_change),
         ("Guard", guard_calls),
+        ("Guard of four shards", guard_of_four_shards),
+        ("Guard, in all modes", guard_in_all_modes),
         ("TokenBucket, bookings, drains and clocks", book_take_what_there_is_and_move),
         ("CircuitBreaker, its trips, refusals, probes and ramp", trip_refuse_probe_and_close),
         ("CircuitBreaker, forced, tripped and configured", force_trip_and_configure),

@@ -4,13 +4,18 @@
 use core::time::Duration;
 
 use seawall::{
-    BreakerConfig, CallRecord, Fill, GiveUpReason, Guard, GuardConfig, Instant, LimitConfig, Outcome, Rate, Ratio,
-    Reason, Recorder, Refused, Request, RetryBudgetConfig, RetryTokens, Snapshot, Stage, State, TripRule, Verdict,
-    WindowConfig,
+    Admission, BreakerConfig, BucketConfig, CallRecord, Fill, GiveUpReason, Guard, GuardConfig, Instant, LimitConfig,
+    Outcome, Rate, Ratio, Reason, Recorder, Refused, Request, RetryBudgetConfig, RetryTokens, Snapshot, Stage, State,
+    TripRule, Verdict, WindowConfig,
 };
 
 const MILLISECOND: u64 = 1_000_000;
 const SECOND: u64 = 1_000 * MILLISECOND;
+
+/// An admission that a stage in shadow would have refused.
+fn in_shadow(admission: Admission, stage: Stage) -> Admission {
+    Admission { shadow_refusal: Some(Refused::not_yet(stage, None)), ..admission }
+}
 
 fn at(nanos: u64) -> Instant {
     Instant::from_nanos(nanos)
@@ -23,6 +28,7 @@ fn recorder() -> Recorder<8, 512> {
 fn config() -> GuardConfig {
     let config = GuardConfig::for_service(Rate::per_second(20), Duration::from_secs(1));
     GuardConfig {
+        bucket: BucketConfig::new(Rate::per_second(20)).burst(4).fill(Fill::Tokens(1)),
         breaker: BreakerConfig {
             open_for: Duration::from_secs(1),
             open_cap: Duration::from_secs(1),
@@ -51,7 +57,7 @@ impl Worker {
     fn call(&self, outcome: Outcome, now: u64, took: u64) -> Result<Verdict, Refused> {
         let (mut call, mut record) = (self.guard.begin(Request::DEFAULT, at(now)), self.recorder.begun(at(now)));
         let answer = self.guard.try_attempt(&mut call, at(now));
-        self.recorder.attempted(&mut record, &answer, None, at(now));
+        self.recorder.attempted(&mut record, &answer, at(now));
         let permit = match answer {
             Ok(admission) => admission.permit,
             Err(refused) => {
@@ -67,7 +73,7 @@ impl Worker {
     fn hold(&self, now: u64) -> CallRecord {
         let (mut call, mut record) = (self.guard.begin(Request::DEFAULT, at(now)), self.recorder.begun(at(now)));
         let answer = self.guard.try_attempt(&mut call, at(now));
-        self.recorder.attempted(&mut record, &answer, None, at(now));
+        self.recorder.attempted(&mut record, &answer, at(now));
         assert!(answer.is_ok());
         record
     }
@@ -125,14 +131,14 @@ fn an_open_breaker_says_since_when_and_why_and_when_it_probes() {
 #[test]
 fn each_state_of_the_breaker_that_refuses_has_its_words() {
     let worker = Worker::new(config());
-    let _ = worker.guard.breaker().force_open(at(0));
+    let _ = worker.guard.breaker(0).force_open(at(0));
     worker.says(
         0,
         "No attempt was asked for in the last 3.8 s. \
          Now the circuit breaker refuses: it is held open until the caller lets it go.",
     );
-    let _ = worker.guard.breaker().reset(at(0));
-    let _ = worker.guard.breaker().trip(at(0), 0);
+    let _ = worker.guard.breaker(0).reset(at(0));
+    let _ = worker.guard.breaker(0).trip(at(0), 0);
     let _probe = worker.hold(2 * SECOND);
     assert_eq!(worker.snapshot(2 * SECOND).breaker, State::HalfOpen);
     worker.says(
@@ -145,9 +151,9 @@ fn each_state_of_the_breaker_that_refuses_has_its_words() {
         breaker: BreakerConfig { rule: TripRule::Consecutive(1), ramp: Duration::from_secs(10), ..config().breaker },
         ..config()
     });
-    let _ = ramping.guard.breaker().trip(at(0), 0);
+    let _ = ramping.guard.breaker(0).trip(at(0), 0);
     assert!(ramping.call(Outcome::Success, 2 * SECOND, 0).is_ok());
-    let refused = (0..100).find_map(|step| ramping.guard.breaker().peek(at(2 * SECOND + step * MILLISECOND)).err());
+    let refused = (0..100).find_map(|step| ramping.guard.breaker(0).peek(at(2 * SECOND + step * MILLISECOND)).err());
     ramping.says_of(
         refused.expect("a ramp begins with few"),
         2 * SECOND,
@@ -198,7 +204,7 @@ fn a_pause_says_how_long_it_lasts_and_every_stage_that_would_refuse_is_named() {
     assert!(matches!(verdict, Ok(Verdict::RetryAt(_))));
     let end = worker.guard.paused_until(at(0)).expect("it was asked for");
     let now = end.saturating_sub(Duration::from_millis(3_200)).as_nanos();
-    let _ = worker.guard.breaker().force_open(at(now));
+    let _ = worker.guard.breaker(0).force_open(at(now));
     let text = worker.snapshot(now).explain::<512>();
     let sentences = "Now the pause refuses: the server asked to be spared, for another 3.2 s. \
                      Now the circuit breaker refuses: it is held open until the caller lets it go. ";
@@ -238,7 +244,7 @@ fn stages_in_shadow_say_what_they_would_have_done() {
     let finished = other.finish(&mut call, admission.permit, Outcome::Ignored, at(0));
     for outcome in [Outcome::Success, Outcome::Success, Outcome::Failure, Outcome::Ignored] {
         let mut record = worker.recorder.begun(at(0));
-        worker.recorder.attempted(&mut record, &Ok(admission), Some(Stage::TokenBucket), at(0));
+        worker.recorder.attempted(&mut record, &Ok(in_shadow(admission, Stage::TokenBucket)), at(0));
         worker.recorder.finished(&mut record, outcome, &finished, at(0));
     }
     let text = worker.snapshot(0).explain::<512>();
@@ -289,7 +295,7 @@ fn absurd() -> Snapshot {
         .map(Refused::never);
     let mut record = worker.recorder.begun(at(0));
     for refused in answers.into_iter().chain([Refused::never(Stage::RetryBudget)]) {
-        worker.recorder.attempted(&mut record, &Err(refused), None, at(0));
+        worker.recorder.attempted(&mut record, &Err(refused), at(0));
     }
     snapshot.recent = worker.snapshot(0).recent;
     (snapshot.rate, snapshot.observed) = (rate, Duration::MAX);

@@ -53,7 +53,7 @@ fn state(guard: &Guard, now: Instant) -> (u32, u32, State, RetryTokens, Option<I
     (
         guard.bucket().available(now),
         guard.limit().in_flight(now),
-        guard.breaker().state(now),
+        guard.breaker(0).state(now),
         guard.budget().balance(now),
         guard.paused_until(now),
     )
@@ -66,7 +66,7 @@ fn each_stage_refuses_by_its_own_name_and_changes_nothing() {
     let paused = guard(roomy());
     let _ = attempt(&paused, Outcome::Throttled(Some(T)), now);
     let open = guard(roomy());
-    open.breaker().trip(now, 0);
+    open.breaker(0).trip(now, 0);
     let full = guard(GuardConfig { limit: LimitConfig { start: 1, ..roomy().limit }, ..roomy() });
     let _held = send(&full, now);
     let empty = guard(GuardConfig { bucket: roomy().bucket.fill(seawall::Fill::Tokens(0)), ..roomy() });
@@ -113,7 +113,7 @@ fn what_was_never_sent_is_given_back() {
     assert_eq!(call.attempts(), 0);
 
     // A probe's place, too.
-    guard.breaker().trip(ms(0), 0);
+    guard.breaker(0).trip(ms(0), 0);
     let (mut call, permit) = send(&guard, ms(3_000));
     assert_eq!(refusal(&guard, Request::DEFAULT, ms(3_000)).0, Stage::CircuitBreaker);
     assert!(guard.cancel(permit, ms(3_000)));
@@ -188,7 +188,7 @@ fn the_breaker_hears_of_first_attempts_only() {
         let finished = guard.finish(&mut call, permit, Outcome::Failure, ms(retry));
         assert_eq!(finished.transition, None);
     }
-    assert_eq!((call.attempts(), guard.breaker().state(ms(4))), (4, State::Closed));
+    assert_eq!((call.attempts(), guard.breaker(0).state(ms(4))), (4, State::Closed));
     let (mut second, permit) = send(&guard, ms(4));
     let told = guard.finish(&mut second, permit, Outcome::Failure, ms(4)).transition;
     assert_eq!(told.map(|transition| transition.to), Some(State::Open));
@@ -199,7 +199,7 @@ fn a_retry_that_is_a_probe_is_heard() {
     let guard = guard(roomy());
     let (mut call, verdict) = attempt(&guard, Outcome::Failure, ms(0));
     assert!(matches!(verdict, Verdict::RetryAt(_)));
-    guard.breaker().trip(ms(0), 0);
+    guard.breaker(0).trip(ms(0), 0);
     let admission = guard.try_attempt(&mut call, ms(3_000)).unwrap();
     assert_eq!(admission.transition.map(|transition| transition.to), Some(State::HalfOpen));
     let finished = guard.finish(&mut call, admission.permit, Outcome::Success, ms(3_010));
@@ -227,7 +227,7 @@ fn a_second_report_of_one_attempt_changes_nothing() {
     let second = guard.finish(&mut call, permit, Outcome::Failure, ms(1));
     assert_eq!((second.verdict, second.transition), (first.verdict, None));
     assert_eq!(state(&guard, ms(1)), before);
-    assert_eq!(guard.breaker().state(ms(1)), State::Closed);
+    assert_eq!(guard.breaker(0).state(ms(1)), State::Closed);
 }
 
 #[test]
@@ -409,7 +409,7 @@ fn a_ramp_does_not_cut_the_first_warm_up_short() {
 #[test]
 fn after_an_open_interval_the_tokens_restart_at_one() {
     let guard = guard(roomy());
-    guard.breaker().trip(ms(0), 0);
+    guard.breaker(0).trip(ms(0), 0);
     let (mut call, permit) = send(&guard, ms(3_000));
     let told = guard.finish(&mut call, permit, Outcome::Success, ms(3_050)).transition;
     assert_eq!(told.map(|told| told.to), Some(State::Closed));
@@ -471,13 +471,13 @@ fn a_rebase_keeps_what_is_left_of_pause_interval_and_lease() {
     let guard = Guard::<64>::new(GuardConfig { budget, ..roomy() }, 7, far).unwrap();
     let _held = send(&guard, far);
     let _ = attempt(&guard, Outcome::Throttled(Some(2 * T)), far);
-    guard.breaker().trip(far, u64::MAX / 2);
+    guard.breaker(0).trip(far, u64::MAX / 2);
     let left = guard.paused_until(far).unwrap().saturating_duration_since(far);
     guard.rebase(far, ms(5)).unwrap();
     let now_left = guard.paused_until(ms(5)).unwrap().saturating_duration_since(ms(5));
     assert!(now_left >= left && now_left <= left + Duration::from_nanos(2), "{now_left:?} for {left:?}");
     assert_eq!((guard.limit().in_flight(ms(5)), guard.limit().in_flight(ms(5_100))), (1, 0));
-    assert_eq!((guard.breaker().state(ms(800)), guard.breaker().state(ms(1_400))), (State::Open, State::HalfOpen));
+    assert_eq!((guard.breaker(0).state(ms(800)), guard.breaker(0).state(ms(1_400))), (State::Open, State::HalfOpen));
     assert_eq!((guard.bucket().available(ms(5)), guard.bucket().available(ms(106))), (6, 7));
     assert!(guard.budget().balance(ms(5)) > guard.budget().balance(ms(5_000)), "it decays on the new clock");
 }
@@ -490,9 +490,9 @@ fn a_reset_is_as_a_new_guard() {
     let _held = send(&guard, ms(0));
     let _ = attempt(&guard, Outcome::Failure, ms(0));
     let _ = attempt(&guard, Outcome::Throttled(Some(2 * T)), ms(0));
-    guard.breaker().force_open(ms(0));
+    guard.breaker(0).force_open(ms(0));
     assert_ne!(state(&guard, ms(0)), before);
-    let told = guard.reset(ms(70)).unwrap();
+    let [told] = guard.reset(ms(70)).unwrap();
     assert_eq!(told.map(|told| (told.from, told.to)), Some((State::Open, State::Closed)));
     assert_eq!(state(&guard, ms(70)), before);
 }
@@ -530,7 +530,7 @@ fn threads_that_lose_a_race_give_back_all_they_took() {
             let limit = LimitConfig { start, ..wide };
             let guard = guard(GuardConfig { bucket: rare(burst), limit, ..roomy() });
             if is_open {
-                guard.breaker().trip(ms(0), 0);
+                guard.breaker(0).trip(ms(0), 0);
             }
             let admitted = storm(&guard, ms(3_000));
             assert_eq!(admitted.len(), expected);

@@ -20,17 +20,16 @@ mod support;
 
 use std::time::Duration;
 
-use oracle::{Oracle, Outcome};
+use oracle::{Oracle, Outcome, STAGES};
 use proptest::prelude::*;
 use seawall::{
-    BreakerConfig, BucketConfig, Call, Fill, GiveUpReason, Guard, GuardConfig, Instant, Jitter, LimitConfig, Permit,
-    Rate, Ratio, Reason, Refused, Request, RetryBudgetConfig, RetryConfig, RetryTokens, Transition, TripRule, Verdict,
-    WarmUp,
+    BreakerConfig, BucketConfig, Call, Fill, GiveUpReason, Guard, GuardConfig, Instant, Jitter, LimitConfig, Mode,
+    Permit, Rate, Ratio, Reason, Refused, Request, RetryBudgetConfig, RetryConfig, RetryTokens, Stage, Transition,
+    TripRule, Verdict, WarmUp,
 };
 
 /// A token's time, about a millisecond.
 const TOKEN_NS: u64 = 1 << 20;
-type Small = Guard<4>;
 
 /// Small numbers that differ. All but the budget's lifetime is powers of two nanoseconds.
 fn config(burst: u32, probes: u32) -> GuardConfig {
@@ -75,22 +74,24 @@ fn config(burst: u32, probes: u32) -> GuardConfig {
         },
         call_timeout: power(22),
         ramp: WarmUp::NONE,
+        modes: seawall::GuardModes::ENFORCE,
     }
 }
 
 /// One line of a sequence; indices count modulo what there is.
 #[derive(Clone, Debug)]
 enum Do {
-    Begin { cost: u32, deadline: Option<u64> },
+    Begin { key: u64, shard: u32, cost: u32, deadline: Option<u64> },
     Attempt { call: usize },
     Finish { permit: usize, outcome: Outcome },
     Cancel { permit: usize },
     Abandon { call: usize },
+    SetMode { stage: usize, mode: Mode },
 }
 
 /// The product behind the oracle's words.
-struct Product {
-    guard: Small,
+struct Product<const SHARDS: usize> {
+    guard: Guard<4, SHARDS>,
     calls: Vec<Call>,
     permits: Vec<Permit>,
 }
@@ -100,7 +101,24 @@ fn words(value: Option<impl ToString>) -> String {
 }
 
 fn to(transition: Option<Transition>) -> String {
-    words(transition.map(|transition| transition.to.name().replace('-', "_")))
+    let shard = words(transition.map(|transition| transition.shard));
+    let to = words(transition.map(|transition| transition.to.name().replace('-', "_")));
+    format!("{to} shard={shard}")
+}
+
+fn stage(refused: Option<Refused>) -> String {
+    words(refused.map(|refused| refused.stage().name().replace(' ', "_")))
+}
+
+fn given_up(reason: GiveUpReason) -> &'static str {
+    match reason {
+        GiveUpReason::AttemptsExhausted => "attempts_exhausted",
+        GiveUpReason::DeadlineExceeded => "deadline_exceeded",
+        GiveUpReason::RetryAfterTooLong => "retry_after_too_long",
+        GiveUpReason::BudgetSpent => "budget_spent",
+        GiveUpReason::PermitVoid => "permit_void",
+        other => panic!("{other}"),
+    }
 }
 
 fn refused(refused: Refused) -> String {
@@ -113,15 +131,24 @@ fn refused(refused: Refused) -> String {
     format!("refused stage={} reason={reason} retry_after_ns={wait}", refused.stage().name().replace(' ', "_"))
 }
 
-impl Product {
+impl<const SHARDS: usize> Product<SHARDS> {
     fn new(config: GuardConfig, tokens: u32, seed: u64) -> Self {
         let config = GuardConfig { bucket: config.bucket.fill(Fill::Tokens(tokens)), ..config };
         Self { guard: Guard::new(config, seed, Instant::ORIGIN).expect("legal"), calls: vec![], permits: vec![] }
     }
 
-    fn begin(&mut self, cost: u32, deadline: Option<u64>, now: Instant) -> String {
+    fn begin(&mut self, key: u64, shard: u32, cost: u32, deadline: Option<u64>, now: Instant) -> String {
         let deadline = deadline.map(Instant::from_nanos);
-        self.calls.push(self.guard.begin(Request { cost, deadline }, now));
+        self.calls.push(self.guard.begin(Request { key, shard, cost, deadline }, now));
+        "ok".into()
+    }
+
+    fn set_mode(&self, stage: usize, mode: Mode) -> String {
+        let stage =
+            [Stage::Pause, Stage::CircuitBreaker, Stage::ConcurrencyLimit, Stage::TokenBucket, Stage::RetryBudget]
+                [stage];
+        self.guard.set_mode(stage, mode).expect("it has one");
+        assert_eq!(self.guard.mode(stage), mode);
         "ok".into()
     }
 
@@ -129,7 +156,8 @@ impl Product {
         match self.guard.try_attempt(&mut self.calls[call], now) {
             Ok(admission) => {
                 self.permits.push(admission.permit);
-                format!("ok permit={} to={}", self.permits.len() - 1, to(admission.transition))
+                let shadow = stage(admission.shadow_refusal);
+                format!("ok permit={} to={} shadow={shadow}", self.permits.len() - 1, to(admission.transition))
             }
             Err(error) => refused(error),
         }
@@ -146,20 +174,12 @@ impl Product {
         let verdict = match finished.verdict {
             Verdict::Done => "done".into(),
             Verdict::RetryAt(at) => format!("retry_at={}", at.as_nanos()),
-            Verdict::GiveUp(reason) => format!(
-                "give_up={}",
-                match reason {
-                    GiveUpReason::AttemptsExhausted => "attempts_exhausted",
-                    GiveUpReason::DeadlineExceeded => "deadline_exceeded",
-                    GiveUpReason::RetryAfterTooLong => "retry_after_too_long",
-                    GiveUpReason::BudgetSpent => "budget_spent",
-                    GiveUpReason::PermitVoid => "permit_void",
-                    other => panic!("{other}"),
-                }
-            ),
+            Verdict::GiveUp(reason) => format!("give_up={}", given_up(reason)),
         };
         let limit = words(finished.limit_change.map(|change| change.to));
-        format!("{verdict} to={} limit={limit}", to(finished.transition))
+        let shadow = stage(finished.shadow_refusal);
+        let ended = words(finished.shadow_give_up.map(given_up));
+        format!("{verdict} to={} limit={limit} shadow={shadow} shadow_give_up={ended}", to(finished.transition))
     }
 
     fn cancel(&mut self, permit: usize, now: Instant) -> String {
@@ -173,12 +193,14 @@ impl Product {
 
     fn look(&self, now: Instant) -> String {
         let guard = &self.guard;
+        // Any number names a shard: these are 3, 4 and 5.
+        let state = |shard: usize| guard.breaker((SHARDS + shard) as u32).state(now).name().replace('-', "_");
+        let states = (0..SHARDS).map(state).collect::<Vec<_>>().join(",");
         format!(
-            "tokens={} in_flight={} limit={} state={} budget={} paused_until={}",
+            "tokens={} in_flight={} limit={} states={states} budget={} paused_until={}",
             guard.bucket().available(now),
             guard.limit().in_flight(now),
             guard.limit().limit(),
-            guard.breaker().state(now).name().replace('-', "_"),
             guard.budget().balance(now).as_millionths(),
             words(guard.paused_until(now).map(Instant::as_nanos))
         )
@@ -193,10 +215,10 @@ fn line(oracle: &mut Oracle, step: &Do, now: u64) -> Option<String> {
         _ => (count > 0).then(|| count - 1 - index % count),
     };
     Some(match *step {
-        Do::Begin { cost, deadline } => {
+        Do::Begin { key, shard, cost, deadline } => {
             let deadline = deadline.map(|wait| now + wait);
-            let told = oracle.begin(cost, deadline, now);
-            format!("begin cost={cost} deadline={} now={now} -> {told}", words(deadline))
+            let told = oracle.begin(key, shard, cost, deadline, now);
+            format!("begin key={key} shard={shard} cost={cost} deadline={} now={now} -> {told}", words(deadline))
         }
         Do::Attempt { call } => {
             let call = of(call, oracle.newest_call(), oracle.calls())?;
@@ -222,34 +244,81 @@ fn line(oracle: &mut Oracle, step: &Do, now: u64) -> Option<String> {
             let call = of(call, oracle.newest_call(), oracle.calls())?;
             format!("abandon call={call} now={now} -> {}", oracle.abandon(call, now))
         }
+        Do::SetMode { stage, mode } => {
+            let (name, share) = match mode {
+                Mode::Enforce => ("enforce", None),
+                Mode::Shadow => ("shadow", None),
+                Mode::Canary(share) => ("canary", Some(share.as_ppm())),
+                Mode::Off => ("off", None),
+            };
+            let share = words(share);
+            let told = oracle.set_mode(stage, mode);
+            format!("set_mode stage={} mode={name} share_ppm={share} now={now} -> {told}", STAGES[stage])
+        }
     })
 }
 
-/// What the product says of a line.
-fn replay(product: &mut Product, step: &support::vectors::Step) -> String {
-    if step.operation == "new" {
-        let number = |name| step.number(name) as u32;
-        *product = Product::new(config(number("burst"), number("probes")), number("tokens"), step.number("seed"));
-        return "ok".into();
-    }
-    let now = Instant::from_nanos(step.number("now"));
-    let index = |name| step.number(name) as usize;
-    match step.operation {
-        "begin" => product.begin(step.number("cost") as u32, step.optional("deadline"), now),
-        "try_attempt" => product.attempt(index("call"), now),
-        "finish" => {
-            let outcome = match step.word("outcome") {
-                "success" => Outcome::Success,
-                "failure" => Outcome::Failure,
-                "throttled" => Outcome::Throttled(step.optional("retry_after_ns")),
-                _ => Outcome::Ignored,
-            };
-            product.finish(index("call"), index("permit"), outcome, now)
+/// A product of any number of shards.
+trait Replays {
+    /// What the product says of a line.
+    fn replay(&mut self, step: &support::vectors::Step) -> String;
+}
+
+impl<const SHARDS: usize> Replays for Product<SHARDS> {
+    fn replay(&mut self, step: &support::vectors::Step) -> String {
+        let now = Instant::from_nanos(step.number("now"));
+        let index = |name| step.number(name) as usize;
+        match step.operation {
+            "begin" => self.begin(
+                step.number("key"),
+                step.number("shard") as u32,
+                step.number("cost") as u32,
+                step.optional("deadline"),
+                now,
+            ),
+            "try_attempt" => self.attempt(index("call"), now),
+            "finish" => {
+                let outcome = match step.word("outcome") {
+                    "success" => Outcome::Success,
+                    "failure" => Outcome::Failure,
+                    "throttled" => Outcome::Throttled(step.optional("retry_after_ns")),
+                    _ => Outcome::Ignored,
+                };
+                self.finish(index("call"), index("permit"), outcome, now)
+            }
+            "cancel" => self.cancel(index("permit"), now),
+            "abandon" => self.abandon(index("call"), now),
+            "set_mode" => {
+                let stage = STAGES.iter().position(|stage| *stage == step.word("stage")).expect("a stage");
+                let mode = match step.word("mode") {
+                    "enforce" => Mode::Enforce,
+                    "shadow" => Mode::Shadow,
+                    "off" => Mode::Off,
+                    _ => Mode::Canary(Ratio::from_ppm(step.number("share_ppm") as u32).expect("a ratio")),
+                };
+                self.set_mode(stage, mode)
+            }
+            _ => self.look(now),
         }
-        "cancel" => product.cancel(index("permit"), now),
-        "abandon" => product.abandon(index("call"), now),
-        _ => product.look(now),
     }
+}
+
+fn made(shards: u64, config: GuardConfig, tokens: u32, seed: u64) -> Box<dyn Replays> {
+    match shards {
+        1 => Box::new(Product::<1>::new(config, tokens, seed)),
+        _ => Box::new(Product::<3>::new(config, tokens, seed)),
+    }
+}
+
+/// What the product says of a line, or a new product.
+fn replay(product: &mut Box<dyn Replays>, step: &support::vectors::Step) -> String {
+    if step.operation != "new" {
+        return product.replay(step);
+    }
+    let number = |name| step.number(name) as u32;
+    let config = config(number("burst"), number("probes"));
+    *product = made(step.number("shards"), config, number("tokens"), step.number("seed"));
+    "ok".into()
 }
 
 /// By how much the clock moves before a step, and by how much the step's reading is behind it.
@@ -259,9 +328,17 @@ struct Moves {
     behind: u64,
 }
 
-fn lines_of(burst: u32, probes: u32, tokens: u32, seed: u64, steps: &[(Moves, Do)]) -> Vec<String> {
-    let mut oracle = Oracle::new(config(burst, probes), tokens, seed);
-    let mut lines = vec![format!("new burst={burst} probes={probes} tokens={tokens} seed={seed} -> ok")];
+/// Shards, burst, probes, tokens, seed.
+type Size = (usize, u32, u32, u32, u64);
+
+fn sizes() -> impl Strategy<Value = Size> {
+    (prop::sample::select(vec![1, 1, 3]), 1..4_u32, 1..3_u32, 0..4_u32, any::<u64>())
+}
+
+fn lines_of((shards, burst, probes, tokens, seed): Size, steps: &[(Moves, Do)]) -> Vec<String> {
+    let mut oracle = Oracle::new(config(burst, probes), shards, tokens, seed);
+    let mut lines =
+        vec![format!("new shards={shards} burst={burst} probes={probes} tokens={tokens} seed={seed} -> ok")];
     let mut clock = 0_u64;
     for (moves, step) in steps {
         clock += moves.ahead;
@@ -287,12 +364,29 @@ fn outcomes() -> impl Strategy<Value = Outcome> {
 fn steps() -> impl Strategy<Value = Do> {
     let near = || prop_oneof![3 => Just(0_usize), 1 => 0..6_usize];
     prop_oneof![
-        4 => (prop::sample::select(vec![0, 1, 1, 1, 1, 2, 9]), prop::option::weighted(0.2, 0..8 * TOKEN_NS))
-            .prop_map(|(cost, deadline)| Do::Begin { cost, deadline }),
+        4 => (any::<u64>(), prop_oneof![3 => Just(0), 1 => 0..7_u32], prop::sample::select(vec![0, 1, 1, 1, 1, 2, 9]), prop::option::weighted(0.2, 0..8 * TOKEN_NS))
+            .prop_map(|(key, shard, cost, deadline)| Do::Begin { key, shard, cost, deadline }),
         8 => near().prop_map(|call| Do::Attempt { call }),
         6 => (near(), outcomes()).prop_map(|(permit, outcome)| Do::Finish { permit, outcome }),
         1 => near().prop_map(|permit| Do::Cancel { permit }),
         1 => near().prop_map(|call| Do::Abandon { call }),
+    ]
+}
+
+fn modes() -> impl Strategy<Value = Mode> {
+    prop_oneof![
+        1 => Just(Mode::Enforce),
+        2 => Just(Mode::Shadow),
+        2 => (1..1_000_000_u32).prop_map(|ppm| Mode::Canary(Ratio::from_ppm(ppm).expect("a ratio"))),
+        1 => Just(Mode::Off),
+    ]
+}
+
+/// Steps among which the modes change.
+fn steps_with_modes() -> impl Strategy<Value = Do> {
+    prop_oneof![
+        1 => (0..STAGES.len(), modes()).prop_map(|(stage, mode)| Do::SetMode { stage, mode }),
+        12 => steps(),
     ]
 }
 
@@ -313,11 +407,26 @@ fn moves() -> impl Strategy<Value = Moves> {
 proptest! {
     #[test]
     fn every_sequence_of_calls_decides_as_the_oracle_does(
-        (burst, probes, tokens, seed) in (1..4_u32, 1..3_u32, 0..4_u32, any::<u64>()),
+        size in sizes(),
         steps in prop::collection::vec((moves(), steps()), 1..120),
     ) {
-        let mut product = Product::new(config(1, 1), 0, 0);
-        for line in lines_of(burst, probes, tokens, seed, &steps) {
+        let mut product = made(1, config(1, 1), 0, 0);
+        for line in lines_of(size, &steps) {
+            let step = support::vectors::Step::parse(&line);
+            prop_assert_eq!(replay(&mut product, &step), step.expected, "{}", line);
+        }
+    }
+
+    #[test]
+    fn every_sequence_of_calls_in_any_modes_decides_as_the_oracle_does(
+        size in sizes(),
+        modes in prop::collection::vec((moves(), (0..STAGES.len(), modes())), 1..8),
+        steps in prop::collection::vec((moves(), steps_with_modes()), 1..120),
+    ) {
+        let mut product = made(1, config(1, 1), 0, 0);
+        let modes = modes.into_iter().map(|(moves, (stage, mode))| (moves, Do::SetMode { stage, mode }));
+        let steps: Vec<_> = modes.chain(steps).collect();
+        for line in lines_of(size, &steps) {
             let step = support::vectors::Step::parse(&line);
             prop_assert_eq!(replay(&mut product, &step), step.expected, "{}", line);
         }
@@ -332,14 +441,31 @@ fn vectors() -> Vec<String> {
         (state >> 33) % bound
     };
     let mut lines = vec![];
-    for (burst, probes, tokens) in [(1, 1, 1), (2, 1, 2), (3, 2, 1), (3, 2, 3)] {
+    for (shards, burst, probes, tokens, has_modes) in [
+        (1, 1, 1, 1, false),
+        (1, 2, 1, 2, false),
+        (1, 3, 2, 1, false),
+        (1, 3, 2, 3, false),
+        (1, 1, 1, 1, true),
+        (1, 2, 2, 2, true),
+        (3, 1, 1, 1, true),
+        (3, 3, 1, 3, true),
+    ] {
         let mut steps = vec![];
         for _ in 0..120 {
             let ahead = [0, 1, TOKEN_NS / 3, TOKEN_NS, 5 * TOKEN_NS][below(5) as usize];
             let moves = Moves { ahead, behind: if below(9) == 0 { TOKEN_NS } else { 0 } };
             let near = if below(4) == 0 { below(6) as usize } else { 0 };
+            if has_modes && below(8) == 0 {
+                let share = Ratio::from_ppm(below(1_000_000) as u32).expect("a ratio");
+                let mode = [Mode::Enforce, Mode::Shadow, Mode::Canary(share), Mode::Off][below(4) as usize];
+                steps.push((moves, Do::SetMode { stage: below(5) as usize, mode }));
+                continue;
+            }
             let step = match below(20) {
                 0..5 => Do::Begin {
+                    key: if has_modes { below(1 << 31) } else { 0 },
+                    shard: if has_modes { below(5) as u32 } else { 0 },
                     cost: [1, 1, 1, 3, 0][below(5) as usize],
                     deadline: (below(5) == 0).then_some(6 * TOKEN_NS),
                 },
@@ -363,13 +489,14 @@ fn vectors() -> Vec<String> {
             };
             steps.push((moves, step));
         }
-        lines.extend(lines_of(burst, probes, tokens, below(1 << 31), &steps));
+        let seed = below(1 << 31);
+        lines.extend(lines_of((shards, burst, probes, tokens, seed), &steps));
     }
     lines
 }
 
 #[test]
 fn the_vectors_of_the_oracle_replay() {
-    let mut product = Product::new(config(1, 1), 0, 0);
+    let mut product = made(1, config(1, 1), 0, 0);
     support::vectors::check("guard", &vectors(), |step| replay(&mut product, step));
 }

@@ -111,7 +111,7 @@ fn a_retry_passes_the_gates_of_a_first_attempt_and_holds_no_slot_while_it_waits(
 
     let open = Guard::new(config, 7, start).unwrap();
     let (mut call, at) = waiting(&open);
-    open.breaker().trip(at, 7).unwrap();
+    open.breaker(0).trip(at, 7).unwrap();
     assert_eq!(open.try_attempt(&mut call, at).unwrap_err().stage(), Stage::CircuitBreaker);
 }
 

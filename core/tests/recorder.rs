@@ -13,9 +13,9 @@ use core::time::Duration;
 use oracle::Oracle;
 use proptest::prelude::*;
 use seawall::{
-    BreakerConfig, CallRecord, Cause, CircuitBreaker, Counts, Finished, GiveUpReason, Guard, GuardConfig, Instant,
-    Outcome, OutcomeCounts, Permit, Rate, Reason, Recorder, Refused, Request, RetryConfig, SlidingWindow, Stage, State,
-    Transition, Verdict, WindowConfig,
+    Admission, BreakerConfig, CallRecord, Cause, CircuitBreaker, Counts, Finished, GiveUpReason, Guard, GuardConfig,
+    Instant, Outcome, OutcomeCounts, Permit, Rate, Reason, Recorder, Refused, Request, RetryConfig, SlidingWindow,
+    Stage, State, Transition, Verdict, WindowConfig,
 };
 
 const MILLISECOND: u64 = 1_000_000;
@@ -43,6 +43,11 @@ const GIVE_UPS: [GiveUpReason; 6] = [
     GiveUpReason::PermitVoid,
 ];
 const OUTCOMES: [Outcome; 4] = [Outcome::Success, Outcome::Failure, Outcome::Throttled(None), Outcome::Ignored];
+
+/// An admission that a stage in shadow would have refused, if there is one.
+fn shadowed(admission: Admission, stage: Option<Stage>) -> Admission {
+    Admission { shadow_refusal: stage.map(|stage| Refused::not_yet(stage, None)), ..admission }
+}
 
 fn at(nanos: u64) -> Instant {
     Instant::from_nanos(nanos)
@@ -204,11 +209,11 @@ proptest! {
                 }
                 Step::Refuse(stage, reason) => if let Some(record) = &mut record {
                     let (stage, reason) = (STAGES[stage], REASONS[reason]);
-                    recorder.attempted(record, &Err(refused(stage, reason)), None, at(now));
+                    recorder.attempted(record, &Err(refused(stage, reason)), at(now));
                     oracle.note(now, format!("refused {stage:?} {reason:?}"));
                 },
                 Step::Admit(shadow) => if let Some(record) = &mut record {
-                    recorder.attempted(record, &Ok(admission), shadow.map(|stage| STAGES[stage]), at(now));
+                    recorder.attempted(record, &Ok(shadowed(admission, shadow.map(|stage| STAGES[stage]))), at(now));
                     oracle.note(now, "admitted");
                     if tried {
                         oracle.note(now, "retry");
@@ -259,7 +264,7 @@ proptest! {
 fn one_call(guard: &Guard<64>, recorder: &Small, outcome: Outcome, began: u64, took: u64) -> Verdict {
     let (mut call, mut record) = (guard.begin(Request::DEFAULT, at(began)), recorder.begun(at(began)));
     let answer = guard.try_attempt(&mut call, at(began));
-    recorder.attempted(&mut record, &answer, None, at(began));
+    recorder.attempted(&mut record, &answer, at(began));
     let permit: Permit = answer.expect("admitted").permit;
     let finished = guard.finish(&mut call, permit, outcome, at(began + took));
     recorder.finished(&mut record, outcome, &finished, at(began + took));
@@ -284,8 +289,8 @@ fn counts_of_many_threads_are_exact_each_with_its_recorder_or_all_with_one() {
                     for recorder in [own, common] {
                         let mut record = recorder.begun(at(now));
                         let refused = Refused::not_yet(STAGES[worker], None);
-                        recorder.attempted(&mut record, &Err(refused), None, at(now));
-                        recorder.attempted(&mut record, &Ok(admission), Some(STAGES[worker]), at(now));
+                        recorder.attempted(&mut record, &Err(refused), at(now));
+                        recorder.attempted(&mut record, &Ok(shadowed(admission, Some(STAGES[worker]))), at(now));
                         recorder.finished(&mut record, Outcome::Success, &done, at(now));
                     }
                 }
@@ -322,7 +327,7 @@ fn a_reader_beside_writers_finds_no_end_without_its_beginning() {
                     let now = at(number * SLICE / 1_000);
                     // Begun by one, ended by the other.
                     let mut record = own.begun(now);
-                    other.attempted(&mut record, &Ok(admission), Some(Stage::Pause), now);
+                    other.attempted(&mut record, &Ok(shadowed(admission, Some(Stage::Pause))), now);
                     own.finished(&mut record, Outcome::Success, &done, now);
                 }
                 over.store(true, Ordering::Relaxed);
@@ -422,7 +427,7 @@ fn merged_quantiles_are_those_of_all_samples_within_the_stated_error() {
     for millis in 1..=300_u64 {
         let recorder = &recorders[(millis / 100 % 3) as usize];
         let mut record = recorder.begun(at(0));
-        recorder.attempted(&mut record, &Ok(admission), None, at(millis * MILLISECOND));
+        recorder.attempted(&mut record, &Ok(admission), at(millis * MILLISECOND));
         recorder.finished(&mut record, Outcome::Success, &said(Verdict::Done), at(2 * millis * MILLISECOND));
     }
     let snapshot = guard.snapshot(&recorders, at(SECOND));
@@ -447,7 +452,7 @@ fn the_confusion_matrix_tells_what_each_stage_would_have_cost_and_spared() {
     let (_guard, _call, admission) = admission(0);
     let attempt = |shadow, outcome| {
         let mut record = recorder.begun(at(0));
-        recorder.attempted(&mut record, &Ok(admission), shadow, at(0));
+        recorder.attempted(&mut record, &Ok(shadowed(admission, shadow)), at(0));
         recorder.finished(&mut record, outcome, &said(Verdict::Done), at(0));
     };
     for _ in 0..3 {
@@ -473,7 +478,7 @@ fn what_is_reported_twice_counts_once() {
     let (guard, mut call, admission) = admission(0);
     let recorder = recorder();
     let mut record = recorder.begun(at(0));
-    recorder.attempted(&mut record, &Ok(admission), None, at(0));
+    recorder.attempted(&mut record, &Ok(admission), at(0));
     for _ in 0..2 {
         let finished = guard.finish(&mut call, admission.permit, Outcome::Success, at(5));
         recorder.finished(&mut record, Outcome::Success, &finished, at(5));
@@ -491,7 +496,7 @@ fn retries_and_the_time_over_all_attempts_are_told() {
     let mut now = at(0);
     for outcome in [Outcome::Failure, Outcome::Success] {
         let answer = guard.try_attempt(&mut call, now);
-        recorder.attempted(&mut record, &answer, None, now);
+        recorder.attempted(&mut record, &answer, now);
         now = now.saturating_add(Duration::from_millis(40));
         let finished = guard.finish(&mut call, answer.expect("admitted").permit, outcome, now);
         recorder.finished(&mut record, outcome, &finished, now);
@@ -523,7 +528,7 @@ fn the_last_transition_is_told_whichever_worker_heard_of_it_and_only_while_it_ho
     recorders[1].changed(changed(State::Closed, State::Open, Cause::Forced), at(SECOND));
     let snapshot = |now| guard.snapshot(&recorders, at(now));
     assert_eq!(snapshot(3 * SECOND).breaker_cause, None, "the breaker is closed: what was heard does not hold");
-    let _ = guard.breaker().force_open(at(2 * SECOND));
+    let _ = guard.breaker(0).force_open(at(2 * SECOND));
     let open = snapshot(3 * SECOND);
     assert_eq!((open.breaker, open.breaker_cause), (State::Open, Some(Cause::ConsecutiveFailures)));
     let since = open.breaker_for.expect("it was heard");
@@ -548,7 +553,7 @@ fn every_cause_of_a_transition_survives_its_word() {
         Cause::ClockStepped,
     ];
     let guard = wide();
-    let _ = guard.breaker().force_open(at(0));
+    let _ = guard.breaker(0).force_open(at(0));
     for now in [0, u64::MAX] {
         for cause in causes {
             let recorder = recorder();

@@ -153,7 +153,7 @@ fn a_storm_of_refusals_writes_to_the_recorder_of_its_worker_and_to_nothing_share
             for _ in 0..100 {
                 let (mut call, mut record) = (guard.begin(request, now), recorder.get().begun(now));
                 let answer = guard.try_attempt(&mut call, now);
-                recorder.get().attempted(&mut record, &answer, None, now);
+                recorder.get().attempted(&mut record, &answer, now);
                 recorder.get().abandoned(record, now);
             }
         });
@@ -164,9 +164,9 @@ fn a_storm_of_refusals_writes_to_the_recorder_of_its_worker_and_to_nothing_share
     let held = [0; 4].map(|_| guard.get().limit().try_attempt(at(1)).unwrap());
     storm(Request::DEFAULT, at(1), Stage::ConcurrencyLimit);
     let _ = held.map(|permit| guard.get().limit().cancel(permit, at(1)));
-    let _ = guard.get().breaker().force_open(at(1));
+    let _ = guard.get().breaker(0).force_open(at(1));
     storm(Request::DEFAULT, at(1), Stage::CircuitBreaker);
-    let _ = guard.get().breaker().reset(at(1));
+    let _ = guard.get().breaker(0).reset(at(1));
     let mut call = guard.get().begin(Request::DEFAULT, at(2));
     let permit = guard.get().try_attempt(&mut call, at(2)).unwrap().permit;
     let pause = Outcome::Throttled(Some(Duration::from_secs(10)));
@@ -177,9 +177,9 @@ fn a_storm_of_refusals_writes_to_the_recorder_of_its_worker_and_to_nothing_share
 #[test]
 fn a_snapshot_and_its_words_write_nothing() {
     let (guard, recorder) = (guard(), recorder());
-    let _ = guard.get().breaker().trip(at(0), 0);
+    let _ = guard.get().breaker(0).trip(at(0), 0);
     let mut call = recorder.get().begun(at(0));
-    recorder.get().attempted(&mut call, &Err(guard.get().breaker().peek(at(0)).unwrap_err()), None, at(0));
+    recorder.get().attempted(&mut call, &Err(guard.get().breaker(0).peek(at(0)).unwrap_err()), at(0));
     guard.read_only(|guard| {
         recorder.read_only(|recorder| {
             for now in [at(0), at(1), at(40)] {

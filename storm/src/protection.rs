@@ -159,7 +159,7 @@ impl Protection {
                 Allowed {
                     in_flight: Some(f64::from(guarded.guard.limit().limit())),
                     per_second: Some(rate.count() as f64 / rate.period().as_secs_f64()),
-                    breaker: Some(guarded.guard.breaker().state(now).name().to_owned()),
+                    breaker: Some(guarded.guard.breaker(0).state(now).name().to_owned()),
                 }
             }
         }

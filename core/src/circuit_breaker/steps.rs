@@ -186,7 +186,7 @@ impl CircuitBreaker {
             Self::found(seen, end, now, lease_ns)
         })?;
         self.exchange(word, Word::half_open(generation, probes.granted()))?;
-        Ok(cause.map(|cause| Transition { from: State::Open, to: State::HalfOpen, generation, cause }))
+        Ok(cause.map(|cause| Transition { from: State::Open, to: State::HalfOpen, generation, cause, shard: 0 }))
     }
 
     /// One more call of a closed breaker.
@@ -248,7 +248,7 @@ impl CircuitBreaker {
         let cap = self.settings.cap_ns();
         self.announce(&self.open_end, word, end, |seen| Self::found(seen, earliest, now, cap))?;
         self.exchange(word, Word::open(generation, failed))?;
-        Ok(Some(Transition { from, to: State::Open, generation, cause }))
+        Ok(Some(Transition { from, to: State::Open, generation, cause, shard: 0 }))
     }
 
     pub(super) fn close(&self, word: Word, now: Instant) -> Result<Option<Transition>, Word> {
@@ -258,7 +258,13 @@ impl CircuitBreaker {
             self.announce(&self.ramp_end, word, end, |seen| Self::found(seen, end, now, ramp_ns))?;
         }
         self.exchange(word, Word::closed(generation, self.settings.rule(), ramp_ns != 0))?;
-        Ok(Some(Transition { from: State::HalfOpen, to: State::Closed, generation, cause: Cause::ProbesSucceeded }))
+        Ok(Some(Transition {
+            from: State::HalfOpen,
+            to: State::Closed,
+            generation,
+            cause: Cause::ProbesSucceeded,
+            shard: 0,
+        }))
     }
 
     pub(super) fn force(&self, now: Instant, cause: Cause, to: impl Fn(Word) -> Word) -> Option<Transition> {
@@ -270,7 +276,7 @@ impl CircuitBreaker {
             match self.exchange(word, after) {
                 Ok(()) => {
                     let (from, to, generation) = (word.phase().state(), after.phase().state(), after.generation());
-                    return (from != to).then_some(Transition { from, to, generation, cause });
+                    return (from != to).then_some(Transition { from, to, generation, cause, shard: 0 });
                 }
                 Err(seen) => word = seen,
             }

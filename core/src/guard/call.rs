@@ -4,6 +4,8 @@ use core::time::Duration;
 
 use crate::circuit_breaker::BreakerPermit;
 use crate::concurrency_limit::{LimitChange, LimitPermit};
+use crate::guard::modes::Held;
+use crate::refused::Refused;
 use crate::retry_budget::RetryCost;
 use crate::retry_strategy::GiveUpReason;
 use crate::time::Instant;
@@ -18,6 +20,13 @@ use crate::transition::Transition;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Request {
+    /// Whose call it is: a user, a tenant, a connection. The canary shares of a guard go by it, so that a caller is
+    /// treated alike in every call. Where all calls have the same key, a canary has the whole guard or none of it: a
+    /// share of the processes of a fleet. Any number; 0 is one like any other.
+    pub key: u64,
+    /// Which part of the service it goes to, and so which circuit breaker judges it; all its retries go there too. Taken
+    /// modulo the number of shards of the guard, so that any number will do, a hash too.
+    pub shard: u32,
     /// The tokens that each attempt takes from the bucket; 0 is legal and takes none.
     pub cost: u32,
     /// From this instant on the answer is of no use: nothing is sent at it or after it.
@@ -25,8 +34,8 @@ pub struct Request {
 }
 
 impl Request {
-    /// One token, no deadline.
-    pub const DEFAULT: Self = Self { cost: 1, deadline: None };
+    /// Key 0, shard 0, one token, no deadline.
+    pub const DEFAULT: Self = Self { key: 0, shard: 0, cost: 1, deadline: None };
 }
 
 impl Default for Request {
@@ -58,6 +67,10 @@ impl Default for Request {
 pub struct Call {
     pub(super) began: Instant,
     pub(super) deadline: Option<Instant>,
+    /// The modes that hold for all its attempts.
+    pub(super) held: Held,
+    /// Under the number of shards.
+    pub(super) shard: u32,
     pub(super) cost: u32,
     /// Attempts that were sent and have ended.
     pub(super) ended: u32,
@@ -65,6 +78,8 @@ pub struct Call {
     pub(super) verdict: Option<Verdict>,
     /// What the budget was paid for the next attempt.
     pub(super) paid: Option<RetryCost>,
+    /// The stage in shadow that would have ended the call: all later attempts are without those in shadow.
+    pub(super) shadow: Option<Refused>,
 }
 
 impl Call {
@@ -102,12 +117,18 @@ impl Call {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[must_use = "report the result with `finish`, or give the permit back with `cancel`"]
 pub struct Permit {
-    pub(super) limit: LimitPermit,
-    pub(super) breaker: BreakerPermit,
+    pub(super) started: Instant,
+    /// The slot; none where the limit has no part in the attempt.
+    pub(super) limit: Option<LimitPermit>,
+    /// None where the breaker has no part in the attempt.
+    pub(super) breaker: Option<BreakerPermit>,
+    /// The tokens that it took.
+    pub(super) tokens: u32,
     /// The attempts that had ended when it was given.
     pub(super) ended: u32,
-    /// The tokens that it took.
-    pub(super) cost: u32,
+    pub(super) shard: u32,
+    /// The stage in shadow that would have refused.
+    pub(super) shadow: Option<Refused>,
 }
 
 /// An attempt was admitted.
@@ -130,6 +151,8 @@ pub struct Admission {
     pub permit: Permit,
     /// The breaker's transition to half-open, if this attempt made it.
     pub transition: Option<Transition>,
+    /// The stage in [shadow](crate::Mode::Shadow) that would have refused: the first of them, in the order of the stages.
+    pub shadow_refusal: Option<Refused>,
 }
 
 /// What becomes of a call after an attempt.
@@ -165,7 +188,14 @@ pub enum Verdict {
 /// let mut call = guard.begin(Request::DEFAULT, Instant::ORIGIN);
 /// let permit = guard.try_attempt(&mut call, Instant::ORIGIN).unwrap().permit;
 /// let finished = guard.finish(&mut call, permit, Outcome::Ignored, Instant::ORIGIN);
-/// assert_eq!(finished, Finished { verdict: Verdict::Done, transition: None, limit_change: None });
+/// let quiet = Finished {
+///     verdict: Verdict::Done,
+///     transition: None,
+///     limit_change: None,
+///     shadow_refusal: None,
+///     shadow_give_up: None,
+/// };
+/// assert_eq!(finished, quiet);
 /// # Ok::<(), seawall::GuardConfigError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -177,4 +207,10 @@ pub struct Finished {
     pub transition: Option<Transition>,
     /// The change of the concurrency limit, if this report made one of at least a whole call.
     pub limit_change: Option<LimitChange>,
+    /// The stage in [shadow](crate::Mode::Shadow) that would have refused the attempt, as its
+    /// [`Admission`] said: what would have been refused, beside what became of it.
+    pub shadow_refusal: Option<Refused>,
+    /// Why a stage in shadow would have given the call up, where the verdict promises a retry. All later attempts of the
+    /// call are without the stages in shadow, and each says who ended it.
+    pub shadow_give_up: Option<GiveUpReason>,
 }

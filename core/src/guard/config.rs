@@ -5,6 +5,7 @@ use core::time::Duration;
 
 use crate::circuit_breaker::{BreakerConfig, BreakerConfigError, TripRule};
 use crate::concurrency_limit::{LimitConfig, LimitConfigError};
+use crate::guard::modes::GuardModes;
 use crate::rate::Rate;
 use crate::ratio::Ratio;
 use crate::retry_budget::{RetryBudgetConfig, RetryBudgetError};
@@ -43,6 +44,8 @@ pub struct GuardConfig {
     /// [`WarmUp::LONGEST`]. In both cases the tokens restart at one, whatever the ramp is. It gives way to the bucket's
     /// own warm-up where that lasts longer.
     pub ramp: WarmUp,
+    /// Which stages refuse, and which only say that they would.
+    pub modes: GuardModes,
 }
 
 /// A [`WarmUp`] as plain data.
@@ -83,6 +86,7 @@ impl GuardConfig {
     /// | retries | at most 3, full jitter from `T / 10`, doubling up to `10 T` |
     /// | budget | [`RetryBudgetConfig::from_rate`] |
     /// | ramp | none: after a pause or an open interval the one token and the limit are the ramp |
+    /// | modes | every stage enforced |
     ///
     /// `expected` is a mean. A bucket at the mean refuses a fifth of the random arrivals of a service that is well, and
     /// the unused share of one process to another; so the bucket only stops what runs wild, and the limit, which sees
@@ -142,6 +146,7 @@ impl GuardConfig {
             budget: RetryBudgetConfig::from_rate(expected, call_timeout),
             call_timeout,
             ramp: WarmUp::NONE,
+            modes: GuardModes::ENFORCE,
         }
     }
 }

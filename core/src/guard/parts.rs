@@ -1,15 +1,16 @@
 //! The parts of a guard, to be looked at, and what is done to all of them.
 
-use crate::circuit_breaker::CircuitBreaker;
 use crate::concurrency_limit::ConcurrencyLimit;
-use crate::guard::Guard;
+use crate::guard::shards::of_shard;
+use crate::guard::{Guard, Mode, ModeError};
+use crate::refused::Stage;
 use crate::retry_budget::RetryBudget;
 use crate::sync::Ordering;
 use crate::time::Instant;
 use crate::token_bucket::{ChangeError, Fill, TokenBucket};
 use crate::transition::Transition;
 
-impl<const SLOTS: usize> Guard<SLOTS> {
+impl<const SLOTS: usize, const SHARDS: usize> Guard<SLOTS, SHARDS> {
     /// Until when the server asked to be spared, with the spread, if that is still to come.
     ///
     /// # Concurrency
@@ -65,7 +66,9 @@ impl<const SLOTS: usize> Guard<SLOTS> {
         let left = self.warm_until.load(Ordering::Relaxed).saturating_sub(old_now.as_nanos());
         self.warm_until.store(new_now.as_nanos().saturating_add(left), Ordering::Relaxed);
         self.pause.rebase(old_now, new_now);
-        self.breaker.rebase(old_now, new_now);
+        for breaker in &self.breakers {
+            breaker.rebase(old_now, new_now);
+        }
         self.limit.rebase(old_now, new_now);
         self.budget.rebase(old_now, new_now);
         Ok(())
@@ -79,28 +82,81 @@ impl<const SLOTS: usize> Guard<SLOTS> {
     /// [`ChangeError`]; then nothing has changed. [`ChangeError::Contended`]: try again.
     ///
     /// # Concurrency
-    /// Lock-free; not one step: a call admitted meanwhile may be voided or not. Returns the breaker's transition if this
-    /// call closed it.
+    /// Lock-free; not one step: a call admitted meanwhile may be voided or not. Returns the transition of each
+    /// shard's breaker that this call closed.
     ///
     /// ```
     /// use core::time::Duration;
     /// use seawall::{Guard, GuardConfig, Instant, Rate, Request, State};
     /// let config = GuardConfig::for_service(Rate::per_second(5), Duration::from_secs(1));
     /// let guard = Guard::<64>::new(config, 7, Instant::MAX)?;
-    /// guard.breaker().force_open(Instant::MAX);
-    /// assert_eq!(guard.reset(Instant::ORIGIN)?.map(|transition| transition.to), Some(State::Closed));
+    /// guard.breaker(0).force_open(Instant::MAX);
+    /// let [told] = guard.reset(Instant::ORIGIN)?;
+    /// assert_eq!(told.map(|transition| transition.to), Some(State::Closed));
     /// let mut call = guard.begin(Request::DEFAULT, Instant::ORIGIN);
     /// assert!(guard.try_attempt(&mut call, Instant::ORIGIN).is_ok());
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
-    pub fn reset(&self, now: Instant) -> Result<Option<Transition>, ChangeError> {
+    pub fn reset(&self, now: Instant) -> Result<[Option<Transition>; SHARDS], ChangeError> {
         // First what can fail.
         self.bucket.reset(Fill::Tokens(self.fill), self.warm_up.warm_up(), now)?;
         self.warm_until.store(now.saturating_add(self.warm_up.duration()).as_nanos(), Ordering::Relaxed);
         self.pause.reset();
         self.limit.reset();
         self.budget.reset(now);
-        Ok(self.breaker.reset(now))
+        let mut shard = 0;
+        Ok(self.breakers.each_ref().map(|breaker| {
+            // At most 65,535 shards.
+            shard += 1;
+            of_shard(breaker.reset(now), shard - 1)
+        }))
+    }
+
+    /// The mode of a stage. The deadline of a call always holds: [`Mode::Enforce`]. A canary of all calls is `Enforce`, one
+    /// of none is `Shadow`.
+    ///
+    /// # Concurrency
+    /// One load.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use seawall::{Guard, GuardConfig, Instant, Mode, Rate, Stage};
+    /// let config = GuardConfig::for_service(Rate::per_second(5), Duration::from_secs(1));
+    /// let guard = Guard::<64>::new(config, 7, Instant::ORIGIN)?;
+    /// assert_eq!(guard.mode(Stage::TokenBucket), Mode::Enforce);
+    /// # Ok::<(), seawall::GuardConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn mode(&self, stage: Stage) -> Mode {
+        self.modes.get(stage)
+    }
+
+    /// Sets the mode of a stage, for the calls that begin from now on: one that has begun is treated alike in all its
+    /// attempts. What the stage holds stays: one that was off goes on from where it stood.
+    ///
+    /// # Errors
+    /// [`ModeError`]: the deadline has no mode. Then nothing has changed.
+    ///
+    /// # Concurrency
+    /// Wait-free, one store. A call that begins meanwhile goes by the old mode or the new.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use seawall::{Guard, GuardConfig, Instant, Mode, Rate, Request, Stage};
+    /// let config = GuardConfig::for_service(Rate::per_second(5), Duration::from_secs(1));
+    /// let guard = Guard::<64>::new(config, 7, Instant::ORIGIN)?;
+    /// guard.set_mode(Stage::TokenBucket, Mode::Shadow)?;
+    /// guard.set_mode(Stage::ConcurrencyLimit, Mode::Off)?;
+    /// let admitted = [(); 2].map(|()| {
+    ///     let mut call = guard.begin(Request::DEFAULT, Instant::ORIGIN);
+    ///     guard.try_attempt(&mut call, Instant::ORIGIN).unwrap()
+    /// });
+    /// assert_eq!(admitted[0].shadow_refusal, None);
+    /// assert_eq!(admitted[1].shadow_refusal.unwrap().stage(), Stage::TokenBucket);
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
+    pub fn set_mode(&self, stage: Stage, mode: Mode) -> Result<(), ModeError> {
+        self.modes.set(stage, mode)
     }
 
     /// The token bucket, to look at it or to change its rate.
@@ -117,23 +173,6 @@ impl<const SLOTS: usize> Guard<SLOTS> {
     #[must_use]
     pub const fn bucket(&self) -> &TokenBucket {
         &self.bucket
-    }
-
-    /// The circuit breaker, to look at it, to trip it on evidence of the caller's own or to hold it.
-    ///
-    /// ```
-    /// use core::time::Duration;
-    /// use seawall::{Guard, GuardConfig, Instant, Rate, Request, Stage};
-    /// let config = GuardConfig::for_service(Rate::per_second(5), Duration::from_secs(1));
-    /// let guard = Guard::<64>::new(config, 7, Instant::ORIGIN)?;
-    /// guard.breaker().force_open(Instant::ORIGIN);
-    /// let mut call = guard.begin(Request::DEFAULT, Instant::ORIGIN);
-    /// assert_eq!(guard.try_attempt(&mut call, Instant::ORIGIN).unwrap_err().stage(), Stage::CircuitBreaker);
-    /// # Ok::<(), seawall::GuardConfigError>(())
-    /// ```
-    #[must_use]
-    pub const fn breaker(&self) -> &CircuitBreaker {
-        &self.breaker
     }
 
     /// The concurrency limit, to look at it or to change it.

@@ -2,27 +2,33 @@
 
 use core::time::Duration;
 
+use crate::circuit_breaker::BreakerPermit;
 use crate::classification::ErrorClass;
-use crate::concurrency_limit::{LimitChange, LimitPermit};
-use crate::guard::pause::Seen;
-use crate::guard::{Call, Finished, Guard, Permit, Verdict};
+use crate::concurrency_limit::LimitChange;
+use crate::guard::modes::Way;
+use crate::guard::pause::Restart;
+use crate::guard::shards::of_shard;
+use crate::guard::{Admission, Call, Finished, Guard, Permit, Verdict};
 use crate::outcome::Outcome;
 use crate::refused::{Refused, Stage};
 use crate::retry_budget::RetryCost;
 use crate::retry_strategy::{AttemptFailure, GiveUpReason, RetryDecision};
 use crate::sync::{Ordering, fault};
 use crate::time::Instant;
+use crate::transition::Transition;
 
-impl<const SLOTS: usize> Guard<SLOTS> {
-    /// The slot of an attempt that a later stage refused.
-    pub(super) fn free(&self, limit: LimitPermit, now: Instant) {
-        if !fault("guard: the slot stays held when a later stage refuses") {
-            self.limit.cancel(limit, now);
-        }
-    }
+/// A failed attempt, to those who decide whether the call is sent again.
+pub(super) struct Failed {
+    pub(super) class: ErrorClass,
+    pub(super) retry_after: Option<Duration>,
+    pub(super) cost: RetryCost,
+    /// The stage in shadow that would have refused the attempt.
+    pub(super) shadow: Option<Refused>,
+}
 
+impl<const SLOTS: usize, const SHARDS: usize> Guard<SLOTS, SHARDS> {
     /// The first pass: loads only.
-    pub(super) fn look(&self, call: &Call, now: Instant) -> Result<(), Refused> {
+    pub(super) fn look(&self, call: &Call, way: &mut Way, now: Instant) -> Result<(), Refused> {
         if call.deadline.is_some_and(|deadline| now >= deadline) {
             return Err(Refused::never(Stage::Deadline));
         }
@@ -34,18 +40,87 @@ impl<const SLOTS: usize> Guard<SLOTS> {
             }
             Some(Verdict::Done | Verdict::GiveUp(_)) => return Err(Refused::never(Stage::RetryBudget)),
         }
-        if let Some(end) = self.pause.end(now) {
-            return Err(Self::paused(end, now));
-        }
-        self.breaker.peek(now)?;
-        self.limit.peek(now)?;
-        self.bucket.peek(call.cost, now)
+        way.ask(Stage::Pause, || self.pause.check(now))?;
+        way.ask(Stage::CircuitBreaker, || self.breaker(call.shard).peek(now))?;
+        way.ask(Stage::ConcurrencyLimit, || self.limit.peek(now))?;
+        way.ask(Stage::TokenBucket, || self.bucket.peek(call.cost, now))?;
+        Ok(())
     }
 
-    /// Frees the slot and judges the limit; `None` if the permit was void.
-    pub(super) fn report(&self, permit: Permit, outcome: Outcome, now: Instant) -> Option<Option<LimitChange>> {
-        let reported = self.limit.report(permit.limit, outcome, now);
-        if fault("guard: a void permit is heard") { Some(reported.flatten()) } else { reported }
+    /// The second pass: takes from each stage that has a part in the attempt. A stage that refuses here lost its place
+    /// to another thread since the first pass.
+    pub(super) fn take(&self, call: &Call, mut way: Way, now: Instant) -> Result<Admission, Refused> {
+        let mut permit = Permit {
+            started: now,
+            limit: None,
+            breaker: None,
+            tokens: 0,
+            ended: call.ended,
+            shard: call.shard,
+            shadow: way.refusal,
+        };
+        permit.limit = way.ask(Stage::ConcurrencyLimit, || self.limit.try_attempt(now))?;
+        match way.ask(Stage::TokenBucket, || self.bucket.try_take(call.cost, now)) {
+            Ok(Some(())) => permit.tokens = call.cost,
+            Ok(None) => self.give_back(&mut permit, &way, false, now),
+            Err(refused) => {
+                self.give_back(&mut permit, &way, true, now);
+                return Err(refused);
+            }
+        }
+        let mut transition = None;
+        match way.ask(Stage::CircuitBreaker, || self.breaker(call.shard).try_attempt(now)) {
+            Ok(Some(admission)) => {
+                permit.breaker = Some(admission.permit);
+                transition = of_shard(admission.transition, call.shard);
+            }
+            Ok(None) => self.give_back(&mut permit, &way, false, now),
+            Err(refused) => {
+                self.give_back(&mut permit, &way, true, now);
+                return Err(refused);
+            }
+        }
+        permit.shadow = way.refusal;
+        Ok(Admission { permit, transition, shadow_refusal: way.refusal })
+    }
+
+    /// Gives back what an attempt took from the stages that have no part in it any more: all of them where it is refused,
+    /// those in shadow where one of them would refuse it.
+    fn give_back(&self, permit: &mut Permit, way: &Way, is_refused: bool, now: Instant) {
+        let forgets = fault("guard: a shadow keeps what it took for an attempt that another would refuse");
+        let gives_all = is_refused || fault("guard: a refusal in shadow gives back what is enforced");
+        let keeps = |stage| !gives_all && (forgets || way.held.heeds(stage, way.refusal));
+        if permit.tokens != 0 && !keeps(Stage::TokenBucket) {
+            if !fault("guard: the tokens stay spent when the breaker refuses") {
+                self.refund(permit.tokens, now);
+            }
+            permit.tokens = 0;
+        }
+        if let Some(limit) = permit.limit
+            && !keeps(Stage::ConcurrencyLimit)
+        {
+            if !fault("guard: the slot stays held when a later stage refuses") {
+                self.limit.cancel(limit, now);
+            }
+            permit.limit = None;
+        }
+    }
+
+    /// Frees the slot, if there is one, and judges the limit; `None` if the permit was void.
+    ///
+    /// Only the slot of a limit that is enforced decides: one in shadow may have gone to another after its lease, and
+    /// must not silence a report. Then it is for the call to know that it has not been made.
+    pub(super) fn report(
+        &self,
+        call: &Call,
+        permit: Permit,
+        outcome: Outcome,
+        now: Instant,
+    ) -> Option<Option<LimitChange>> {
+        let Some(slot) = permit.limit else { return Some(None) };
+        let reported = self.limit.report(slot, outcome, now);
+        let decides = call.held.enforces(Stage::ConcurrencyLimit) && !fault("guard: a void permit is heard");
+        if decides { reported } else { Some(reported.flatten()) }
     }
 
     /// The answer to a report with a void permit.
@@ -53,7 +128,7 @@ impl<const SLOTS: usize> Guard<SLOTS> {
     pub(super) fn void(&self, call: &mut Call, permit: Permit, outcome: Outcome, now: Instant) -> Finished {
         // Not even a probe's place is given back: whoever freed the slot is about to report it.
         if fault("guard: a void permit gives the probe back") {
-            self.breaker.cancel(permit.breaker, now);
+            self.free_probe(permit, now);
         }
         let verdict = match (call.verdict, outcome) {
             (Some(verdict), _) if permit.ended != call.ended => verdict,
@@ -64,23 +139,67 @@ impl<const SLOTS: usize> Guard<SLOTS> {
             call.ended = call.ended.saturating_add(1);
             call.verdict = Some(verdict);
         }
-        Finished { verdict, transition: None, limit_change: None }
+        Finished { verdict, transition: None, limit_change: None, shadow_refusal: permit.shadow, shadow_give_up: None }
+    }
+
+    /// The breaker hears of first attempts and of probes.
+    pub(super) fn tell(
+        &self,
+        call: &Call,
+        permit: Permit,
+        breaker: BreakerPermit,
+        outcome: Outcome,
+        now: Instant,
+        random: u64,
+    ) -> Option<Transition> {
+        if call.ended != 0 && !breaker.is_probe() {
+            self.breaker(permit.shard).cancel(breaker, now);
+            return None;
+        }
+        let closes = breaker.is_probe()
+            && outcome == Outcome::Success
+            && call.held.restarts_after(Stage::CircuitBreaker)
+            && self.is_spared(permit.shard, now);
+        let is_late = fault("guard: a restart is marked after the breaker has closed");
+        if closes && !is_late {
+            // Before the breaker hears of it: who finds it closed must find this too.
+            self.pause.restart_at(now);
+        }
+        let transition = self.breaker(permit.shard).finish(breaker, outcome, now, random);
+        if closes && is_late {
+            self.pause.restart_at(now);
+        }
+        of_shard(transition, permit.shard)
+    }
+
+    /// A probe that says nothing.
+    pub(super) fn free_probe(&self, permit: Permit, now: Instant) {
+        if let Some(breaker) = permit.breaker {
+            self.breaker(permit.shard).cancel(breaker, now);
+        }
     }
 
     /// After a pause or a close that nobody has settled yet, the tokens restart at one, as at its instant; the one who
-    /// settles starts the ramp. Only an attempt that would pass without it comes here. `seen` was looked at after all
-    /// stages: who finds the breaker closed also finds what was marked before.
+    /// settles starts the ramp. Only an attempt that would pass without it, and takes from the bucket, comes to it. The
+    /// pause is looked at once more after all stages: who finds the breaker closed also finds what was marked before.
+    /// `early` is for the models.
     ///
     /// The tokens go first: until the word is clear, every thread lowers them to the same level, and so no thread that
     /// finds it clear meets more. The ramp goes last, as two of them would be one too many: a thread that is stopped
     /// between leaves the full rate, from one token.
-    pub(super) fn settle(&self, seen: Seen, cost: u32, now: Instant) -> Result<(), Refused> {
-        let (at, word) = match seen {
-            Seen::Nothing => return Ok(()),
-            // It began after the first pass had looked.
-            Seen::Paused(end) => return Err(Self::paused(end, now)),
-            Seen::Restart(at, word) => (at, word),
-        };
+    pub(super) fn settle(
+        &self,
+        early: Option<Option<Restart>>,
+        call: &Call,
+        way: &mut Way,
+        now: Instant,
+    ) -> Result<(), Refused> {
+        // It may have begun after the first pass had looked.
+        way.ask(Stage::Pause, || self.pause.pass(now))?;
+        if !way.held.heeds(Stage::TokenBucket, way.refusal) {
+            return Ok(());
+        }
+        let Some((at, word)) = early.unwrap_or_else(|| self.pause.restart(now)) else { return Ok(()) };
         if fault("guard: a restart is cleared before the tokens are gone") {
             self.pause.clear(word);
         }
@@ -88,7 +207,8 @@ impl<const SLOTS: usize> Guard<SLOTS> {
         if self.pause.clear(word) {
             self.climb(at, now);
         }
-        self.bucket.peek(cost, now)
+        way.ask(Stage::TokenBucket, || self.bucket.peek(call.cost, now))?;
+        Ok(())
     }
 
     /// The ramp that begins at `at`, unless it would be over by now or end before the bucket's own warm-up.
@@ -100,41 +220,40 @@ impl<const SLOTS: usize> Guard<SLOTS> {
         }
     }
 
-    fn paused(end: Instant, now: Instant) -> Refused {
-        Refused::not_yet(Stage::Pause, Some(end.saturating_duration_since(now)))
-    }
-
-    /// Whether and when a failed call is sent again; if so, it is paid for.
-    pub(super) fn again(
-        &self,
-        call: &mut Call,
-        class: ErrorClass,
-        retry_after: Option<Duration>,
-        cost: RetryCost,
-        now: Instant,
-    ) -> Verdict {
+    /// Whether and when a failed call is sent again; if so, it is paid for, before the backoff begins: what waits in it
+    /// has been counted. And the reason for which a stage in shadow would have given it up.
+    pub(super) fn again(&self, call: &mut Call, failed: &Failed, now: Instant) -> (Verdict, Option<GiveUpReason>) {
         let failure = AttemptFailure {
             attempt: call.ended,
             elapsed: now.saturating_duration_since(call.began),
             previous_delay: call.previous_delay,
-            class,
-            retry_after,
+            class: failed.class,
+            retry_after: failed.retry_after,
         };
         let delay = match self.retry.decide(failure, self.random.next_u64()) {
             RetryDecision::RetryAfter(delay) => delay,
-            RetryDecision::GiveUp(reason) => return Verdict::GiveUp(reason),
+            RetryDecision::GiveUp(reason) => return (Verdict::GiveUp(reason), None),
         };
         let at = now.saturating_add(delay);
-        let at = self.pause.end(now).map_or(at, |end| at.max(end));
+        // A pause in shadow keeps nobody waiting.
+        let pause = if call.held.enforces(Stage::Pause) { self.pause.end(now) } else { None };
+        let at = pause.map_or(at, |end| at.max(end));
         if call.deadline.is_some_and(|deadline| at >= deadline) {
-            return Verdict::GiveUp(GiveUpReason::DeadlineExceeded);
+            return (Verdict::GiveUp(GiveUpReason::DeadlineExceeded), None);
         }
-        if self.budget.try_withdraw(cost, now).is_err() {
-            return Verdict::GiveUp(GiveUpReason::BudgetSpent);
-        }
+        let mut way = Way { held: call.held, refusal: failed.shadow };
+        let Ok(paid) = way.ask(Stage::RetryBudget, || self.budget.try_withdraw(failed.cost, now)) else {
+            return (Verdict::GiveUp(GiveUpReason::BudgetSpent), None);
+        };
         call.previous_delay = Some(delay);
-        call.paid = Some(cost);
-        Verdict::RetryAt(at)
+        call.paid = paid.map(|()| failed.cost);
+        let mut given_up = None;
+        if failed.shadow.is_none() && way.refusal.is_some() {
+            // Behind a budget that is enforced the call would end here: what it sends from now on no shadow counts.
+            call.shadow = way.refusal;
+            given_up = Some(GiveUpReason::BudgetSpent);
+        }
+        (Verdict::RetryAt(at), given_up)
     }
 
     pub(super) fn refund(&self, cost: u32, now: Instant) {

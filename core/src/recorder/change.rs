@@ -3,7 +3,7 @@
 //! ```text
 //!  63                             20 19      12 11       4 3    2 1    0
 //! +---------------------------------+----------+----------+------+------+
-//! | instant, in steps of 2^20 ns    | 0        | cause    | from | to   |   0: none
+//! | instant, in steps of 2^20 ns    | shard    | cause    | from | to   |   0: none
 //! +---------------------------------+----------+----------+------+------+
 //! ```
 //! The instant comes first: the largest word is the latest change, so that one maximum keeps it, whoever writes.
@@ -17,6 +17,8 @@ pub(crate) struct Change {
     pub(crate) at: Instant,
     pub(crate) to: State,
     pub(crate) cause: Cause,
+    /// 255 stands for that shard and all after it.
+    pub(crate) shard: u32,
 }
 
 const CAUSES: [Cause; 10] = [
@@ -36,7 +38,8 @@ const CHANGE_BITS: u32 = 20;
 impl Change {
     pub(super) fn word(transition: Transition, now: Instant) -> u64 {
         // A cause is 1 to 255, and a state 0 to 2: the lowest 12 bits.
-        let what = (transition.cause as u64) << 4 | (transition.from as u64) << 2 | transition.to as u64;
+        let shard = u64::from(transition.shard.min(255));
+        let what = shard << 12 | (transition.cause as u64) << 4 | (transition.from as u64) << 2 | transition.to as u64;
         now.as_nanos() >> CHANGE_BITS << CHANGE_BITS | what
     }
 
@@ -50,6 +53,7 @@ impl Change {
                 1 => State::Open,
                 _ => State::HalfOpen,
             },
+            shard: (word >> 12) as u32 & 0xFF,
             // There is no cause 0: the word 0 is no change.
             cause: *CAUSES.get(place.wrapping_sub(1))?,
         })

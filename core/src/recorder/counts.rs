@@ -106,7 +106,7 @@ pub(super) const fn given_up(reason: GiveUpReason) -> usize {
 /// for _ in 0..3 {
 ///     let (mut call, mut record) = (guard.begin(Request::DEFAULT, now), recorder.begun(now));
 ///     let answer = guard.try_attempt(&mut call, now);
-///     recorder.attempted(&mut record, &answer, None, now);
+///     recorder.attempted(&mut record, &answer, now);
 /// }
 /// let counts = recorder.totals();
 /// assert_eq!((counts.begun(), counts.admitted(), counts.refused()), (3, 1, 2)); // it begins with one token
@@ -242,7 +242,7 @@ impl Counts {
     /// use seawall::{Instant, Recorder, Refused, Stage, WindowConfig};
     /// let recorder = Recorder::<4, 32>::new(WindowConfig::DEFAULT)?;
     /// let mut call = recorder.begun(Instant::ORIGIN);
-    /// recorder.attempted(&mut call, &Err(Refused::never(Stage::Deadline)), None, Instant::ORIGIN);
+    /// recorder.attempted(&mut call, &Err(Refused::never(Stage::Deadline)), Instant::ORIGIN);
     /// assert_eq!(recorder.totals().refused(), 1);
     /// # Ok::<(), seawall::WindowConfigError>(())
     /// ```
@@ -257,7 +257,7 @@ impl Counts {
     /// use seawall::{Instant, Recorder, Refused, Stage, WindowConfig};
     /// let recorder = Recorder::<4, 32>::new(WindowConfig::DEFAULT)?;
     /// let mut call = recorder.begun(Instant::ORIGIN);
-    /// recorder.attempted(&mut call, &Err(Refused::never(Stage::Deadline)), None, Instant::ORIGIN);
+    /// recorder.attempted(&mut call, &Err(Refused::never(Stage::Deadline)), Instant::ORIGIN);
     /// assert_eq!(recorder.totals().refused_by(Stage::Deadline), 1);
     /// assert_eq!(recorder.totals().refused_by(Stage::Pause), 0);
     /// # Ok::<(), seawall::WindowConfigError>(())
@@ -273,7 +273,7 @@ impl Counts {
     /// use seawall::{Instant, Reason, Recorder, Refused, Stage, WindowConfig};
     /// let recorder = Recorder::<4, 32>::new(WindowConfig::DEFAULT)?;
     /// let mut call = recorder.begun(Instant::ORIGIN);
-    /// recorder.attempted(&mut call, &Err(Refused::never(Stage::Deadline)), None, Instant::ORIGIN);
+    /// recorder.attempted(&mut call, &Err(Refused::never(Stage::Deadline)), Instant::ORIGIN);
     /// assert_eq!(recorder.totals().refused_for(Stage::Deadline, Reason::Never), 1);
     /// assert_eq!(recorder.totals().refused_for(Stage::Deadline, Reason::NotYet), 0);
     /// # Ok::<(), seawall::WindowConfigError>(())

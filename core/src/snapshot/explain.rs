@@ -30,13 +30,13 @@ impl Snapshot {
     /// let now = Instant::from_nanos(1);
     /// for _ in 0..2 {
     ///     let (mut call, mut record) = (guard.begin(Request::DEFAULT, now), recorder.begun(now));
-    ///     recorder.attempted(&mut record, &guard.try_attempt(&mut call, now), None, now);
+    ///     recorder.attempted(&mut record, &guard.try_attempt(&mut call, now), now);
     /// }
     /// let snapshot = guard.snapshot([&recorder], now);
     /// assert_eq!(
     ///     snapshot.explain::<256>(),
     ///     "1 of 2 attempts was refused in the last 7.5 s: 1 by the token bucket. \
-    ///      Now the token bucket refuses: it holds 0 tokens, earns 20/s, and has enough in 50 ms. \
+    ///      Now the token bucket refuses: it holds 0 tokens, earns 320/s, and has enough in 3.2 ms. \
     ///      Since the start 0 of 2 calls were delivered."
     /// );
     /// assert_eq!(
@@ -88,7 +88,7 @@ impl Snapshot {
     /// let config = GuardConfig::for_service(Rate::per_second(20), Duration::from_secs(1));
     /// let guard = Guard::<64>::new(config, 7, Instant::ORIGIN)?;
     /// let recorder = Recorder::<4, 32>::new(WindowConfig::DEFAULT)?;
-    /// guard.breaker().force_open(Instant::ORIGIN);
+    /// guard.breaker(0).force_open(Instant::ORIGIN);
     /// let mut call = guard.begin(Request::DEFAULT, Instant::ORIGIN);
     /// let refused = guard.try_attempt(&mut call, Instant::ORIGIN).unwrap_err();
     /// assert_eq!(

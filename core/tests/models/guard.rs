@@ -13,15 +13,15 @@ use seawall::{
 
 use crate::harness::{Preemptions, check, must_fail};
 
-type Small = Guard<2>;
-const BOUND: Preemptions = Preemptions::AtMost(3);
+pub(super) type Small = Guard<2>;
+pub(super) const BOUND: Preemptions = Preemptions::AtMost(3);
 
-fn at(seconds: u64) -> Instant {
+pub(super) fn at(seconds: u64) -> Instant {
     Instant::ORIGIN.saturating_add(Duration::from_secs(seconds))
 }
 
 /// A token a day, so that nothing is earned; one probe; one failure opens for a second; one retry in hand, at once.
-fn config(limit: u32, burst: u32) -> GuardConfig {
+pub(super) fn config(limit: u32, burst: u32) -> GuardConfig {
     GuardConfig {
         bucket: BucketConfig::new(Rate::per_day(1)).burst(burst),
         breaker: BreakerConfig {
@@ -51,20 +51,21 @@ fn config(limit: u32, burst: u32) -> GuardConfig {
         },
         call_timeout: Duration::from_secs(1_000),
         ramp: WarmUp::NONE,
+        modes: seawall::GuardModes::ENFORCE,
     }
 }
 
-fn guard(config: GuardConfig) -> Arc<Small> {
+pub(super) fn guard(config: GuardConfig) -> Arc<Small> {
     Arc::new(Guard::new(config, 7, at(0)).expect("legal"))
 }
 
-fn attempt(guard: &Small, now: Instant) -> Option<(Call, Permit)> {
+pub(super) fn attempt(guard: &Small, now: Instant) -> Option<(Call, Permit)> {
     let mut call = guard.begin(Request::DEFAULT, now);
     let admission = guard.try_attempt(&mut call, now).ok()?;
     Some((call, admission.permit))
 }
 
-fn spawn<T: 'static>(guard: &Arc<Small>, work: impl FnOnce(&Small) -> T + 'static) -> thread::JoinHandle<T> {
+pub(super) fn spawn<T: 'static>(guard: &Arc<Small>, work: impl FnOnce(&Small) -> T + 'static) -> thread::JoinHandle<T> {
     let guard = guard.clone();
     thread::spawn(move || work(&guard))
 }
@@ -73,7 +74,7 @@ fn spawn<T: 'static>(guard: &Arc<Small>, work: impl FnOnce(&Small) -> T + 'stati
 fn one_place(limit: u32, burst: u32, half_open: bool) {
     let guard = guard(config(limit, burst));
     if half_open {
-        assert!(guard.breaker().trip(at(0), 0).is_some());
+        assert!(guard.breaker(0).trip(at(0), 0).is_some());
     }
     let other = spawn(&guard, |guard| attempt(guard, at(2)));
     let mine = attempt(&guard, at(3));
@@ -83,7 +84,7 @@ fn one_place(limit: u32, burst: u32, half_open: bool) {
     assert_eq!(guard.bucket().available(at(3)), burst - 1, "only the token of the admitted one is spent");
     let (mut call, permit) = admitted.remove(0);
     assert_eq!(guard.finish(&mut call, permit, Outcome::Success, at(3)).verdict, Verdict::Done);
-    assert_eq!((guard.limit().in_flight(at(2)), guard.breaker().state(at(3))), (0, State::Closed));
+    assert_eq!((guard.limit().in_flight(at(2)), guard.breaker(0).state(at(3))), (0, State::Closed));
 }
 
 fn one_slot() {
@@ -113,7 +114,7 @@ fn cancel_beside_finish() {
 /// The report of a probe by one thread, through a copy by another: it counts once, and closes the breaker.
 fn double_report() {
     let guard = guard(config(2, 2));
-    assert!(guard.breaker().trip(at(0), 0).is_some());
+    assert!(guard.breaker(0).trip(at(0), 0).is_some());
     let (call, permit) = attempt(&guard, at(2)).expect("the interval is over");
     let report = move |guard: &Small| {
         let mut call = call;
@@ -122,7 +123,7 @@ fn double_report() {
     let other = spawn(&guard, report);
     let told: Vec<_> = [report(&guard), other.join().expect("no panic")].into_iter().flatten().collect();
     assert_eq!(told.len(), 1);
-    assert_eq!((guard.breaker().state(at(2)), guard.limit().in_flight(at(2))), (State::Closed, 0));
+    assert_eq!((guard.breaker(0).state(at(2)), guard.limit().in_flight(at(2))), (State::Closed, 0));
 }
 
 /// A failure that is reported twice: it is paid for once.
@@ -140,7 +141,7 @@ fn double_failure() {
     let verdicts = [report(&guard), other.join().expect("no panic")];
     assert_eq!(verdicts.iter().filter(|verdict| matches!(verdict, Verdict::RetryAt(_))).count(), 1, "{verdicts:?}");
     assert_eq!(guard.budget().balance(at(1)), RetryTokens::whole(3));
-    assert_eq!(guard.breaker().state(at(1)), State::Closed);
+    assert_eq!(guard.breaker(0).state(at(1)), State::Closed);
 }
 
 /// A report and a cancellation of one permit: one of the two happens, whole.
@@ -207,7 +208,7 @@ fn paused(ramp: WarmUp) -> Arc<Small> {
     let (mut call, permit) = attempt(&guard, at(0)).expect("four tokens");
     let _ = guard.finish(&mut call, permit, Outcome::Throttled(Some(Duration::from_secs(1))), at(0));
     // The breaker took it for a failure; this model is about the pause alone.
-    assert!(guard.breaker().reset(at(0)).is_some());
+    assert!(guard.breaker(0).reset(at(0)).is_some());
     assert!(attempt(&guard, at(1)).is_none());
     assert_eq!(guard.bucket().available(at(3)), 3);
     guard
@@ -243,25 +244,30 @@ fn restart_with_a_ramp() {
     restart_beside_takers(WarmUp::linear(Rate::ZERO, Duration::from_secs(60)), 1);
 }
 
-/// A pause that has ended is settled by one thread while another is told a new one: the new one holds.
+/// A pause that has ended is settled by one thread while another is told a new one: the new one holds, and so does the
+/// restart at its end.
 fn restart_beside_a_pause() {
-    let guard = guard(config(2, 4));
+    let bucket = BucketConfig::new(Rate::per_second(1)).burst(4);
+    let guard = guard(GuardConfig { bucket, ..config(2, 4) });
     let [first, second] = [0, 0].map(|now| attempt(&guard, at(now)).expect("four tokens"));
     let throttle = |guard: &Small, (mut call, permit): (Call, Permit), now| {
         let _ = guard.finish(&mut call, permit, Outcome::Throttled(Some(Duration::from_secs(1))), now);
     };
     throttle(&guard, first, at(0));
-    assert!(guard.breaker().reset(at(0)).is_some());
+    assert!(guard.breaker(0).reset(at(0)).is_some());
     let other = spawn(&guard, move |guard| throttle(guard, second, at(3)));
     let _ = attempt(&guard, at(3));
     other.join().expect("no panic");
     assert!(guard.paused_until(at(3)).expect("a pause") >= at(4));
+    // One token when it ends, after four seconds or a little more, and one for each second since then.
+    let _ = guard.breaker(0).reset(at(4));
+    assert!(send(&guard, 4, at(6)) <= 2);
 }
 
 /// A probe closes the breaker while a thread asks: whoever passes the closed breaker meets one token.
 fn restart_after_a_close() {
     let guard = guard(config(2, 4));
-    assert!(guard.breaker().trip(at(0), 0).is_some());
+    assert!(guard.breaker(0).trip(at(0), 0).is_some());
     let (mut call, permit) = attempt(&guard, at(2)).expect("the interval is over");
     let other = spawn(&guard, |guard| send(guard, 1, at(3)));
     let told = guard.finish(&mut call, permit, Outcome::Success, at(3)).transition;

@@ -8,6 +8,8 @@ mod aimd_controller;
 mod circuit_breaker;
 mod concurrency_limit;
 mod guard;
+mod guard_modes;
+mod guard_shards;
 mod harness;
 mod recorder;
 mod retry_budget;

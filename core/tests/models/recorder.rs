@@ -36,7 +36,7 @@ fn a_reader_beside_a_writer() {
         })
     };
     let mut call = recorder.begun(slice(0));
-    recorder.attempted(&mut call, &Err(REFUSED), None, slice(0));
+    recorder.attempted(&mut call, &Err(REFUSED), slice(0));
     recorder.abandoned(call, slice(0));
     reader.join().unwrap();
     let (recent, total) = (recorder.recent(slice(0)), recorder.totals());

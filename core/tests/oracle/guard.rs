@@ -5,7 +5,7 @@
 //! stream that it is drawn from is stated here too: SplitMix64 as published, one number for each bad outcome and one
 //! more for the decision that follows it.
 
-use seawall::{GuardConfig, RetryConfig};
+use seawall::{GuardConfig, Mode, RetryConfig};
 
 use super::{breaker_oracle, budget_oracle, limit_oracle, retry_oracle};
 use limit_oracle::Reply;
@@ -28,6 +28,15 @@ struct Bucket {
     first: i128,
     taken: i128,
 }
+
+/// The stages that have a mode.
+pub const STAGES: [&str; 5] = ["pause", "circuit_breaker", "concurrency_limit", "token_bucket", "retry_budget"];
+const PAUSE: usize = 0;
+const BREAKER: usize = 1;
+const LIMIT: usize = 2;
+const BUCKET: usize = 3;
+const BUDGET: usize = 4;
+const MILLION: u64 = 1_000_000;
 
 /// Stage, reason, wait.
 type No = (&'static str, &'static str, Option<i128>);
@@ -69,7 +78,21 @@ impl Bucket {
     }
 }
 
+/// What a stage is to a call.
+#[derive(Clone, Copy, PartialEq)]
+enum Part {
+    Enforced,
+    Shadow,
+    Off,
+}
+
 struct Call {
+    shard: usize,
+    parts: [Part; 5],
+    /// Whether the tokens restart after a pause, and after a close.
+    restarts: [bool; 2],
+    /// The stage in shadow that would have ended it.
+    shadow: Option<&'static str>,
     cost: u32,
     began: u64,
     deadline: Option<u64>,
@@ -88,24 +111,29 @@ enum Verdict {
 
 struct Permit {
     call: usize,
-    cost: u32,
+    tokens: u32,
     ended: u32,
     started: u64,
-    limit: usize,
-    breaker: usize,
+    limit: Option<usize>,
+    breaker: Option<usize>,
     is_probe: bool,
+    shadow: Option<&'static str>,
+    is_out: bool,
 }
 
 pub struct Oracle {
     config: GuardConfig,
     bucket: Bucket,
-    breaker: breaker_oracle::Oracle,
+    breakers: Vec<breaker_oracle::Oracle>,
     limit: limit_oracle::Oracle,
     budget: budget_oracle::Oracle,
     retry: retry_oracle::Oracle,
     stream: u64,
-    /// When the pause ends, or the tokens restart; and whether it is a pause.
-    pause: Option<(i128, bool)>,
+    modes: [Mode; 5],
+    salt: u64,
+    pause: Option<i128>,
+    /// When the tokens restart, and whether it is at the end of a pause.
+    restart: Option<(i128, bool)>,
     calls: Vec<Call>,
     permits: Vec<Permit>,
 }
@@ -130,9 +158,38 @@ fn retries(config: &RetryConfig) -> retry_oracle::Oracle {
     }
 }
 
+const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
+
+/// The mixing function of SplitMix64 (Steele, Lea and Flood, 2014).
+fn mixed(z: u64) -> u64 {
+    let z = (z ^ z >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let z = (z ^ z >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ z >> 31
+}
+
+/// Of a million keys so many are refused; none where the stage is off.
+fn share(mode: Mode) -> Option<u64> {
+    match mode {
+        Mode::Enforce => Some(MILLION),
+        Mode::Shadow => Some(0),
+        Mode::Canary(share) => Some(share.as_ppm().into()),
+        Mode::Off => None,
+    }
+}
+
+impl Call {
+    fn heeds(&self, stage: usize, shadow: Option<&'static str>) -> bool {
+        match self.parts[stage] {
+            Part::Enforced => true,
+            Part::Shadow => shadow.is_none(),
+            Part::Off => false,
+        }
+    }
+}
+
 impl Oracle {
     /// A guard that begins at 0 with `tokens`.
-    pub fn new(config: GuardConfig, tokens: u32, seed: u64) -> Self {
+    pub fn new(config: GuardConfig, shards: usize, tokens: u32, seed: u64) -> Self {
         let budget = config.budget;
         Self {
             bucket: Bucket {
@@ -140,7 +197,7 @@ impl Oracle {
                 first: i128::from(tokens.min(config.bucket.burst)) * TOKEN,
                 taken: 0,
             },
-            breaker: breaker_oracle::Oracle::new(config.breaker),
+            breakers: vec![breaker_oracle::Oracle::new(config.breaker); shards],
             limit: limit_oracle::Oracle::new(config.limit),
             budget: budget_oracle::Oracle::new(
                 budget.share.as_ppm().into(),
@@ -152,7 +209,16 @@ impl Oracle {
             ),
             retry: retries(&config.retry),
             stream: seed,
+            modes: [
+                config.modes.pause,
+                config.modes.breaker,
+                config.modes.limit,
+                config.modes.bucket,
+                config.modes.budget,
+            ],
+            salt: mixed((!seed).wrapping_add(GOLDEN)),
             pause: None,
+            restart: None,
             calls: vec![],
             permits: vec![],
             config,
@@ -178,32 +244,50 @@ impl Oracle {
 
     /// The newest permit that is out.
     pub fn newest_permit(&self) -> Option<usize> {
-        self.permits.iter().rposition(|permit| self.limit.is_good(permit.limit))
+        self.permits.iter().rposition(|permit| permit.is_out)
     }
 
-    /// SplitMix64 (Steele, Lea and Flood, 2014).
     fn draw(&mut self) -> u64 {
-        self.stream = self.stream.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let z = (self.stream ^ self.stream >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let z = (z ^ z >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ z >> 31
+        self.stream = self.stream.wrapping_add(GOLDEN);
+        mixed(self.stream)
     }
 
     fn paused_until(&self, now: u64) -> Option<i128> {
-        self.pause.filter(|(at, is_pause)| *is_pause && *at > now.into()).map(|(at, _)| at)
+        self.pause.filter(|end| *end > now.into())
     }
 
     /// Instants of a pause are even.
-    fn raise(&mut self, at: i128, is_pause: bool) {
-        let at = at + at % 2;
-        if self.pause.is_none_or(|(old, _)| at > old) {
-            self.pause = Some((at, is_pause));
+    fn even(at: i128) -> i128 {
+        at + at % 2
+    }
+
+    fn mark(&mut self, at: i128, of_a_pause: bool) {
+        let at = Self::even(at);
+        if self.restart.is_none_or(|(old, _)| at > old) {
+            self.restart = Some((at, of_a_pause));
         }
     }
 
-    pub fn begin(&mut self, cost: u32, deadline: Option<u64>, now: u64) -> String {
+    pub fn set_mode(&mut self, stage: usize, mode: Mode) -> String {
+        self.modes[stage] = mode;
+        "ok".into()
+    }
+
+    pub fn begin(&mut self, key: u64, shard: u32, cost: u32, deadline: Option<u64>, now: u64) -> String {
         let total = self.retry.deadline.map(|total| now + total);
+        let place = ((u128::from(mixed(key ^ self.salt)) * u128::from(MILLION)) >> 64) as u64;
+        let part = |mode| match share(mode) {
+            None => Part::Off,
+            Some(share) if place < share => Part::Enforced,
+            Some(_) => Part::Shadow,
+        };
+        let bucket = share(self.modes[BUCKET]);
+        let restarts = |stage: usize| bucket.is_some() && share(self.modes[stage]) >= bucket;
         self.calls.push(Call {
+            shard: shard as usize % self.breakers.len(),
+            parts: self.modes.map(part),
+            restarts: [restarts(PAUSE), restarts(BREAKER)],
+            shadow: None,
             cost,
             began: now,
             deadline: deadline.into_iter().chain(total).min(),
@@ -215,64 +299,106 @@ impl Oracle {
         "ok".into()
     }
 
-    fn admits(&mut self, call: usize, now: u64) -> Result<(), No> {
-        let (call, at) = (&self.calls[call], i128::from(now));
+    /// What a stage would say now.
+    fn no(&self, stage: usize, call: &Call, now: u64) -> Option<No> {
+        match stage {
+            PAUSE => self.paused_until(now).map(|end| ("pause", "not_yet", Some(end - i128::from(now)))),
+            BREAKER => {
+                let wait = self.breakers[call.shard].clone().attempt(now).0.err()?;
+                Some(("circuit_breaker", "not_yet", wait.map(i128::from)))
+            }
+            LIMIT => {
+                let stepped = self.limit.clone().attempt(now).err()?;
+                Some(("concurrency_limit", if stepped { "clock_stepped" } else { "not_yet" }, None))
+            }
+            _ => self.bucket.after(call.cost, now.into()).err(),
+        }
+    }
+
+    /// The stage in shadow that would refuse, or the refusal.
+    fn admits(&mut self, index: usize, now: u64) -> Result<Option<&'static str>, No> {
+        let call = &self.calls[index];
         if call.deadline.is_some_and(|deadline| now >= deadline) {
             return Err(("deadline", "never", None));
         }
         match call.verdict {
             None => {}
             Some(Verdict::RetryAt(due)) if due <= now => {}
-            Some(Verdict::RetryAt(due)) => return Err(("retry_budget", "not_yet", Some(i128::from(due) - at))),
+            Some(Verdict::RetryAt(due)) => return Err(("retry_budget", "not_yet", Some(i128::from(due - now)))),
             Some(_) => return Err(("retry_budget", "never", None)),
         }
-        if let Some(end) = self.paused_until(now) {
-            return Err(("pause", "not_yet", Some(end - at)));
+        let mut shadow = call.shadow;
+        for stage in [PAUSE, BREAKER, LIMIT, BUCKET] {
+            match self.no(stage, call, now) {
+                Some(no) if call.parts[stage] == Part::Enforced => return Err(no),
+                Some(no) if call.heeds(stage, shadow) => shadow = Some(no.0),
+                _ => {}
+            }
         }
-        if let (Err(wait), _) = self.breaker.clone().attempt(now) {
-            return Err(("circuit_breaker", "not_yet", wait.map(i128::from)));
+        // Here it would pass, and what is over is settled.
+        if call.heeds(PAUSE, shadow) && self.paused_until(now).is_none() {
+            self.pause = None;
         }
-        if let Err(stepped) = self.limit.clone().attempt(now) {
-            return Err(("concurrency_limit", if stepped { "clock_stepped" } else { "not_yet" }, None));
+        if call.heeds(BUCKET, shadow) {
+            // If a pause or a close has not been settled, the tokens restart at one as at its instant.
+            if let Some((at, _)) = self.restart.take_if(|(at, of_a_pause)| !*of_a_pause || *at <= now.into()) {
+                self.bucket.restart(at.min(now.into()));
+            }
+            match self.bucket.after(call.cost, now.into()) {
+                Ok(_) => {}
+                Err(no) if call.parts[BUCKET] == Part::Enforced => return Err(no),
+                Err(no) => shadow = Some(no.0),
+            }
         }
-        self.bucket.after(call.cost, at)?;
-        // Here it would pass; if a pause or a close has not been settled, the tokens restart at one as at its instant.
-        if let Some((restart, _)) = self.pause.take() {
-            self.bucket.restart(restart.min(at));
-        }
-        self.bucket.after(call.cost, at).map(|_| ())
+        Ok(shadow)
     }
 
-    pub fn attempt(&mut self, call: usize, now: u64) -> String {
-        if let Err((stage, reason, wait)) = self.admits(call, now) {
-            return format!("refused stage={stage} reason={reason} retry_after_ns={}", words(wait));
+    pub fn attempt(&mut self, index: usize, now: u64) -> String {
+        let shadow = match self.admits(index, now) {
+            Ok(shadow) => shadow,
+            Err((stage, reason, wait)) => {
+                return format!("refused stage={stage} reason={reason} retry_after_ns={}", words(wait));
+            }
+        };
+        let call = &self.calls[index];
+        let limit = call.heeds(LIMIT, shadow).then(|| self.limit.attempt(now).expect("asked before"));
+        let tokens = if call.heeds(BUCKET, shadow) { call.cost } else { 0 };
+        if tokens > 0 {
+            self.bucket.taken = self.bucket.after(tokens, now.into()).expect("asked before");
         }
-        let cost = self.calls[call].cost;
-        let limit = self.limit.attempt(now).expect("asked before");
-        self.bucket.taken = self.bucket.after(cost, now.into()).expect("asked before");
-        let (breaker, told) = self.breaker.attempt(now);
+        let (mut breaker, mut told) = (None, None);
+        if call.heeds(BREAKER, shadow) {
+            let (permit, transition) = self.breakers[call.shard].attempt(now);
+            (breaker, told) = (Some(permit.expect("asked before")), transition);
+        }
         self.permits.push(Permit {
-            call,
-            cost,
-            ended: self.calls[call].ended,
+            call: index,
+            tokens,
+            ended: call.ended,
             started: now,
             limit,
-            breaker: breaker.expect("asked before"),
-            is_probe: self.breaker.state() == "half-open",
+            breaker,
+            is_probe: breaker.is_some() && self.breakers[call.shard].state() == "half-open",
+            shadow,
+            is_out: true,
         });
-        format!("ok permit={} to={}", self.permits.len() - 1, words(told.map(|(_, to, _)| name(to))))
+        let shard = words(told.map(|_| call.shard));
+        let told = words(told.map(|(_, to, _)| name(to)));
+        format!("ok permit={} to={told} shard={shard} shadow={}", self.permits.len() - 1, words(shadow))
     }
 
     pub fn finish(&mut self, permit: usize, outcome: Outcome, now: u64) -> String {
-        let Permit { call, ended, started, limit, breaker, is_probe, .. } = self.permits[permit];
+        let Permit { call, ended, started, limit, breaker, is_probe, shadow, .. } = self.permits[permit];
+        self.permits[permit].is_out = false;
         let is_current = ended == self.calls[call].ended;
         let is_bad = matches!(outcome, Outcome::Failure | Outcome::Throttled(_));
-        if !self.limit.is_good(limit) {
+        let is_good = limit.is_some_and(|limit| self.limit.is_good(limit));
+        if !is_good && self.calls[call].parts[LIMIT] == Part::Enforced {
             if is_current {
                 self.calls[call].ended += 1;
                 self.calls[call].verdict = Some(if is_bad { Verdict::GiveUp("permit_void") } else { Verdict::Done });
             }
-            return self.verdict(call, None, None);
+            return self.verdict(call, None, None, shadow, None);
         }
         let reply = match outcome {
             _ if !is_current => Reply::Ignored,
@@ -281,43 +407,65 @@ impl Oracle {
             Outcome::Throttled(_) => Reply::Throttled,
             Outcome::Ignored => Reply::Ignored,
         };
-        let change = self.limit.finish(limit, reply, now).map(|(from, to, _)| (from, to));
+        let change = limit.filter(|_| is_good).and_then(|limit| self.limit.finish(limit, reply, now));
+        let change = change.map(|(from, to, _)| (from, to));
         if !is_current {
-            self.breaker.finish(breaker, None, now, 0);
-            return self.verdict(call, None, change);
+            if let Some(breaker) = breaker {
+                self.breakers[self.calls[call].shard].finish(breaker, None, now, 0);
+            }
+            return self.verdict(call, None, change, shadow, None);
         }
         let random = if is_bad { self.draw() } else { 0 };
-        if is_probe && outcome == Outcome::Success {
-            self.raise(now.into(), false);
+        let shard = self.calls[call].shard;
+        let mut others = self.breakers.iter().enumerate().filter(|(other, _)| *other != shard);
+        let is_spared = others.all(|(_, breaker)| breaker.state() != "closed");
+        if is_probe && outcome == Outcome::Success && self.calls[call].restarts[1] && is_spared {
+            self.mark(now.into(), false);
         }
         let is_first = self.calls[call].ended == 0;
         let says = (outcome != Outcome::Ignored && (is_first || is_probe)).then_some(is_bad);
-        let told = self.breaker.finish(breaker, says, now, random).map(|(_, to, _)| to);
+        let judge = &mut self.breakers[self.calls[call].shard];
+        let told = breaker.and_then(|breaker| judge.finish(breaker, says, now, random)).map(|(_, to, _)| to);
         self.calls[call].ended += 1;
         self.calls[call].paid = None;
-        let verdict = match outcome {
-            Outcome::Success if is_first => {
-                self.budget.deposit(now);
-                Verdict::Done
+        let earns = is_first && self.calls[call].heeds(BUDGET, shadow);
+        let (verdict, given_up) = match outcome {
+            Outcome::Success => {
+                if earns {
+                    self.budget.deposit(now);
+                }
+                (Verdict::Done, None)
             }
-            Outcome::Success | Outcome::Ignored => Verdict::Done,
+            Outcome::Ignored => (Verdict::Done, None),
             Outcome::Failure => {
                 let is_late = u128::from(now.saturating_sub(started)) >= self.config.call_timeout.as_nanos();
-                self.again(call, "retryable", None, if is_late { 2 } else { 1 }, now)
+                self.again(call, "retryable", None, if is_late { 2 } else { 1 }, shadow, now)
             }
             Outcome::Throttled(wait) => {
-                if let Some(wait) = wait.filter(|wait| *wait > 0) {
+                if let Some(wait) = wait.filter(|wait| *wait > 0 && self.calls[call].heeds(PAUSE, shadow)) {
                     let spread = (u128::from(random) * u128::from(wait / 4 + 1)) >> 64;
-                    self.raise(i128::from(now) + i128::from(wait) + spread as i128, true);
+                    let end = Self::even(i128::from(now) + i128::from(wait) + spread as i128);
+                    self.pause = self.pause.max(Some(end));
+                    if self.calls[call].restarts[0] {
+                        self.mark(end, true);
+                    }
                 }
-                self.again(call, "throttled", wait, 1, now)
+                self.again(call, "throttled", wait, 1, shadow, now)
             }
         };
         self.calls[call].verdict = Some(verdict);
-        self.verdict(call, told, change)
+        self.verdict(call, told, change, shadow, given_up)
     }
 
-    fn again(&mut self, index: usize, class: &'static str, wait: Option<u64>, tokens: u64, now: u64) -> Verdict {
+    fn again(
+        &mut self,
+        index: usize,
+        class: &'static str,
+        wait: Option<u64>,
+        tokens: u64,
+        shadow: Option<&'static str>,
+        now: u64,
+    ) -> (Verdict, Option<&'static str>) {
         let random = self.draw();
         let call = &self.calls[index];
         let failed = retry_oracle::Failed {
@@ -330,38 +478,66 @@ impl Oracle {
         };
         let delay = match self.retry.decide(failed) {
             Ok(delay) => delay as u64,
-            Err(reason) => return Verdict::GiveUp(reason),
+            Err(reason) => return (Verdict::GiveUp(reason), None),
         };
-        let due = (now + delay).max(self.paused_until(now).map_or(0, |end| end as u64));
+        let pause = self.paused_until(now).filter(|_| call.parts[PAUSE] == Part::Enforced);
+        let due = (now + delay).max(pause.map_or(0, |end| end as u64));
         if call.deadline.is_some_and(|deadline| due >= deadline) {
-            return Verdict::GiveUp("deadline_exceeded");
+            return (Verdict::GiveUp("deadline_exceeded"), None);
         }
         let price = tokens * budget_oracle::TOKEN;
-        if self.budget.withdraw(price, now).is_err() {
-            return Verdict::GiveUp("budget_spent");
+        let (mut paid, mut given_up) = (None, None);
+        if call.heeds(BUDGET, shadow) {
+            if self.budget.withdraw(price, now).is_ok() {
+                paid = Some(price);
+            } else if call.parts[BUDGET] == Part::Enforced {
+                return (Verdict::GiveUp("budget_spent"), None);
+            } else if shadow.is_none() {
+                given_up = Some("budget_spent");
+            }
         }
-        self.calls[index].previous = Some(delay);
-        self.calls[index].paid = Some(price);
-        Verdict::RetryAt(due)
+        let call = &mut self.calls[index];
+        if given_up.is_some() {
+            call.shadow = Some("retry_budget");
+        }
+        call.previous = Some(delay);
+        call.paid = paid;
+        (Verdict::RetryAt(due), given_up)
     }
 
-    fn verdict(&self, call: usize, told: Option<&str>, change: Option<(u32, u32)>) -> String {
+    fn verdict(
+        &self,
+        call: usize,
+        told: Option<&str>,
+        change: Option<(u32, u32)>,
+        shadow: Option<&str>,
+        given_up: Option<&str>,
+    ) -> String {
         let verdict = match self.calls[call].verdict.unwrap_or(Verdict::Done) {
             Verdict::Done => "done".into(),
             Verdict::RetryAt(at) => format!("retry_at={at}"),
             Verdict::GiveUp(reason) => format!("give_up={reason}"),
         };
         let limit = words(change.map(|(_, to)| to));
-        format!("{verdict} to={} limit={limit}", words(told.map(name)))
+        let shard = words(told.map(|_| self.calls[call].shard));
+        let told = words(told.map(name));
+        format!(
+            "{verdict} to={told} shard={shard} limit={limit} shadow={} shadow_give_up={}",
+            words(shadow),
+            words(given_up)
+        )
     }
 
     pub fn cancel(&mut self, permit: usize, now: u64) -> String {
-        let Permit { cost, limit, breaker, .. } = self.permits[permit];
-        let is_good = self.limit.is_good(limit);
-        if is_good {
+        let Permit { call, tokens, limit, breaker, .. } = self.permits[permit];
+        self.permits[permit].is_out = false;
+        let is_good = limit.is_some_and(|limit| self.limit.is_good(limit));
+        if let (Some(breaker), true) = (breaker, is_good || limit.is_none()) {
+            self.breakers[self.calls[call].shard].finish(breaker, None, now, 0);
+        }
+        if let (Some(limit), true) = (limit, is_good) {
             self.limit.finish(limit, Reply::Ignored, now);
-            self.breaker.finish(breaker, None, now, 0);
-            self.bucket.refund(cost, now.into());
+            self.bucket.refund(tokens, now.into());
         }
         format!("ok good={}", u32::from(is_good))
     }
@@ -377,16 +553,15 @@ impl Oracle {
     /// All that can be seen from outside.
     pub fn look(&self, now: u64) -> String {
         let tokens = (self.bucket.earned(now.into()) - self.bucket.taken).clamp(0, self.bucket.burst) / TOKEN;
-        let (next, _) = self.breaker.clone().attempt(now);
-        let state = match self.breaker.state() {
-            "open" if next.is_ok() => "half-open",
-            state => state,
-        };
+        let states = self.breakers.iter().map(|breaker| match breaker.state() {
+            "open" if breaker.clone().attempt(now).0.is_ok() => "half_open".to_owned(),
+            state => name(state),
+        });
+        let states = states.collect::<Vec<_>>().join(",");
         format!(
-            "tokens={tokens} in_flight={} limit={} state={} budget={} paused_until={}",
+            "tokens={tokens} in_flight={} limit={} states={states} budget={} paused_until={}",
             self.limit.in_flight(now),
             self.limit.limit(),
-            name(state),
             self.budget.balance(now),
             words(self.paused_until(now))
         )

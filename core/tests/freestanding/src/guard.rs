@@ -2,9 +2,11 @@
 
 use core::time::Duration;
 
-use seawall::{Call, Guard, GuardConfig, Instant, LimitConfig, Outcome, Permit, Rate, Request, Verdict, WarmUp};
+use seawall::{
+    Call, Guard, GuardConfig, Instant, LimitConfig, Mode, Outcome, Permit, Rate, Ratio, Request, Stage, Verdict, WarmUp,
+};
 
-use crate::optional;
+use crate::{code, optional};
 
 static GUARD: Guard = match Guard::new(
     GuardConfig {
@@ -18,9 +20,20 @@ static GUARD: Guard = match Guard::new(
     Err(_) => panic!("the defaults are legal, or this does not compile"),
 };
 
+static SHARDED: Guard<8, 3> = match Guard::new(
+    GuardConfig { limit: LimitConfig { start: 1, ceiling: 8, ..LimitConfig::DEFAULT }, ..CONFIG },
+    7,
+    Instant::ORIGIN,
+) {
+    Ok(guard) => guard,
+    Err(_) => panic!("the defaults are legal, or this does not compile"),
+};
+
+const CONFIG: GuardConfig = GuardConfig::for_service(Rate::per_second(20), Duration::from_secs(1));
+
 fn begun(cost: u64, deadline: u64, now: u64) -> Call {
     let deadline = (deadline != 0).then_some(Instant::from_nanos(deadline));
-    GUARD.begin(Request { cost: cost as u32, deadline }, Instant::from_nanos(now))
+    GUARD.begin(Request { cost: cost as u32, deadline, ..Request::DEFAULT }, Instant::from_nanos(now))
 }
 
 fn sent(call: &mut Call, now: u64) -> Option<Permit> {
@@ -70,6 +83,47 @@ crate::proofs! {
     fn proof_guard_clock(a, b, c) {
         GUARD.rebase(Instant::from_nanos(a), Instant::from_nanos(b)).is_ok() as u64
             + GUARD.reset(Instant::from_nanos(c)).is_ok() as u64
+    }
+
+    fn proof_guard_modes(a, b, c) {
+        let stage = match a & 7 {
+            0 => Stage::Deadline,
+            1 => Stage::Pause,
+            2 => Stage::CircuitBreaker,
+            3 => Stage::ConcurrencyLimit,
+            4 => Stage::TokenBucket,
+            _ => Stage::RetryBudget,
+        };
+        let mode = match b & 3 {
+            0 => Mode::Enforce,
+            1 => Mode::Shadow,
+            2 => Mode::Canary(Ratio::of(b, c)),
+            _ => Mode::Off,
+        };
+        let told = GUARD.set_mode(stage, mode).map_or_else(|error| code(error.stage.name()), |()| 0);
+        told + (GUARD.mode(stage) == mode) as u64
+    }
+
+    fn proof_guard_in_its_modes(a, b, c) {
+        let now = Instant::from_nanos(b);
+        let mut call = GUARD.begin(Request { key: a, ..Request::DEFAULT }, now);
+        let Ok(admission) = GUARD.try_attempt(&mut call, now) else { return 0 };
+        let finished = GUARD.finish(&mut call, admission.permit, outcome(c), now);
+        finished.shadow_refusal.map_or(0, |refused| refused.stage() as u64)
+            + finished.shadow_give_up.map_or(0, |reason| reason as u64)
+    }
+
+    fn proof_guard_shards(a, b, c) {
+        let now = Instant::from_nanos(b);
+        let mut call = SHARDED.begin(Request { shard: a as u32, ..Request::DEFAULT }, now);
+        let Ok(admission) = SHARDED.try_attempt(&mut call, now) else { return 0 };
+        let told = SHARDED.finish(&mut call, admission.permit, outcome(c), now).transition;
+        let reset = SHARDED.reset(now).map_or(0, |told| told.iter().flatten().count());
+        SHARDED.cancel(admission.permit, now) as u64
+            + reset as u64
+            + told.map_or(0, |told| told.shard as u64)
+            + SHARDED.breaker(a as u32).state(now) as u64
+            + SHARDED.rebase(now, Instant::from_nanos(c)).is_ok() as u64
     }
 
     fn proof_guard_config(a, b, c) {

@@ -81,7 +81,7 @@ crate::proofs! {
     }
     fn proof_recorder_refusal(a, b, _c) {
         let mut record = RECORDERS[0].begun(Instant::from_nanos(a));
-        RECORDERS[0].attempted(&mut record, &Err(refused(b)), None, Instant::from_nanos(a));
+        RECORDERS[0].attempted(&mut record, &Err(refused(b)), Instant::from_nanos(a));
         RECORDERS[0].abandoned(record, Instant::from_nanos(b));
         0
     }
@@ -89,9 +89,9 @@ crate::proofs! {
         let now = Instant::from_nanos(a);
         let (mut call, mut record) = (GUARD.begin(Request::DEFAULT, now), RECORDERS[0].begun(now));
         let answer = GUARD.try_attempt(&mut call, now);
-        RECORDERS[0].attempted(&mut record, &answer, (b != 0).then(|| stage(b)), now);
+        RECORDERS[0].attempted(&mut record, &answer, now);
         RECORDERS[1].cancelled(&mut record, now);
-        RECORDERS[1].attempted(&mut record, &answer, None, now);
+        RECORDERS[1].attempted(&mut record, &answer, now);
         let Ok(admission) = answer else { return 0 };
         let finished = GUARD.finish(&mut call, admission.permit, outcome(b), now);
         let finished = Finished { verdict: verdict(c), ..finished };
@@ -99,7 +99,7 @@ crate::proofs! {
         0
     }
     fn proof_recorder_changed(a, b, c) {
-        if let Some(transition) = GUARD.breaker().trip(Instant::from_nanos(a), a) {
+        if let Some(transition) = GUARD.breaker(0).trip(Instant::from_nanos(a), a) {
             RECORDERS[0].changed(transition, Instant::from_nanos(b));
         }
         RECORDERS[0].rebase(Instant::from_nanos(b), Instant::from_nanos(c));
