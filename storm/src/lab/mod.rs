@@ -6,6 +6,7 @@
 mod engine;
 mod metrics;
 mod options;
+mod page;
 mod params;
 mod policy;
 mod queue;
@@ -34,6 +35,10 @@ pub(crate) fn run(options: &LabOptions) -> anyhow::Result<()> {
     print!("{}", table::table(&results));
     if let Some(path) = &options.json {
         crate::report::write(path, &table::json(&results)?)?;
+    }
+    if let Some(path) = &options.html {
+        crate::report::write(path, &page::page(&results))?;
+        println!("  The plots: {}", std::path::absolute(path)?.display());
     }
     Ok(())
 }

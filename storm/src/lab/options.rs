@@ -35,6 +35,9 @@ pub(crate) struct LabOptions {
     /// Write the figures to this file, as JSON.
     #[arg(long, value_name = "FILE", help_heading = "What is written")]
     pub(crate) json: Option<PathBuf>,
+    /// Write a page with the plots to this file.
+    #[arg(long, value_name = "FILE", help_heading = "What is written")]
+    pub(crate) html: Option<PathBuf>,
     #[command(flatten)]
     changes: Changes,
 }
@@ -52,6 +55,12 @@ struct Changes {
     /// How long the trigger lasts: 100ms to 10min.
     #[arg(long, value_name = "TIME", value_parser = |text: &str| time(text, 0.1..=600.0))]
     trigger: Option<f64>,
+    /// How long all is calm before it: 1s to 10min.
+    #[arg(long, value_name = "TIME", value_parser = |text: &str| time(text, 1.0..=600.0))]
+    calm: Option<f64>,
+    /// How long is watched after it, where that is watched: 3s to 10min.
+    #[arg(long, value_name = "TIME", value_parser = |text: &str| time(text, 3.0..=600.0))]
+    after: Option<f64>,
     /// Clients: 1 to 1000000. Over 200 each sends 0.3 a second, and the capacity is what fits.
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     clients: Option<u32>,
@@ -130,6 +139,10 @@ impl Changes {
         let set = |place: &mut f64, change: Option<f64>| *place = change.unwrap_or(*place);
         set(&mut params.load, self.load);
         set(&mut params.errors, self.errors);
+        set(&mut params.calm_s, self.calm);
+        if params.after_s > 0.0 {
+            set(&mut params.after_s, self.after);
+        }
         set(&mut params.told, self.told);
         set(&mut params.mean_s, self.mean);
         set(&mut params.delay_s, self.delay);

@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::engine;
 use super::metrics::{self, Metrics};
 use super::policy::Kind;
+use super::record::Record;
 use super::scenario::Scenario;
 
 /// A scenario under a policy.
@@ -19,15 +20,19 @@ pub(crate) struct Outcome {
     pub(crate) seeds: u64,
     /// Medians over the seeds.
     pub(crate) metrics: Metrics,
+    /// What happened with the first seed.
+    pub(crate) record: Record,
 }
+
+/// The figures of a run, and of the first one what happened.
+type Run = (Metrics, Option<Record>);
 
 /// In the order of the scenarios, then of the policies, whatever the threads do.
 pub(crate) fn study(scenarios: &[Scenario], policies: &[Kind], seeds: Range<u64>) -> anyhow::Result<Vec<Outcome>> {
     let pairs: Vec<(&Scenario, Kind)> =
         scenarios.iter().flat_map(|scenario| policies.iter().map(move |&policy| (scenario, policy))).collect();
     let per_pair = seeds.end.saturating_sub(seeds.start) as usize;
-    let runs: Vec<Mutex<Option<anyhow::Result<Metrics>>>> =
-        (0..pairs.len() * per_pair).map(|_| Mutex::new(None)).collect();
+    let runs: Vec<Mutex<Option<anyhow::Result<Run>>>> = (0..pairs.len() * per_pair).map(|_| Mutex::new(None)).collect();
     let bar = ProgressBar::new(runs.len() as u64);
     bar.set_style(ProgressStyle::with_template("  {bar:40} {pos}/{len} runs, {eta} to go")?);
     let next = AtomicUsize::new(0);
@@ -39,9 +44,10 @@ pub(crate) fn study(scenarios: &[Scenario], policies: &[Kind], seeds: Range<u64>
                     && number < runs.len()
                 {
                     let (scenario, policy) = pairs[number / per_pair];
+                    let is_first = number % per_pair == 0;
                     let seed = seeds.start + (number % per_pair) as u64;
                     let run = engine::run(&scenario.params, policy, seed)
-                        .map(|record| metrics::metrics(&scenario.params, &record));
+                        .map(|record| (metrics::metrics(&scenario.params, &record), is_first.then_some(record)));
                     if let Ok(mut place) = runs[number].lock() {
                         *place = Some(run);
                     }
@@ -57,12 +63,22 @@ pub(crate) fn study(scenarios: &[Scenario], policies: &[Kind], seeds: Range<u64>
         .into_iter()
         .map(|(scenario, policy)| {
             let mut all = Vec::new();
+            let mut first = Record::default();
             for place in runs.by_ref().take(per_pair) {
                 let run = place.into_inner().ok().flatten();
-                let metrics = run.unwrap_or_else(|| Err(anyhow::anyhow!("a run did not end")))?;
+                let (metrics, record) = run.unwrap_or_else(|| Err(anyhow::anyhow!("a run did not end")))?;
                 all.push(metrics);
+                if let Some(record) = record {
+                    first = record;
+                }
             }
-            Ok(Outcome { scenario: scenario.clone(), policy, seeds: per_pair as u64, metrics: metrics::medians(&all) })
+            Ok(Outcome {
+                scenario: scenario.clone(),
+                policy,
+                seeds: per_pair as u64,
+                metrics: metrics::medians(&all),
+                record: first,
+            })
         })
         .collect()
 }

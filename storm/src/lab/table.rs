@@ -56,12 +56,15 @@ pub(crate) fn lines(outcomes: &[Outcome]) -> String {
     text
 }
 
+/// Whether two stand in one table.
+pub(crate) fn same_scenario(one: &Outcome, other: &Outcome) -> bool {
+    (one.scenario.title, &one.scenario.params) == (other.scenario.title, &other.scenario.params)
+}
+
 /// A table for each scenario: a row for each policy.
 fn side_by_side(outcomes: &[Outcome]) -> String {
     let mut text = String::new();
-    for outcomes in outcomes.chunk_by(|one, other| {
-        (one.scenario.title, &one.scenario.params) == (other.scenario.title, &other.scenario.params)
-    }) {
+    for outcomes in outcomes.chunk_by(same_scenario) {
         let Some(first) = outcomes.first() else { continue };
         let names: Vec<&str> = first.metrics.keys().copied().collect();
         let mut table = Table::new();

@@ -113,11 +113,11 @@ fn guides_breaker() -> BreakerConfig {
 }
 
 impl Paced {
-    /// Up to twice the rate that was told: a cut, and not the bucket, is what sheds.
+    /// Up to twice the rate that was told, and ten at once: a cut, and not the bucket, is what sheds.
     fn on_errors(told: Told, now: Instant) -> anyhow::Result<Self> {
         let most = told.rate_times(2.0)?;
         Ok(Self {
-            bucket: TokenBucket::new(BucketConfig::new(most), now)?,
+            bucket: TokenBucket::new(BucketConfig::new(most).burst(10), now)?,
             window: SlidingWindow::new(WindowConfig { window: Duration::from_secs(4) })?,
             controller: AimdController::new(AimdConfig {
                 initial_rate: most,
