@@ -59,6 +59,7 @@ Exit status:
 Examples:
   storm                                 the three runs side by side
   storm components                      each mechanism alone, at once
+  storm lab                             every scenario in virtual time
   storm --seed 2 --json figures.json    another storm, and its figures
   storm capped --clients 32             the cap that fitted four clients
   storm protected --clients 32          the guard with as many
@@ -115,6 +116,8 @@ pub(crate) enum Role {
     ///
     /// Ten clients (or a million) and a service of 200 calls a second, simulated on the core as it is: the same seed
     /// gives the same figures to the digit. Minutes take milliseconds.
+    #[command(after_help = "`storm lab --help` says what is measured, and what the figures mean.",
+        after_long_help = lab::MEASURED)]
     Lab(lab::LabOptions),
     #[command(name = "child-server", hide = true)]
     Server {
@@ -279,7 +282,7 @@ impl StormOptions {
 }
 
 /// Says what is wrong, as for any other option, and ends with status 2.
-fn wrong(what: &str) -> ! {
+pub(crate) fn wrong(what: &str) -> ! {
     Cli::command().error(clap::error::ErrorKind::ValueValidation, what).exit()
 }
 

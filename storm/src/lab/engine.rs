@@ -1,5 +1,8 @@
 //! One run: clients, their policies and the server, from event to event. The same seed gives the same run.
 
+mod attempt;
+mod outbox;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -8,20 +11,17 @@ use rand_distr::{Distribution, Exp1};
 use rand_pcg::Pcg64Mcg;
 use seawall::Instant;
 
-use super::params::{Discipline, Disturbance, PAUSE_GAP_S, Params};
+use super::params::{Disturbance, PAUSE_GAP_S, Params};
 use super::policy::{self, Kind, Permit, Policy, Told, Verdict};
-use super::queue::{Event, Lane, Queue, Ticket};
+use super::queue::{Event, Queue, Ticket};
 use super::record::{Class, Record};
-use super::server::{Accepted, Server};
+use super::server::Server;
 use super::{SECOND, nanos};
+use outbox::Outbox;
 
-/// How long an error takes that costs the server nothing.
-const ERROR_S: f64 = 0.005;
 /// Over so many clients each policy gets little room.
 const MANY: u32 = 10_000;
-/// A client with messages that was refused without a time to come back, and has nothing in flight, asks again then.
-const ASK_S: f64 = 0.1;
-/// How often the six phases of a flapping service come.
+/// How often a flapping service goes down.
 const FLAPS: u32 = 6;
 
 /// Where an attempt is.
@@ -56,14 +56,6 @@ struct Group {
     count: u32,
     gap_ns: f64,
     class: Class,
-}
-
-#[derive(Default)]
-struct Outbox {
-    rounds: VecDeque<u32>,
-    in_flight: u32,
-    /// When it is looked into next.
-    asks_at: Option<u64>,
 }
 
 struct Engine<'a> {
@@ -429,90 +421,6 @@ impl<'a> Engine<'a> {
         }
     }
 
-    fn send(&mut self, index: u32, permit: Permit) {
-        let ticket = self.ticket(index);
-        let slot = &mut self.slots[index as usize];
-        slot.permit = Some(permit);
-        slot.was_sent = true;
-        slot.place = Place::Elsewhere;
-        if slot.rounds.is_some() {
-            self.outboxes[(slot.client - self.params.clients) as usize].in_flight += 1;
-        }
-        let fails = self.is_down
-            || self.shard_is_dead && slot.shard == 0
-            || self.params.errors > 0.0 && self.chance.random::<f64>() < self.params.errors;
-        let class = slot.class;
-        self.record.at(class, Record::slice(self.now)).sends += 1;
-        self.queue.after(Lane::Timeout, self.now + self.timeout_ns, Event::Timeout(ticket));
-        if fails {
-            let back = self.now + 2 * self.delay_ns + nanos(ERROR_S);
-            self.queue.after(Lane::Error, back, Event::Reply(ticket, false));
-        } else if self.delay_ns > 0 {
-            self.queue.after(Lane::There, self.now + self.delay_ns, Event::Reach(ticket));
-        } else {
-            self.reach(ticket);
-        }
-    }
-
-    fn reach(&mut self, ticket: Ticket) {
-        let is_current = is_current(&self.slots, ticket);
-        if !is_current && self.params.cancellation {
-            return;
-        }
-        let place = match self.server.accept(ticket, self.now, &mut self.queue) {
-            Accepted::Serving => Place::Service,
-            Accepted::Queued => Place::Queue,
-            Accepted::Rejected => {
-                self.queue.at(self.now + self.delay_ns + nanos(ERROR_S), Event::Reply(ticket, false));
-                Place::Elsewhere
-            }
-        };
-        if is_current {
-            self.slots[ticket.call as usize].place = place;
-        }
-    }
-
-    fn begin_service(&mut self, next: Option<Ticket>) {
-        if let Some(next) = next
-            && is_current(&self.slots, next)
-        {
-            self.slots[next.call as usize].place = Place::Service;
-        }
-    }
-
-    /// The server is done with it, whether anybody waits for it or not.
-    fn answer(&mut self, ticket: Ticket) {
-        if !is_current(&self.slots, ticket) {
-            return;
-        }
-        self.slots[ticket.call as usize].place = Place::Elsewhere;
-        if self.delay_ns > 0 {
-            self.queue.after(Lane::Back, self.now + self.delay_ns, Event::Reply(ticket, true));
-        } else {
-            self.finish(ticket.call, true);
-        }
-    }
-
-    /// The attempt timed out.
-    fn give_up_waiting(&mut self, index: u32) {
-        let place = self.slots[index as usize].place;
-        self.finish(index, false);
-        if !self.params.cancellation {
-            return;
-        }
-        match (self.server.discipline(), place) {
-            (_, Place::Elsewhere) => {}
-            (Discipline::Shared, _) => self.server.leave_share(self.now, &mut self.queue),
-            (Discipline::Fifo, Place::Queue) => self.server.leave_queue(),
-            (Discipline::Fifo, Place::Service) => {
-                let slots = &self.slots;
-                let is_gone = |ticket: Ticket| !is_current(slots, ticket);
-                let next = self.server.free_worker(self.now, &mut self.queue, is_gone);
-                self.begin_service(next);
-            }
-        }
-    }
-
     fn finish(&mut self, index: u32, is_good: bool) {
         let now = self.instant();
         let slot = &mut self.slots[index as usize];
@@ -568,43 +476,6 @@ impl<'a> Engine<'a> {
             None => {}
         }
         self.close(index);
-    }
-
-    /// Sends from the outbox as long as the policy gives leave.
-    fn look_into_outbox(&mut self, client: u32) {
-        let number = (client - self.params.clients) as usize;
-        while let Some(&rounds) = self.outboxes[number].rounds.front() {
-            let index = self.open(client, Class::Special, Some(rounds));
-            let now = self.instant();
-            let slot = &mut self.slots[index as usize];
-            match self.policies[slot.policy as usize].try_attempt(&mut slot.call, now) {
-                Ok(permit) => {
-                    self.outboxes[number].rounds.pop_front();
-                    self.record.at(Class::Special, Record::slice(self.now)).arrived += u32::from(rounds == 0);
-                    self.send(index, permit);
-                }
-                Err(refusal) => {
-                    self.policies[slot.policy as usize].abandon(&mut slot.call, now);
-                    self.close(index);
-                    self.ask_again(client, refusal.retry_after);
-                    return;
-                }
-            }
-        }
-    }
-
-    fn ask_again(&mut self, client: u32, retry_after: Option<Duration>) {
-        let outbox = &mut self.outboxes[(client - self.params.clients) as usize];
-        let wait = match retry_after {
-            Some(wait) => (wait.as_nanos() as u64).max(1),
-            None if outbox.in_flight == 0 => nanos(ASK_S),
-            None => return,
-        };
-        let at = self.now.saturating_add(wait);
-        if outbox.asks_at.is_none_or(|asks_at| at < asks_at) {
-            outbox.asks_at = Some(at);
-            self.queue.at(at, Event::Ask(client));
-        }
     }
 }
 

@@ -18,7 +18,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use options::LabOptions;
+pub(crate) use options::{LabOptions, MEASURED};
 
 /// Nanoseconds.
 const SECOND: u64 = 1_000_000_000;
@@ -29,6 +29,7 @@ fn nanos(seconds: f64) -> u64 {
 
 /// What the options ask for.
 pub(crate) fn run(options: &LabOptions) -> anyhow::Result<()> {
+    options.check();
     let scenarios = options.scenarios();
     let policies = options.policies();
     let results = study::study(&scenarios, &policies, options.seeds())?;

@@ -11,6 +11,57 @@ use super::params::{Discipline, Disturbance, Params, Service};
 use super::policy::Kind;
 use super::scenario::{self, Scenario};
 
+pub(crate) const MEASURED: &str = "\
+The model: a service of 200 calls a second (ten workers, 50 ms in the mean) with
+one queue without bound, that works on for callers who have gone; ten clients
+with a policy each, whose calls come on Poisson clocks; a time-out of 1 s. An
+error that costs the server nothing takes 5 ms. A call that its policy refuses,
+and does not let wait, has failed. A policy is told the rate of its client and
+the time-out, and nothing else.
+
+  s0  calm: 10 % errors; 40 % errors; a service that needs 0.4 s when all is well
+  s1  2000 messages come back at once, beside 60 live calls a second: with the
+      right rate; told twice the rate; with a queue of 30
+  s2  the capacity falls to a fifth, for 10 s or 30 s, at 75 % or 90 % load
+  s3  every reply takes four times as long, for 60 s: a capacity of 50
+  s4  every request fails for 10 s (2 s), then none for as long, six times
+  s5  one of four shards fails, which the clients know or do not know
+  s6  one client sends twelve times what it declared; a queue of 100
+  s7  s2 with 500 clients of 0.3 calls a second
+  s8  s2 and s3 with a lognormal service, 20 ms of network and pauses of 300 ms
+
+The figures (medians over the seeds):
+  shed                   calls that were never sent, of all: in s0 throughout,
+                         else before the trigger
+  success                calls answered well, at whichever attempt, of all
+  amplification          requests sent for each call; in s2, from the trigger to
+                         the end of what is watched
+  trigger_amplification  the same while the trigger lasts
+  recovery_s             the first second after the trigger from which 95 % of
+                         the calls of 2 s are answered well; `never`, in JSON
+                         null, where there is none
+  goodput                calls answered well, of those that arrived in the 60 s
+                         after the trigger; in a brown-out, good answers during
+                         it, of what the capacity that was left can give
+  drain_ratio            until the last message is delivered, of the ideal
+                         (2000 / 140 = 14.3 s); null where some never were
+  live_success           live calls answered well in the 60 s of the herd
+  sends_per_message      requests sent for each message
+  up_goodput             calls answered well, of those that arrived in up phases
+  down_attempts          requests sent in down phases, for each call in them
+  healthy_success        calls to the healthy shards that were answered well
+  polite_success         calls of the polite clients that were answered well
+  total_goodput          good answers to all, of the capacity
+
+All begin after 10 s (s1) or 30 s, in which the clients get to know the service.
+A target that is missed is marked x. They were set for `default`.
+
+Examples:
+  storm lab                                   every scenario, every policy
+  storm lab s2 --policy default,backoff --html s2.html
+  storm lab s2 --load 0.9 --drop 0.3 --trigger 20s --server ps
+  storm lab s7 --clients 1000000 --policy default --seeds 1 --calm 20s --after 20s";
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Policies {
     All,
@@ -176,6 +227,17 @@ impl Changes {
 }
 
 impl LabOptions {
+    /// Ends the program with status 2 if a file could not be written after the runs: better now than then.
+    pub(crate) fn check(&self) {
+        for (name, path) in [("--json", &self.json), ("--html", &self.html)] {
+            if let Some(path) = path
+                && let Err(error) = crate::report::check(path)
+            {
+                crate::options::wrong(&format!("{name}: {} cannot be written: {error}", path.display()));
+            }
+        }
+    }
+
     /// What is run; two that the changes made the same are run once.
     pub(crate) fn scenarios(&self) -> Vec<Scenario> {
         let mut scenarios: Vec<Scenario> = Vec::new();
@@ -209,5 +271,65 @@ impl LabOptions {
 
     pub(crate) fn seeds(&self) -> Range<u64> {
         self.first_seed..self.first_seed + self.seeds
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::options::{Cli, Role};
+
+    fn lab(arguments: &[&str]) -> LabOptions {
+        match Cli::parse_from(["storm", "lab"].iter().chain(arguments)).role {
+            Some(Role::Lab(options)) => options,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn every_parameter_is_an_option() {
+        let arguments = "s2 --load 0.9 --drop 0.2 --trigger 10s --clients 500 --shards 4 --flap 10s --server ps \
+                         --service lognormal --policy all --seeds 5 --first-seed 1";
+        let options = lab(&arguments.split_whitespace().collect::<Vec<_>>());
+        let scenarios = options.scenarios();
+        let of = |params: &Params| (params.load, params.trigger_s, params.clients, params.server, params.service);
+        // The dips that differed in what the options say have become one.
+        assert_eq!(scenarios.len(), 2);
+        for scenario in &scenarios {
+            assert_eq!(of(&scenario.params), (0.9, 10.0, 500, Discipline::Shared, Service::Lognormal));
+            assert!((scenario.params.client_rate() - SMALL_RATE).abs() < 1e-9);
+            assert!(scenario.targets.is_empty(), "another scenario has no target");
+        }
+        assert_eq!((options.policies().len(), options.seeds()), (Kind::value_variants().len(), 1..6));
+        assert_eq!(lab(&["s4", "--flap", "2s"]).scenarios().len(), 1);
+        assert_eq!(lab(&["--policy", "default,none"]).policies(), [Kind::None, Kind::Default]);
+        assert_eq!(lab(&[]).scenarios().len(), scenario::all().len());
+    }
+
+    #[test]
+    fn a_bad_value_is_refused_with_what_is_allowed() {
+        let cases: [(&[&str], &str); 8] = [
+            (&["s9"], "s0, s1"),
+            (&["--policy", "best"], "all, none, immediate"),
+            (&["--seeds", "0"], "1..=1000"),
+            (&["--load", "3"], "0.01 to 2"),
+            (&["--trigger", "10"], "100ms to 10m, with its unit"),
+            (&["--trigger", "1h"], "100ms to 10m"),
+            (&["--clients", "0"], "1..=1000000"),
+            (&["--server", "lifo"], "fifo, ps"),
+        ];
+        for (arguments, allowed) in cases {
+            let error = Cli::try_parse_from(["storm", "lab"].iter().chain(arguments)).unwrap_err().to_string();
+            assert!(error.contains(allowed), "{arguments:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_help_keeps_to_eighty_columns() {
+        for line in MEASURED.lines() {
+            assert!(line.chars().count() <= 82, "{line}");
+        }
     }
 }
