@@ -6,6 +6,7 @@ mod clock;
 mod components;
 mod history;
 mod http;
+mod lab;
 mod live;
 mod log;
 mod measure;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
             print!("{lessons}");
             ExitCode::SUCCESS
         }),
+        Some(Role::Lab(options)) => lab::run(&options).map(|()| ExitCode::SUCCESS),
         Some(Role::Server { child, options }) => be(child, |clock, log| server::serve(options, clock, log)),
         Some(Role::Probe { child, options }) => be(child, |_, _| capacity::probe(options)),
         Some(Role::Client { child, options }) => be(child, |clock, log| client::run(options, clock, log)),

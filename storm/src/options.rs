@@ -7,7 +7,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::plan::{Behaviour, Plan};
-use crate::{capacity, client, live, report, server};
+use crate::{capacity, client, lab, live, report, server};
 
 const ABOUT: &str = "\
 See a retry storm on this machine, and see the guard flatten it.
@@ -59,6 +59,7 @@ Exit status:
 Examples:
   storm                                 the three runs side by side
   storm components                      each mechanism alone, at once
+  storm lab                             every scenario in virtual time
   storm --seed 2 --json figures.json    another storm, and its figures
   storm capped --clients 32             the cap that fitted four clients
   storm protected --clients 32          the guard with as many
@@ -111,6 +112,13 @@ pub(crate) enum Role {
     /// The clock is moved by hand, so it takes no time and prints the same every time; what is printed is what the
     /// mechanism answered just now.
     Components,
+    /// Every storm scenario in virtual time, under every policy.
+    ///
+    /// Ten clients (or a million) and a service of 200 calls a second, simulated on the core as it is: the same seed
+    /// gives the same figures to the digit. Minutes take milliseconds.
+    #[command(after_help = "`storm lab --help` says what is measured, and what the figures mean.",
+        after_long_help = lab::MEASURED)]
+    Lab(lab::LabOptions),
     #[command(name = "child-server", hide = true)]
     Server {
         #[command(flatten)]
@@ -274,7 +282,7 @@ impl StormOptions {
 }
 
 /// Says what is wrong, as for any other option, and ends with status 2.
-fn wrong(what: &str) -> ! {
+pub(crate) fn wrong(what: &str) -> ! {
     Cli::command().error(clap::error::ErrorKind::ValueValidation, what).exit()
 }
 

@@ -9,10 +9,10 @@ use anyhow::Context;
 mod figure;
 mod legend;
 mod page;
-mod panel;
 mod series;
 
 pub(crate) mod json;
+pub(crate) mod panel;
 pub(crate) mod table;
 
 pub(crate) use figure::figure;

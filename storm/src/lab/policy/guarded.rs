@@ -1,0 +1,55 @@
+//! `default`: seawall's guard as it comes.
+
+use seawall::{Guard, GuardConfig, Instant, LimitConfig, Outcome, Request};
+
+use super::{Call, Permit, Policy, Refusal, Told, Verdict};
+
+/// Nothing here knows of a scenario: the guard is what a user gets from the expected rate and the time-out.
+pub(super) struct Guarded<const SLOTS: usize> {
+    guard: Guard<SLOTS>,
+}
+
+impl<const SLOTS: usize> Guarded<SLOTS> {
+    pub(super) fn new(told: Told, now: Instant) -> anyhow::Result<Self> {
+        let config = GuardConfig::for_service(told.rate_times(1.0)?, told.timeout);
+        // Fewer slots take a lower ceiling with them.
+        let most = u32::try_from(SLOTS)?;
+        let limit = LimitConfig {
+            ceiling: config.limit.ceiling.min(most),
+            start: config.limit.start.min(most),
+            ..config.limit
+        };
+        Ok(Self { guard: Guard::new(GuardConfig { limit, ..config }, told.seed, now)? })
+    }
+}
+
+impl<const SLOTS: usize> Policy for Guarded<SLOTS> {
+    fn begin(&mut self, now: Instant) -> Call {
+        Call { guarded: Some(self.guard.begin(Request::DEFAULT, now)), ..Call::new(now) }
+    }
+
+    fn try_attempt(&mut self, call: &mut Call, now: Instant) -> Result<Permit, Refusal> {
+        let Some(guarded) = &mut call.guarded else { return Ok(Permit::plain(now)) };
+        match self.guard.try_attempt(guarded, now) {
+            Ok(admission) => Ok(Permit { guarded: Some(admission.permit), ..Permit::plain(now) }),
+            Err(refused) => Err(Refusal { wait: None, retry_after: refused.retry_after() }),
+        }
+    }
+
+    fn finish(&mut self, call: &mut Call, permit: Permit, is_good: bool, now: Instant) -> Verdict {
+        call.ended += 1;
+        let outcome = if is_good { Outcome::Success } else { Outcome::Failure };
+        let (Some(guarded), Some(permit)) = (&mut call.guarded, permit.guarded) else { return Verdict::GiveUp };
+        match self.guard.finish(guarded, permit, outcome, now).verdict {
+            seawall::Verdict::Done => Verdict::Done,
+            seawall::Verdict::RetryAt(at) => Verdict::RetryAt(at),
+            seawall::Verdict::GiveUp(_) => Verdict::GiveUp,
+        }
+    }
+
+    fn abandon(&mut self, call: &mut Call, now: Instant) {
+        if let Some(guarded) = &mut call.guarded {
+            self.guard.abandon(guarded, now);
+        }
+    }
+}
