@@ -26,6 +26,7 @@
 //! | leaving a service alone that fails | [`CircuitBreaker`] |
 //! | how many calls are under way | [`ConcurrencyLimit`] |
 //! | how fast to send | [`TokenBucket`] with a [`WarmUp`], [`AimdController`]; with `std` a [`TakeQueue`] to wait in |
+//! | how fast each user may send | [`KeyedBuckets`] |
 //! | all of it in front of a call | [`Guard`] |
 //! | what happened lately | [`SlidingWindow`] |
 //! | time, chance and numbers | [`Instant`], [`Clock`], [`Random`], [`SharedRandom`], [`Rate`], [`Ratio`] |
@@ -73,6 +74,7 @@ mod divisor;
 mod fixed_point;
 mod guard;
 mod histogram;
+mod keyed_buckets;
 mod outcome;
 mod random;
 mod rate;
@@ -80,6 +82,7 @@ mod ratio;
 mod refused;
 mod retry_budget;
 mod retry_strategy;
+mod sip_hash;
 mod sliding_window;
 mod stamp;
 #[cfg_attr(seawall_loom, allow(missing_docs))]
@@ -101,6 +104,7 @@ pub use clock::{Clock, ManualClock};
 pub use clock::{MonotonicClock, entropy};
 pub use concurrency_limit::{ConcurrencyLimit, LimitChange, LimitConfig, LimitConfigError, LimitPermit, LimitReason};
 pub use guard::{Admission, Call, Finished, Guard, GuardConfig, GuardConfigError, Permit, Request, Verdict};
+pub use keyed_buckets::{KeyedBuckets, KeyedChangeError, KeyedConfig, KeyedConfigError, WhenFull};
 pub use outcome::Outcome;
 pub use random::{Random, SharedRandom};
 pub use rate::{Rate, RateError};

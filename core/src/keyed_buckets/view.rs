@@ -1,0 +1,405 @@
+//! The work of a table of buckets, on any number of groups.
+
+use core::time::Duration;
+
+use crate::keyed_buckets::config::WhenFull;
+use crate::keyed_buckets::place::{Group, Head, Owner, Place, State, WAYS, identity};
+use crate::keyed_buckets::settings::Settings;
+use crate::keyed_buckets::terms::Terms;
+use crate::refused::{Refused, Stage};
+use crate::sync::{AtomicU64, Ordering, fault, ordering};
+use crate::time::{Instant, SECOND};
+
+/// The table without its size: all the work is done here, once for every number of groups.
+pub(super) struct View<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) let_through: &'a AtomicU64,
+    pub(super) groups: &'a [Group],
+}
+
+/// Where a key may be: by its hash.
+struct Key<'a> {
+    identity: u64,
+    home: &'a Group,
+    /// The two groups by their numbers; the same one twice where there is only one.
+    choices: [usize; 2],
+}
+
+/// A place as it was seen.
+#[derive(Clone, Copy)]
+struct Seen<'a> {
+    place: &'a Place,
+    index: usize,
+    state: State,
+}
+
+impl Seen<'_> {
+    fn is(&self, other: &Seen<'_>) -> bool {
+        self.index == other.index && self.state.generation() == other.state.generation()
+    }
+}
+
+/// What a look at the places of a key found.
+struct Look<'a> {
+    /// The key's entry.
+    entry: Option<Seen<'a>>,
+    /// The key's first entry that is not admitted yet.
+    newcomer: Option<Seen<'a>>,
+    /// Where a newcomer goes.
+    free: Option<Seen<'a>>,
+    /// The lowest position that is in the way of a newcomer.
+    lowest: u64,
+}
+
+impl<'a> View<'a> {
+    fn key(&self, hash: u64) -> Option<Key<'a>> {
+        let groups = self.groups.len() as u64;
+        // High and low half of the hash, each scaled to a number under its bound: at most 2^32 x 2^22.
+        let home = ((hash >> 32) * groups) >> 32;
+        let other = home + 1 + (((hash & 0xFFFF_FFFF) * groups.saturating_sub(1)) >> 32);
+        let second = if other >= groups { other - groups } else { other };
+        let (home, second) = (home as usize, if groups == 1 { home } else { second } as usize);
+        // A table has a group at least; `get` for storage that was damaged.
+        Some(Key { identity: identity(hash), home: self.groups.get(home)?, choices: [home, second] })
+    }
+
+    fn units(&self, n: u32) -> u64 {
+        // Under 2^48.
+        u64::from(n) << self.settings.unit_exponent()
+    }
+
+    /// The position of a full bucket at `level`.
+    fn floor(&self, terms: &Terms, level: u64) -> u64 {
+        terms.floor(level, self.settings.unit_exponent())
+    }
+
+    /// The position after `n` more tokens, if they are there at `level`. `n` is at most the burst.
+    fn after(&self, terms: &Terms, position: u64, n: u32, level: u64) -> Option<u64> {
+        // Under 2^51 and 2^48.
+        let after = position.max(self.floor(terms, level)) + self.units(n);
+        (after <= level).then_some(after)
+    }
+
+    /// The key's two groups, place by place: loads only.
+    fn look(&self, key: &Key<'a>, head: Head, floor: u64) -> Look<'a> {
+        let mut look = Look { entry: None, newcomer: None, free: None, lowest: u64::MAX };
+        let mut most_free = 0;
+        for (turn, number) in key.choices.into_iter().enumerate() {
+            if turn == 1 && number == key.choices[0] {
+                break;
+            }
+            let Some(group) = self.groups.get(number) else { break };
+            let (mut free, mut frees) = (None, 0);
+            for (way, place) in group.places.iter().enumerate() {
+                // First the owner: if the state, read later, has its generation, the place was the owner's then.
+                let owner = Owner(place.owner.load(Ordering::Acquire));
+                let state = State(place.state.load(Ordering::Acquire));
+                // Under 2^24, as checked at compile time.
+                let seen = Seen { place, index: number * WAYS + way, state };
+                if owner == Owner::of(key.identity, state.generation()) {
+                    if !state.is_tentative()
+                        || head.names(seen.index, state.generation())
+                        || fault("keyed buckets: a newcomer counts before it is admitted")
+                    {
+                        return Look { entry: Some(seen), ..look };
+                    }
+                    look.newcomer = look.newcomer.or(Some(seen));
+                } else if state.position() <= floor {
+                    free = free.or(Some(seen));
+                    frees += 1;
+                }
+                look.lowest = look.lowest.min(state.position());
+            }
+            // The emptier of the two, and of equals the home.
+            if frees > most_free {
+                (look.free, most_free) = (free, frees);
+            }
+        }
+        look
+    }
+
+    fn head(key: &Key<'_>) -> Head {
+        Head(key.home.head.load(Ordering::Acquire))
+    }
+
+    pub(super) fn try_take(&self, hash: u64, n: u32, now: Instant) -> Result<(), Refused> {
+        let Some(key) = self.key(hash) else { return Ok(()) };
+        if n == 0 {
+            return Ok(());
+        }
+        let now = now.as_nanos();
+        // What this call has put into a place: it has paid there.
+        let mut own: Option<Seen<'a>> = None;
+        // Lock-free: each turn but the last means that another thread took of this key, was admitted, took the place
+        // that was free, or changed the terms.
+        loop {
+            let terms = self.settings.terms();
+            if n > terms.burst() {
+                self.withdraw(own);
+                return Err(Refused::never(Stage::KeyedBucket));
+            }
+            let level = terms.level_at(now);
+            // Before the look: an admission in between shows.
+            let head = Self::head(&key);
+            let look = self.look(&key, head, self.floor(&terms, level));
+            if let Some(entry) = look.entry {
+                if own.is_some_and(|own| own.is(&entry)) {
+                    // Admitted by another call of this key.
+                    return Ok(());
+                }
+                self.withdraw(own);
+                own = None;
+                let Some(after) = self.after(&terms, entry.state.position(), n, level) else {
+                    return Err(self.why_not(&terms, entry.state.position(), n, now));
+                };
+                if Self::take(&entry, after) {
+                    return Ok(());
+                }
+                continue;
+            }
+            if let Some(own) = own {
+                if self.admit(&key, head, &own) {
+                    return Ok(());
+                }
+                continue;
+            }
+            if let Some(newcomer) = look.newcomer {
+                if self.after(&terms, newcomer.state.position(), n, level).is_none() {
+                    return Err(self.why_not(&terms, newcomer.state.position(), n, now));
+                }
+                // Whose it is may be stopped; then it is taken from.
+                self.admit(&key, head, &newcomer);
+                continue;
+            }
+            // Full as of the newest reading by which anything was removed here: this one may be older.
+            let known = self.newest_known(&key, level);
+            if self.is_stepped(&terms, known, now) {
+                return Err(Refused::clock_stepped(Stage::KeyedBucket));
+            }
+            let Some(after) = self.after(&terms, 0, n, known) else {
+                return Err(self.why_not(&terms, 0, n, now));
+            };
+            let Some(free) = look.free else {
+                if Self::head(&key) != head && !fault("keyed buckets: a full table needs no second look") {
+                    continue;
+                }
+                return self.without_a_place(&terms, look.lowest, now);
+            };
+            own = self.enter(&key, &free, after, level);
+            if let Some(own) = own
+                && self.admit(&key, head, &own)
+            {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Takes from an entry; `false` where it is no longer as it was seen.
+    fn take(entry: &Seen<'_>, after: u64) -> bool {
+        let after = entry.state.settled(after);
+        if fault("keyed buckets: the exchange is a store") {
+            entry.place.state.store(after.0, Ordering::Release);
+            return true;
+        }
+        // Relaxed: it publishes nothing of its own and continues the release sequence of who entered.
+        entry.place.state.compare_exchange(entry.state.0, after.0, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+
+    /// The level as of which a key without an entry is full.
+    fn newest_known(&self, key: &Key<'_>, level: u64) -> u64 {
+        let groups = key.choices.into_iter().filter_map(|number| self.groups.get(number));
+        groups.map(|group| group.removed.load(Ordering::Acquire)).fold(level, u64::max)
+    }
+
+    /// Takes a free place for the key, with what it takes, not yet admitted. `None` where another was quicker.
+    fn enter(&self, key: &Key<'_>, free: &Seen<'a>, position: u64, level: u64) -> Option<Seen<'a>> {
+        let removed = &self.groups.get(free.index / WAYS)?.removed;
+        // What was never used, or withdrawn, is forgotten at no time.
+        if free.state.position() != 0
+            && removed.load(Ordering::Relaxed) < level
+            && !fault("keyed buckets: a removal leaves no mark")
+        {
+            removed.fetch_max(level, Ordering::Release);
+        }
+        let mut entered = free.state.begun(position, true);
+        if fault("keyed buckets: a place keeps its generation") {
+            entered = State(entered.0 & !(0xFFF << 52) | free.state.0 & 0xFFF << 52);
+        }
+        // Release: who sees it sees the mark. Acquire: so does who removes this one in turn.
+        let success = ordering(Ordering::AcqRel, "keyed buckets: a place is entered silently", Ordering::Relaxed);
+        free.place.state.compare_exchange(free.state.0, entered.0, success, Ordering::Relaxed).ok()?;
+        let seen = Seen { state: entered, ..*free };
+        let owner = Owner::of(key.identity, entered.generation());
+        // Lock-free: each turn but the last means that another wrote here: one that was removed before or since.
+        loop {
+            let other = place_owner(free.place);
+            if State(free.place.state.load(Ordering::Acquire)).generation() != entered.generation() {
+                return Some(seen);
+            }
+            // Release: who sees it sees the state.
+            if free.place.owner.compare_exchange(other, owner.0, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+                return Some(seen);
+            }
+        }
+    }
+
+    /// Gives back what this call has put into a place: another entry of the key was admitted.
+    fn withdraw(&self, own: Option<Seen<'_>>) {
+        if let Some(own) = own {
+            let free = own.state.begun(0, false);
+            let _ = own.place.state.compare_exchange(own.state.0, free.0, Ordering::AcqRel, Ordering::Relaxed);
+        }
+    }
+
+    /// Admits a newcomer, if no other was admitted at its home since `head` was read.
+    fn admit(&self, key: &Key<'_>, head: Head, newcomer: &Seen<'_>) -> bool {
+        if fault("keyed buckets: a newcomer asks nobody") {
+            return true;
+        }
+        self.settle(head);
+        let next = head.next(newcomer.index, newcomer.state.generation());
+        // Release: who sees the admission sees the entry. Acquire: the chain of admissions is passed on.
+        key.home.head.compare_exchange(head.0, next.0, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
+
+    /// Writes into its place what so far only the head says: that this newcomer is admitted.
+    fn settle(&self, head: Head) {
+        let Some((index, generation)) = head.named() else { return };
+        let Some(place) = self.groups.get(index / WAYS).and_then(|group| group.places.get(index % WAYS)) else {
+            return;
+        };
+        let mut state = State(place.state.load(Ordering::Acquire));
+        while state.generation() == generation
+            && state.is_tentative()
+            && !fault("keyed buckets: an admission is forgotten")
+        {
+            let settled = state.settled(state.position());
+            match place.state.compare_exchange(state.0, settled.0, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => return,
+                Err(seen) => state = State(seen),
+            }
+        }
+    }
+
+    fn without_a_place(&self, terms: &Terms, lowest: u64, now: u64) -> Result<(), Refused> {
+        match terms.config().when_full {
+            WhenFull::FailOpen => {
+                self.let_through.fetch_add(1, Ordering::Relaxed);
+                Ok(())
+            }
+            WhenFull::FailClosed => {
+                // A place is free when its bucket is full: under 2^51 and 2^48.
+                let wait = terms.nanos_until(now, lowest.saturating_add(self.units(terms.burst())));
+                Err(Refused::no_place(Stage::KeyedBucket, known(wait)))
+            }
+        }
+    }
+
+    /// Whether no reading within a second, and no burst, explains a position so far ahead of `now`.
+    fn is_stepped(&self, terms: &Terms, position: u64, now: u64) -> bool {
+        position > terms.level_at(now.saturating_add(SECOND)) + self.units(terms.burst())
+    }
+
+    /// Why `n` more tokens, at most the burst, are not there at `now`.
+    #[cold]
+    fn why_not(&self, terms: &Terms, position: u64, n: u32, now: u64) -> Refused {
+        if self.is_stepped(terms, position, now) {
+            return Refused::clock_stepped(Stage::KeyedBucket);
+        }
+        // A full bucket holds a burst, but one whose burst grew may have to earn it: from its lowest position.
+        let target = position.max(self.floor(terms, terms.level_at(now))) + self.units(n);
+        Refused::not_yet(Stage::KeyedBucket, known(terms.nanos_until(now, target)))
+    }
+
+    pub(super) fn peek(&self, hash: u64, n: u32, now: Instant) -> Result<(), Refused> {
+        let Some(key) = self.key(hash) else { return Ok(()) };
+        if n == 0 {
+            return Ok(());
+        }
+        let (terms, now) = (self.settings.terms(), now.as_nanos());
+        if n > terms.burst() {
+            return Err(Refused::never(Stage::KeyedBucket));
+        }
+        let level = terms.level_at(now);
+        let look = self.look(&key, Self::head(&key), self.floor(&terms, level));
+        let (position, level) = match look.entry.or(look.newcomer) {
+            Some(entry) => (entry.state.position(), level),
+            None => (0, self.newest_known(&key, level)),
+        };
+        if look.entry.or(look.newcomer).is_none() {
+            if self.is_stepped(&terms, level, now) {
+                return Err(Refused::clock_stepped(Stage::KeyedBucket));
+            }
+            if look.free.is_none() && matches!(terms.config().when_full, WhenFull::FailClosed) {
+                return self.without_a_place(&terms, look.lowest, now);
+            }
+            if look.free.is_none() {
+                return Ok(());
+            }
+        }
+        match self.after(&terms, position, n, level) {
+            Some(_) => Ok(()),
+            None => Err(self.why_not(&terms, position, n, now)),
+        }
+    }
+
+    pub(super) fn available(&self, hash: u64, now: Instant) -> u32 {
+        let Some(key) = self.key(hash) else { return 0 };
+        let terms = self.settings.terms();
+        let level = terms.level_at(now.as_nanos());
+        let floor = self.floor(&terms, level);
+        let look = self.look(&key, Self::head(&key), floor);
+        let position = look.entry.or(look.newcomer).map_or(0, |entry| entry.state.position());
+        // At most the burst.
+        (level.saturating_sub(position.max(floor)) >> self.settings.unit_exponent()) as u32
+    }
+
+    pub(super) fn refund(&self, hash: u64, n: u32, now: Instant) -> bool {
+        let Some(key) = self.key(hash) else { return false };
+        // Lock-free: each turn but the last means that another thread moved this key, or changed the terms.
+        loop {
+            let terms = self.settings.terms();
+            let floor = self.floor(&terms, terms.level_at(now.as_nanos()));
+            let Some(entry) = self.look(&key, Self::head(&key), floor).entry else { return false };
+            let position = entry.state.position();
+            let after = position.saturating_sub(self.units(n)).max(floor);
+            if after >= position {
+                return false;
+            }
+            if Self::take(&entry, after) {
+                return true;
+            }
+        }
+    }
+
+    pub(super) fn occupied(&self, now: Instant) -> usize {
+        let terms = self.settings.terms();
+        let floor = self.floor(&terms, terms.level_at(now.as_nanos()));
+        let is_held = |place: &&Place| State(place.state.load(Ordering::Relaxed)).position() > floor;
+        self.groups.iter().flat_map(|group| &group.places).filter(is_held).count()
+    }
+
+    /// Frees every place.
+    pub(super) fn clear(&self) {
+        for group in self.groups {
+            group.removed.store(0, Ordering::Relaxed);
+            for place in &group.places {
+                let mut state = State(place.state.load(Ordering::Relaxed));
+                while let Err(seen) =
+                    place.state.compare_exchange(state.0, state.begun(0, false).0, Ordering::AcqRel, Ordering::Relaxed)
+                {
+                    state = State(seen);
+                }
+            }
+        }
+    }
+}
+
+fn place_owner(place: &Place) -> u64 {
+    place.owner.load(Ordering::Acquire)
+}
+
+/// A wait that can be waited for, or none.
+fn known(nanos: u64) -> Option<Duration> {
+    (nanos != u64::MAX).then_some(Duration::from_nanos(nanos))
+}
