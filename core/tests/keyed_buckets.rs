@@ -435,3 +435,86 @@ fn what_is_let_through_is_counted_exactly_by_any_number_of_threads() {
     assert_eq!((table.occupied(ms(0)), passed), (7, table.let_through() + 14));
     assert_eq!(table.let_through(), 43 * 8 * 100);
 }
+
+// The vectors.
+
+fn answered(said: Said) -> String {
+    match said {
+        Said::Taken => "ok".into(),
+        Said::Never => "refused reason=never retry_after_ns=none".into(),
+        Said::NotYet(Some(wait)) => format!("refused reason=not_yet retry_after_ns={wait}"),
+        Said::NotYet(None) => "refused reason=not_yet retry_after_ns=none".into(),
+    }
+}
+
+fn oracle_lines() -> Vec<String> {
+    let mut lines = Vec::new();
+    for (seed, (per_second, burst)) in [(1, 1), (0, 3), (7, 2), (1_000, 50), (1_000_000, 9)].into_iter().enumerate() {
+        let mut now = 5_000;
+        let mut oracle = Oracle::new(per_second, burst, now);
+        // More places than keys, so that no salt matters.
+        lines.push(format!("new rate_count={per_second} period_ns={SECOND} burst={burst} groups=8 now={now} -> ok"));
+        let mut random = Random::from_seed(seed as u64);
+        let mut below = |bound: u64| random.next_u64() % bound;
+        for _ in 0..80 {
+            now += [0, 1, SECOND / 1_000, SECOND / 8, 3 * SECOND][below(5) as usize];
+            let (key, n) = (below(5), below(u64::from(burst) + 2) as u32);
+            match below(16) {
+                0..11 => {
+                    let said = answered(oracle.take(key, n, now));
+                    lines.push(format!("try_take key={key} n={n} now={now} -> {said}"));
+                }
+                11..13 => {
+                    let said = oracle.refund(key, n, now);
+                    lines.push(format!("refund key={key} n={n} now={now} -> done={said}"));
+                }
+                13 => {
+                    let (rate, burst) = (below(20), below(9) as u32 + 1);
+                    oracle.change(rate, burst, now);
+                    lines
+                        .push(format!("set_config rate_count={rate} period_ns={SECOND} burst={burst} now={now} -> ok"));
+                }
+                14 => {
+                    let to = below(1 << 40);
+                    oracle.rebase(now, to);
+                    lines.push(format!("rebase old_now={now} new_now={to} -> ok"));
+                    now = to;
+                }
+                _ => {}
+            }
+            lines.push(format!("available key={key} now={now} -> tokens={}", oracle.available(key, now)));
+        }
+    }
+    lines
+}
+
+#[test]
+fn the_vectors_of_the_oracle_replay() {
+    let mut product = table(Rate::ZERO, 1);
+    support::vectors::check("keyed_buckets", &oracle_lines(), |step| {
+        let now = || ns(step.number("now"));
+        let n = || step.number("n") as u32;
+        let config = || {
+            let period = Duration::from_nanos(step.number("period_ns"));
+            closed(Rate::new(step.number("rate_count"), period).unwrap(), step.number("burst") as u32)
+        };
+        match step.operation {
+            "new" => {
+                assert_eq!(step.number("groups"), 8);
+                product = Table::new(config(), 7, now()).unwrap();
+                "ok".into()
+            }
+            "try_take" => answered(said(product.try_take(step.number("key"), n(), now()))),
+            "refund" => format!("done={}", product.refund(step.number("key"), n(), now())),
+            "set_config" => {
+                product.set_config(config(), now()).unwrap();
+                "ok".into()
+            }
+            "rebase" => {
+                product.rebase(ns(step.number("old_now")), ns(step.number("new_now"))).unwrap();
+                "ok".into()
+            }
+            _ => format!("tokens={}", product.available(step.number("key"), now())),
+        }
+    });
+}

@@ -6,7 +6,7 @@ use crate::sync::{AtomicU64, atomic_array, const_constructor};
 #[cfg(not(seawall_loom))]
 pub(super) const WAYS: usize = 7;
 #[cfg(seawall_loom)]
-pub(super) const WAYS: usize = 2;
+pub(super) const WAYS: usize = 3;
 
 const GENERATION_BITS: u32 = 12;
 const GENERATIONS: u64 = (1 << GENERATION_BITS) - 1;

@@ -180,9 +180,6 @@ impl<'a> View<'a> {
                 return Err(self.why_not(&terms, 0, n, now));
             };
             let Some(free) = look.free else {
-                if Self::head(&key) != head && !fault("keyed buckets: a full table needs no second look") {
-                    continue;
-                }
                 return self.without_a_place(&terms, look.lowest, now);
             };
             own = self.enter(&key, &free, after, level);

@@ -9,6 +9,7 @@ mod circuit_breaker;
 mod concurrency_limit;
 mod guard;
 mod harness;
+mod keyed_buckets;
 mod retry_budget;
 mod shared_values;
 mod sliding_window;
