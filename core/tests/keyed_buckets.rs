@@ -70,7 +70,7 @@ fn without_a_place<const GROUPS: usize>(table: &KeyedBuckets<GROUPS>, keys: usiz
 #[test]
 fn the_share_of_keys_without_a_place_is_as_documented() {
     const GROUPS: usize = 1_024;
-    for (percent, most_ppm) in [(50, 0), (60, 3), (70, 30), (80, 1_000), (90, 12_000), (100, 50_000)] {
+    for (percent, most_ppm) in [(50, 0), (60, 3), (70, 50), (80, 1_600), (90, 15_000), (100, 60_000)] {
         let (mut lost, mut keys) = (0, 0);
         for salt in 0..40 {
             let config = closed(Rate::per_minute(1), 1);

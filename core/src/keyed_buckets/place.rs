@@ -1,4 +1,4 @@
-//! One place of the table, its words, and a group of them: [`Place`], [`Group`].
+//! The words of a place, and a group of places: [`State`], [`Owner`], [`Head`], [`Group`].
 
 use crate::sync::{AtomicU64, atomic_array, const_constructor};
 
@@ -53,6 +53,10 @@ impl State {
 pub(super) struct Owner(pub(super) u64);
 
 impl Owner {
+    pub(super) const fn identity(self) -> u64 {
+        self.0 & IDENTITY
+    }
+
     pub(super) const fn of(identity: u64, generation: u64) -> Self {
         Self(generation << SHIFT | identity)
     }
@@ -86,36 +90,34 @@ pub(super) const fn identity(hash: u64) -> u64 {
     if hash & IDENTITY == 0 { 1 } else { hash & IDENTITY }
 }
 
-/// One key.
-#[repr(C)]
-pub(super) struct Place {
-    pub(super) owner: AtomicU64,
-    pub(super) state: AtomicU64,
-}
-
-impl Place {
-    const_constructor! {
-        fn new() -> Self {
-            Self { owner: AtomicU64::new(0), state: AtomicU64::new(0) }
-        }
-    }
-}
-
 /// Places that share two cache lines; the home of some keys, and the second choice of others.
+///
+/// A look for a key reads the first line, and of the second only the state of its own place.
 #[repr(C, align(64))]
 pub(super) struct Group {
     /// Admits newcomers whose home this is, one after the other.
     pub(super) head: AtomicU64,
+    pub(super) owners: [AtomicU64; WAYS],
     /// At least the level at which any entry was removed from here.
     pub(super) removed: AtomicU64,
-    pub(super) places: [Place; WAYS],
+    pub(super) states: [AtomicU64; WAYS],
 }
 
 impl Group {
     const_constructor! {
         pub(super) fn new() -> Self {
-            Self { head: AtomicU64::new(0), removed: AtomicU64::new(0), places: atomic_array!(Place::new(), WAYS) }
+            Self {
+                head: AtomicU64::new(0),
+                owners: atomic_array!(AtomicU64::new(0), WAYS),
+                removed: AtomicU64::new(0),
+                states: atomic_array!(AtomicU64::new(0), WAYS),
+            }
         }
+    }
+
+    /// The places by their way: owner and state.
+    pub(super) fn places(&self) -> impl Iterator<Item = (usize, &AtomicU64, &AtomicU64)> {
+        self.owners.iter().zip(&self.states).enumerate().map(|(way, (owner, state))| (way, owner, state))
     }
 }
 

@@ -3,12 +3,15 @@
 use core::time::Duration;
 
 use crate::keyed_buckets::config::WhenFull;
-use crate::keyed_buckets::place::{Group, Head, Owner, Place, State, WAYS, identity};
+use crate::keyed_buckets::place::{Group, Head, Owner, State, WAYS, identity};
 use crate::keyed_buckets::settings::Settings;
 use crate::keyed_buckets::terms::Terms;
 use crate::refused::{Refused, Stage};
 use crate::sync::{AtomicU64, Ordering, fault, ordering};
 use crate::time::{Instant, SECOND};
+
+/// A home with so many free places is taken, however empty the other choice is.
+const HOME_BIAS: usize = 4;
 
 /// The table without its size: all the work is done here, once for every number of groups.
 pub(super) struct View<'a> {
@@ -28,7 +31,8 @@ struct Key<'a> {
 /// A place as it was seen.
 #[derive(Clone, Copy)]
 struct Seen<'a> {
-    place: &'a Place,
+    owner_word: &'a AtomicU64,
+    state_word: &'a AtomicU64,
     index: usize,
     state: State,
 }
@@ -39,16 +43,13 @@ impl Seen<'_> {
     }
 }
 
-/// What a look at the places of a key found.
-struct Look<'a> {
+/// What a look for a key found.
+enum Found<'a> {
     /// The key's entry.
-    entry: Option<Seen<'a>>,
+    Entry(Seen<'a>),
     /// The key's first entry that is not admitted yet.
-    newcomer: Option<Seen<'a>>,
-    /// Where a newcomer goes.
-    free: Option<Seen<'a>>,
-    /// The lowest position that is in the way of a newcomer.
-    lowest: u64,
+    Newcomer(Seen<'a>),
+    Nothing,
 }
 
 impl<'a> View<'a> {
@@ -80,42 +81,67 @@ impl<'a> View<'a> {
         (after <= level).then_some(after)
     }
 
-    /// The key's two groups, place by place: loads only.
-    fn look(&self, key: &Key<'a>, head: Head, floor: u64) -> Look<'a> {
-        let mut look = Look { entry: None, newcomer: None, free: None, lowest: u64::MAX };
-        let mut most_free = 0;
-        for (turn, number) in key.choices.into_iter().enumerate() {
-            if turn == 1 && number == key.choices[0] {
-                break;
-            }
-            let Some(group) = self.groups.get(number) else { break };
-            let (mut free, mut frees) = (None, 0);
-            for (way, place) in group.places.iter().enumerate() {
+    /// The key's groups, with their numbers: two, or the only one.
+    fn groups(&self, key: &Key<'a>) -> impl Iterator<Item = (usize, &'a Group)> + use<'a> {
+        let (groups, [home, second]) = (self.groups, key.choices);
+        let second = (second != home).then_some(second);
+        [Some(home), second].into_iter().flatten().filter_map(|number| Some((number, groups.get(number)?)))
+    }
+
+    /// The key's entry: loads only.
+    fn find(&self, key: &Key<'a>, head: Head) -> Found<'a> {
+        let mut found = Found::Nothing;
+        for (number, group) in self.groups(key) {
+            for (way, owner_word, state_word) in group.places() {
                 // First the owner: if the state, read later, has its generation, the place was the owner's then.
-                let owner = Owner(place.owner.load(Ordering::Acquire));
-                let state = State(place.state.load(Ordering::Acquire));
-                // Under 2^24, as checked at compile time.
-                let seen = Seen { place, index: number * WAYS + way, state };
-                if owner == Owner::of(key.identity, state.generation()) {
-                    if !state.is_tentative()
-                        || head.names(seen.index, state.generation())
-                        || fault("keyed buckets: a newcomer counts before it is admitted")
-                    {
-                        return Look { entry: Some(seen), ..look };
-                    }
-                    look.newcomer = look.newcomer.or(Some(seen));
-                } else if state.position() <= floor {
-                    free = free.or(Some(seen));
-                    frees += 1;
+                let owner = Owner(owner_word.load(Ordering::Acquire));
+                if owner.identity() != key.identity {
+                    continue;
                 }
-                look.lowest = look.lowest.min(state.position());
-            }
-            // The emptier of the two, and of equals the home.
-            if frees > most_free {
-                (look.free, most_free) = (free, frees);
+                let state = State(state_word.load(Ordering::Acquire));
+                if owner != Owner::of(key.identity, state.generation()) {
+                    continue;
+                }
+                // Under 2^24, as checked at compile time.
+                let seen = Seen { owner_word, state_word, index: number * WAYS + way, state };
+                if !state.is_tentative()
+                    || head.names(seen.index, state.generation())
+                    || fault("keyed buckets: a newcomer counts before it is admitted")
+                {
+                    return Found::Entry(seen);
+                }
+                if matches!(found, Found::Nothing) {
+                    found = Found::Newcomer(seen);
+                }
             }
         }
-        look
+        found
+    }
+
+    /// Where a key without an entry goes: a place at or below `floor`; else the lowest position that is in the way.
+    fn free(&self, key: &Key<'a>, floor: u64) -> Result<Seen<'a>, u64> {
+        let mut choice = Err(u64::MAX);
+        let mut most_free = 0;
+        for (number, group) in self.groups(key) {
+            let (mut free, mut frees) = (None, 0);
+            for (way, owner_word, state_word) in group.places() {
+                let state = State(state_word.load(Ordering::Acquire));
+                if state.position() <= floor {
+                    // Under 2^24, as checked at compile time.
+                    free = free.or(Some(Seen { owner_word, state_word, index: number * WAYS + way, state }));
+                    frees += 1;
+                } else if let Err(lowest) = choice {
+                    choice = Err(lowest.min(state.position()));
+                }
+            }
+            // Home, where a look finds it first, unless that is nearly full and the other is not.
+            if let Some(free) = free
+                && frees > most_free
+            {
+                (choice, most_free) = (Ok(free), if frees >= HOME_BIAS { WAYS } else { frees });
+            }
+        }
+        choice
     }
 
     fn head(key: &Key<'_>) -> Head {
@@ -141,8 +167,8 @@ impl<'a> View<'a> {
             let level = terms.level_at(now);
             // Before the look: an admission in between shows.
             let head = Self::head(&key);
-            let look = self.look(&key, head, self.floor(&terms, level));
-            if let Some(entry) = look.entry {
+            let found = self.find(&key, head);
+            if let Found::Entry(entry) = found {
                 if own.is_some_and(|own| own.is(&entry)) {
                     // Admitted by another call of this key.
                     return Ok(());
@@ -163,7 +189,7 @@ impl<'a> View<'a> {
                 }
                 continue;
             }
-            if let Some(newcomer) = look.newcomer {
+            if let Found::Newcomer(newcomer) = found {
                 if self.after(&terms, newcomer.state.position(), n, level).is_none() {
                     return Err(self.why_not(&terms, newcomer.state.position(), n, now));
                 }
@@ -179,8 +205,9 @@ impl<'a> View<'a> {
             let Some(after) = self.after(&terms, 0, n, known) else {
                 return Err(self.why_not(&terms, 0, n, now));
             };
-            let Some(free) = look.free else {
-                return self.without_a_place(&terms, look.lowest, now);
+            let free = match self.free(&key, self.floor(&terms, level)) {
+                Ok(free) => free,
+                Err(lowest) => return self.without_a_place(&terms, lowest, now),
             };
             own = self.enter(&key, &free, after, level);
             if let Some(own) = own
@@ -195,17 +222,16 @@ impl<'a> View<'a> {
     fn take(entry: &Seen<'_>, after: u64) -> bool {
         let after = entry.state.settled(after);
         if fault("keyed buckets: the exchange is a store") {
-            entry.place.state.store(after.0, Ordering::Release);
+            entry.state_word.store(after.0, Ordering::Release);
             return true;
         }
         // Relaxed: it publishes nothing of its own and continues the release sequence of who entered.
-        entry.place.state.compare_exchange(entry.state.0, after.0, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        entry.state_word.compare_exchange(entry.state.0, after.0, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
     /// The level as of which a key without an entry is full.
-    fn newest_known(&self, key: &Key<'_>, level: u64) -> u64 {
-        let groups = key.choices.into_iter().filter_map(|number| self.groups.get(number));
-        groups.map(|group| group.removed.load(Ordering::Acquire)).fold(level, u64::max)
+    fn newest_known(&self, key: &Key<'a>, level: u64) -> u64 {
+        self.groups(key).map(|(_, group)| group.removed.load(Ordering::Acquire)).fold(level, u64::max)
     }
 
     /// Takes a free place for the key, with what it takes, not yet admitted. `None` where another was quicker.
@@ -224,17 +250,17 @@ impl<'a> View<'a> {
         }
         // Release: who sees it sees the mark. Acquire: so does who removes this one in turn.
         let success = ordering(Ordering::AcqRel, "keyed buckets: a place is entered silently", Ordering::Relaxed);
-        free.place.state.compare_exchange(free.state.0, entered.0, success, Ordering::Relaxed).ok()?;
+        free.state_word.compare_exchange(free.state.0, entered.0, success, Ordering::Relaxed).ok()?;
         let seen = Seen { state: entered, ..*free };
         let owner = Owner::of(key.identity, entered.generation());
         // Lock-free: each turn but the last means that another wrote here: one that was removed before or since.
         loop {
-            let other = place_owner(free.place);
-            if State(free.place.state.load(Ordering::Acquire)).generation() != entered.generation() {
+            let other = free.owner_word.load(Ordering::Acquire);
+            if State(free.state_word.load(Ordering::Acquire)).generation() != entered.generation() {
                 return Some(seen);
             }
             // Release: who sees it sees the state.
-            if free.place.owner.compare_exchange(other, owner.0, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+            if free.owner_word.compare_exchange(other, owner.0, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
                 return Some(seen);
             }
         }
@@ -244,7 +270,7 @@ impl<'a> View<'a> {
     fn withdraw(&self, own: Option<Seen<'_>>) {
         if let Some(own) = own {
             let free = own.state.begun(0, false);
-            let _ = own.place.state.compare_exchange(own.state.0, free.0, Ordering::AcqRel, Ordering::Relaxed);
+            let _ = own.state_word.compare_exchange(own.state.0, free.0, Ordering::AcqRel, Ordering::Relaxed);
         }
     }
 
@@ -262,16 +288,16 @@ impl<'a> View<'a> {
     /// Writes into its place what so far only the head says: that this newcomer is admitted.
     fn settle(&self, head: Head) {
         let Some((index, generation)) = head.named() else { return };
-        let Some(place) = self.groups.get(index / WAYS).and_then(|group| group.places.get(index % WAYS)) else {
+        let Some(word) = self.groups.get(index / WAYS).and_then(|group| group.states.get(index % WAYS)) else {
             return;
         };
-        let mut state = State(place.state.load(Ordering::Acquire));
+        let mut state = State(word.load(Ordering::Acquire));
         while state.generation() == generation
             && state.is_tentative()
             && !fault("keyed buckets: an admission is forgotten")
         {
             let settled = state.settled(state.position());
-            match place.state.compare_exchange(state.0, settled.0, Ordering::AcqRel, Ordering::Acquire) {
+            match word.compare_exchange(state.0, settled.0, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => return,
                 Err(seen) => state = State(seen),
             }
@@ -284,12 +310,15 @@ impl<'a> View<'a> {
                 self.let_through.fetch_add(1, Ordering::Relaxed);
                 Ok(())
             }
-            WhenFull::FailClosed => {
-                // A place is free when its bucket is full: under 2^51 and 2^48.
-                let wait = terms.nanos_until(now, lowest.saturating_add(self.units(terms.burst())));
-                Err(Refused::no_place(Stage::KeyedBucket, known(wait)))
-            }
+            WhenFull::FailClosed => Err(self.no_place(terms, lowest, now)),
         }
+    }
+
+    #[cold]
+    fn no_place(&self, terms: &Terms, lowest: u64, now: u64) -> Refused {
+        // A place is free when its bucket is full.
+        let wait = terms.nanos_until(now, lowest.saturating_add(self.units(terms.burst())));
+        Refused::no_place(Stage::KeyedBucket, known(wait))
     }
 
     /// Whether no reading within a second, and no burst, explains a position so far ahead of `now`.
@@ -317,23 +346,22 @@ impl<'a> View<'a> {
         if n > terms.burst() {
             return Err(Refused::never(Stage::KeyedBucket));
         }
-        let level = terms.level_at(now);
-        let look = self.look(&key, Self::head(&key), self.floor(&terms, level));
-        let (position, level) = match look.entry.or(look.newcomer) {
-            Some(entry) => (entry.state.position(), level),
-            None => (0, self.newest_known(&key, level)),
+        let mut level = terms.level_at(now);
+        let position = match self.find(&key, Self::head(&key)) {
+            Found::Entry(entry) | Found::Newcomer(entry) => entry.state.position(),
+            Found::Nothing => {
+                let free = self.free(&key, self.floor(&terms, level));
+                level = self.newest_known(&key, level);
+                if self.is_stepped(&terms, level, now) {
+                    return Err(Refused::clock_stepped(Stage::KeyedBucket));
+                }
+                match (free, terms.config().when_full) {
+                    (Ok(_), _) => 0,
+                    (Err(_), WhenFull::FailOpen) => return Ok(()),
+                    (Err(lowest), WhenFull::FailClosed) => return Err(self.no_place(&terms, lowest, now)),
+                }
+            }
         };
-        if look.entry.or(look.newcomer).is_none() {
-            if self.is_stepped(&terms, level, now) {
-                return Err(Refused::clock_stepped(Stage::KeyedBucket));
-            }
-            if look.free.is_none() && matches!(terms.config().when_full, WhenFull::FailClosed) {
-                return self.without_a_place(&terms, look.lowest, now);
-            }
-            if look.free.is_none() {
-                return Ok(());
-            }
-        }
         match self.after(&terms, position, n, level) {
             Some(_) => Ok(()),
             None => Err(self.why_not(&terms, position, n, now)),
@@ -345,8 +373,10 @@ impl<'a> View<'a> {
         let terms = self.settings.terms();
         let level = terms.level_at(now.as_nanos());
         let floor = self.floor(&terms, level);
-        let look = self.look(&key, Self::head(&key), floor);
-        let position = look.entry.or(look.newcomer).map_or(0, |entry| entry.state.position());
+        let position = match self.find(&key, Self::head(&key)) {
+            Found::Entry(entry) | Found::Newcomer(entry) => entry.state.position(),
+            Found::Nothing => 0,
+        };
         // At most the burst.
         (level.saturating_sub(position.max(floor)) >> self.settings.unit_exponent()) as u32
     }
@@ -357,7 +387,7 @@ impl<'a> View<'a> {
         loop {
             let terms = self.settings.terms();
             let floor = self.floor(&terms, terms.level_at(now.as_nanos()));
-            let Some(entry) = self.look(&key, Self::head(&key), floor).entry else { return false };
+            let Found::Entry(entry) = self.find(&key, Self::head(&key)) else { return false };
             let position = entry.state.position();
             let after = position.saturating_sub(self.units(n)).max(floor);
             if after >= position {
@@ -372,28 +402,24 @@ impl<'a> View<'a> {
     pub(super) fn occupied(&self, now: Instant) -> usize {
         let terms = self.settings.terms();
         let floor = self.floor(&terms, terms.level_at(now.as_nanos()));
-        let is_held = |place: &&Place| State(place.state.load(Ordering::Relaxed)).position() > floor;
-        self.groups.iter().flat_map(|group| &group.places).filter(is_held).count()
+        let is_held = |state: &&AtomicU64| State(state.load(Ordering::Relaxed)).position() > floor;
+        self.groups.iter().flat_map(|group| &group.states).filter(is_held).count()
     }
 
     /// Frees every place.
     pub(super) fn clear(&self) {
         for group in self.groups {
             group.removed.store(0, Ordering::Relaxed);
-            for place in &group.places {
-                let mut state = State(place.state.load(Ordering::Relaxed));
+            for word in &group.states {
+                let mut state = State(word.load(Ordering::Relaxed));
                 while let Err(seen) =
-                    place.state.compare_exchange(state.0, state.begun(0, false).0, Ordering::AcqRel, Ordering::Relaxed)
+                    word.compare_exchange(state.0, state.begun(0, false).0, Ordering::AcqRel, Ordering::Relaxed)
                 {
                     state = State(seen);
                 }
             }
         }
     }
-}
-
-fn place_owner(place: &Place) -> u64 {
-    place.owner.load(Ordering::Acquire)
 }
 
 /// A wait that can be waited for, or none.
