@@ -12,9 +12,9 @@
 //!
 //! # The table
 //! A key lies in one of two groups of seven places, chosen by SipHash-1-3 of the key under the salt: its home, and a
-//! second choice. A newcomer goes to the emptier one. Without the salt nobody can choose keys that crowd one group.
+//! second choice. A newcomer goes to its home, and where that has fewer than four free places to the emptier one. Without the salt nobody can choose keys that crowd one group.
 //! ```text
-//! group    head, removed, 7 x (owner, state): 128 bytes, in two cache lines
+//! group    head, 7 x owner; removed, 7 x state: two cache lines, and a look for a key reads the first
 //! owner    bits 63..52 generation   51..0 identity: the lowest 52 bits of the hash
 //! state    bits 63..52 generation   51 tentative    50..0 position in units
 //! head     bits 63..36 turn         35..24 generation   23..0 place + 1
@@ -38,7 +38,7 @@
 //!
 //! | places asked for | 50 % | 60 % | 70 % | 80 % | 90 % | 100 % |
 //! | --- | --- | --- | --- | --- | --- | --- |
-//! | keys without a place | none | none | 14 in a million | 758 in a million | 1.0 % | 4.7 % |
+//! | keys without a place | none | none | 24 in a million | 0.13 % | 1.3 % | 5.0 % |
 //!
 //! So four keys a group, 57 %, is the load to plan for: 32 bytes a key.
 //!
@@ -97,7 +97,7 @@ use view::View;
 /// exchange when admitted; a newcomer four to six; a refusal writes nothing. No call panics or allocates.
 ///
 /// # Complexity
-/// A call reads at most 14 places: 7 of them, two cache lines, if the key lies in its home.
+/// A call reads at most 14 places. If the key lies in its home it reads the owners of 7, one cache line, and one state.
 ///
 /// ```
 /// use core::time::Duration;

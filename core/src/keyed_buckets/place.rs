@@ -114,11 +114,6 @@ impl Group {
             }
         }
     }
-
-    /// The places by their way: owner and state.
-    pub(super) fn places(&self) -> impl Iterator<Item = (usize, &AtomicU64, &AtomicU64)> {
-        self.owners.iter().zip(&self.states).enumerate().map(|(way, (owner, state))| (way, owner, state))
-    }
 }
 
 #[cfg(not(seawall_loom))]

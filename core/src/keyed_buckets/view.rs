@@ -10,7 +10,7 @@ use crate::refused::{Refused, Stage};
 use crate::sync::{AtomicU64, Ordering, fault, ordering};
 use crate::time::{Instant, SECOND};
 
-/// A home with so many free places is taken, however empty the other choice is.
+/// A home with so many free places is taken, however empty the other choice is: the look finds it first.
 const HOME_BIAS: usize = 4;
 
 /// The table without its size: all the work is done here, once for every number of groups.
@@ -89,30 +89,44 @@ impl<'a> View<'a> {
     }
 
     /// The key's entry: loads only.
+    #[inline]
     fn find(&self, key: &Key<'a>, head: Head) -> Found<'a> {
+        let [home, second] = key.choices;
+        let found = self.find_in(key.identity, home, head);
+        if matches!(found, Found::Entry(_)) || second == home {
+            return found;
+        }
+        match (found, self.find_in(key.identity, second, head)) {
+            (_, Found::Entry(entry)) => Found::Entry(entry),
+            (Found::Newcomer(first), _) => Found::Newcomer(first),
+            (_, found) => found,
+        }
+    }
+
+    #[inline]
+    fn find_in(&self, identity: u64, number: usize, head: Head) -> Found<'a> {
         let mut found = Found::Nothing;
-        for (number, group) in self.groups(key) {
-            for (way, owner_word, state_word) in group.places() {
-                // First the owner: if the state, read later, has its generation, the place was the owner's then.
-                let owner = Owner(owner_word.load(Ordering::Acquire));
-                if owner.identity() != key.identity {
-                    continue;
-                }
-                let state = State(state_word.load(Ordering::Acquire));
-                if owner != Owner::of(key.identity, state.generation()) {
-                    continue;
-                }
-                // Under 2^24, as checked at compile time.
-                let seen = Seen { owner_word, state_word, index: number * WAYS + way, state };
-                if !state.is_tentative()
-                    || head.names(seen.index, state.generation())
-                    || fault("keyed buckets: a newcomer counts before it is admitted")
-                {
-                    return Found::Entry(seen);
-                }
-                if matches!(found, Found::Nothing) {
-                    found = Found::Newcomer(seen);
-                }
+        let Some(group) = self.groups.get(number) else { return found };
+        for (way, (owner_word, state_word)) in group.owners.iter().zip(&group.states).enumerate() {
+            // First the owner: if the state, read later, has its generation, the place was the owner's then.
+            let owner = Owner(owner_word.load(Ordering::Acquire));
+            if owner.identity() != identity {
+                continue;
+            }
+            let state = State(state_word.load(Ordering::Acquire));
+            if owner != Owner::of(identity, state.generation()) {
+                continue;
+            }
+            // Under 2^24, as checked at compile time.
+            let seen = Seen { owner_word, state_word, index: number * WAYS + way, state };
+            if !state.is_tentative()
+                || head.names(seen.index, state.generation())
+                || fault("keyed buckets: a newcomer counts before it is admitted")
+            {
+                return Found::Entry(seen);
+            }
+            if matches!(found, Found::Nothing) {
+                found = Found::Newcomer(seen);
             }
         }
         found
@@ -124,7 +138,7 @@ impl<'a> View<'a> {
         let mut most_free = 0;
         for (number, group) in self.groups(key) {
             let (mut free, mut frees) = (None, 0);
-            for (way, owner_word, state_word) in group.places() {
+            for (way, (owner_word, state_word)) in group.owners.iter().zip(&group.states).enumerate() {
                 let state = State(state_word.load(Ordering::Acquire));
                 if state.position() <= floor {
                     // Under 2^24, as checked at compile time.
@@ -134,7 +148,6 @@ impl<'a> View<'a> {
                     choice = Err(lowest.min(state.position()));
                 }
             }
-            // Home, where a look finds it first, unless that is nearly full and the other is not.
             if let Some(free) = free
                 && frees > most_free
             {
@@ -167,54 +180,65 @@ impl<'a> View<'a> {
             let level = terms.level_at(now);
             // Before the look: an admission in between shows.
             let head = Self::head(&key);
-            let found = self.find(&key, head);
-            if let Found::Entry(entry) = found {
-                if own.is_some_and(|own| own.is(&entry)) {
-                    // Admitted by another call of this key.
-                    return Ok(());
+            let newcomer = match self.find(&key, head) {
+                Found::Entry(entry) => {
+                    if let Some(own) = own.take() {
+                        if own.is(&entry) {
+                            // Admitted by another call of this key.
+                            return Ok(());
+                        }
+                        self.withdraw(Some(own));
+                    }
+                    let Some(after) = self.after(&terms, entry.state.position(), n, level) else {
+                        return Err(self.why_not(&terms, entry.state.position(), n, now));
+                    };
+                    if Self::take(&entry, after) {
+                        return Ok(());
+                    }
+                    continue;
                 }
-                self.withdraw(own);
-                own = None;
-                let Some(after) = self.after(&terms, entry.state.position(), n, level) else {
-                    return Err(self.why_not(&terms, entry.state.position(), n, now));
+                Found::Newcomer(newcomer) => Some(newcomer),
+                Found::Nothing => None,
+            };
+            if own.is_none() {
+                if let Some(newcomer) = newcomer {
+                    if self.after(&terms, newcomer.state.position(), n, level).is_none() {
+                        return Err(self.why_not(&terms, newcomer.state.position(), n, now));
+                    }
+                    // Whose it is may be stopped; then it is taken from.
+                    self.admit(&key, head, &newcomer);
+                    continue;
+                }
+                own = match self.come(&key, &terms, n, now)? {
+                    Some(own) => own,
+                    None => return Ok(()),
                 };
-                if Self::take(&entry, after) {
-                    return Ok(());
-                }
-                continue;
             }
-            if let Some(own) = own {
-                if self.admit(&key, head, &own) {
-                    return Ok(());
-                }
-                continue;
-            }
-            if let Found::Newcomer(newcomer) = found {
-                if self.after(&terms, newcomer.state.position(), n, level).is_none() {
-                    return Err(self.why_not(&terms, newcomer.state.position(), n, now));
-                }
-                // Whose it is may be stopped; then it is taken from.
-                self.admit(&key, head, &newcomer);
-                continue;
-            }
-            // Full as of the newest reading by which anything was removed here: this one may be older.
-            let known = self.newest_known(&key, level);
-            if self.is_stepped(&terms, known, now) {
-                return Err(Refused::clock_stepped(Stage::KeyedBucket));
-            }
-            let Some(after) = self.after(&terms, 0, n, known) else {
-                return Err(self.why_not(&terms, 0, n, now));
-            };
-            let free = match self.free(&key, self.floor(&terms, level)) {
-                Ok(free) => free,
-                Err(lowest) => return self.without_a_place(&terms, lowest, now),
-            };
-            own = self.enter(&key, &free, after, level);
             if let Some(own) = own
                 && self.admit(&key, head, &own)
             {
                 return Ok(());
             }
+        }
+    }
+
+    /// Takes for a key without an entry: in a place that it enters (`Some(None)` where another was quicker), or, if it
+    /// is let through, in none.
+    #[inline(never)]
+    fn come(&self, key: &Key<'a>, terms: &Terms, n: u32, now: u64) -> Result<Option<Option<Seen<'a>>>, Refused> {
+        let level = terms.level_at(now);
+        let free = self.free(key, self.floor(terms, level));
+        // Full as of the newest reading by which anything was removed here: this one may be older.
+        let known = self.newest_known(key, level);
+        if self.is_stepped(terms, known, now) {
+            return Err(Refused::clock_stepped(Stage::KeyedBucket));
+        }
+        let Some(after) = self.after(terms, 0, n, known) else {
+            return Err(self.why_not(terms, 0, n, now));
+        };
+        match free {
+            Ok(free) => Ok(Some(self.enter(key, &free, after, level))),
+            Err(lowest) => self.without_a_place(terms, lowest, now).map(|()| None),
         }
     }
 
@@ -323,7 +347,9 @@ impl<'a> View<'a> {
 
     /// Whether no reading within a second, and no burst, explains a position so far ahead of `now`.
     fn is_stepped(&self, terms: &Terms, position: u64, now: u64) -> bool {
-        position > terms.level_at(now.saturating_add(SECOND)) + self.units(terms.burst())
+        // Nearly always the first decides, which costs less.
+        position > terms.level_at(now)
+            && position > terms.level_at(now.saturating_add(SECOND)) + self.units(terms.burst())
     }
 
     /// Why `n` more tokens, at most the burst, are not there at `now`.
