@@ -26,6 +26,7 @@
 //! | leaving a service alone that fails | [`CircuitBreaker`] |
 //! | how many calls are under way | [`ConcurrencyLimit`] |
 //! | how fast to send | [`TokenBucket`] with a [`WarmUp`], [`AimdController`]; with `std` a [`TakeQueue`] to wait in |
+//! | how fast each user may send | [`KeyedBuckets`] |
 //! | all of it in front of a call | [`Guard`], each stage enforced, in shadow, for a canary or off by its [`Mode`] |
 //! | what happened lately | [`SlidingWindow`]; beside a guard a [`Recorder`] a worker, and a [`Snapshot`] that explains itself |
 //! | time, chance and numbers | [`Instant`], [`Clock`], [`Random`], [`SharedRandom`], [`Rate`], [`Ratio`] |
@@ -72,6 +73,7 @@ mod divisor;
 mod fixed_point;
 mod guard;
 mod histogram;
+mod keyed_buckets;
 mod outcome;
 mod random;
 mod rate;
@@ -80,6 +82,7 @@ mod recorder;
 mod refused;
 mod retry_budget;
 mod retry_strategy;
+mod sip_hash;
 mod sliding_window;
 mod snapshot;
 mod stamp;
@@ -106,6 +109,7 @@ pub use guard::{
     Admission, Call, Finished, Guard, GuardConfig, GuardConfigError, GuardModes, Mode, ModeError, Permit, Request,
     Verdict,
 };
+pub use keyed_buckets::{KeyedBuckets, KeyedChangeError, KeyedConfig, KeyedConfigError, WhenFull};
 pub use outcome::Outcome;
 pub use random::{Random, SharedRandom};
 pub use rate::{Rate, RateError};

@@ -26,6 +26,8 @@ pub enum Stage {
     TokenBucket = 5,
     /// The retry budget is spent.
     RetryBudget = 6,
+    /// The bucket of the call's key holds too few tokens, or the table has no place for the key.
+    KeyedBucket = 7,
 }
 
 impl Stage {
@@ -43,6 +45,7 @@ impl Stage {
             Self::ConcurrencyLimit => "concurrency limit",
             Self::TokenBucket => "token bucket",
             Self::RetryBudget => "retry budget",
+            Self::KeyedBucket => "keyed bucket",
         }
     }
 }
@@ -64,6 +67,8 @@ pub enum Reason {
     /// `now` lies further behind the state than the mechanism can owe: the clock stepped. Waiting
     /// does not help; `rebase` or `reset` does.
     ClockStepped = 3,
+    /// Not now: all places where this key could be remembered are held by others.
+    NoPlace = 4,
 }
 
 /// A refusal: which mechanism, why, and when to come back.
@@ -131,6 +136,19 @@ impl Refused {
         Self { stage, reason: Reason::ClockStepped, retry_after_ns: u64::MAX }
     }
 
+    /// Refused because there is no place for the key. `retry_after` is when the first place may be free, and another key
+    /// may take it then.
+    ///
+    /// ```
+    /// use seawall::{Reason, Refused, Stage};
+    /// let refused = Refused::no_place(Stage::KeyedBucket, None);
+    /// assert_eq!(refused.reason(), Reason::NoPlace);
+    /// assert_eq!(refused.to_string(), "refused by the keyed bucket: there is no place for this key");
+    /// ```
+    pub const fn no_place(stage: Stage, retry_after: Option<Duration>) -> Self {
+        Self { reason: Reason::NoPlace, ..Self::not_yet(stage, retry_after) }
+    }
+
     /// The mechanism that refused.
     ///
     /// ```
@@ -175,6 +193,8 @@ impl fmt::Display for Refused {
             (Reason::NotYet, Some(wait)) => write!(f, ", retry after {wait:?}"),
             (Reason::NotYet, None) => f.write_str(", when to retry is not known"),
             (Reason::Never, _) => f.write_str(" for ever: more was asked than can fit"),
+            (Reason::NoPlace, Some(wait)) => write!(f, ": there is no place for this key, retry after {wait:?}"),
+            (Reason::NoPlace, None) => f.write_str(": there is no place for this key"),
             (Reason::ClockStepped, _) => f.write_str(": the clock stepped back"),
         }
     }

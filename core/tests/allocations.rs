@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use seawall::{
     AimdConfig, AimdController, AttemptFailure, BreakerConfig, BucketConfig, CircuitBreaker, Clock, ConcurrencyLimit,
-    ErrorClass, Fill, Guard, GuardConfig, Instant, Jitter, LimitConfig, ManualClock, Mode, Outcome, Random, Rate,
-    Ratio, Recorder, Refused, Request, RetryBudget, RetryBudgetConfig, RetryConfig, RetryCost, RetryStrategy,
-    RetryTokens, SharedRandom, SlidingWindow, Snapshot, Stage, State, TokenBucket, TripRule, Verdict, WarmUp,
-    WindowConfig, retry_after_seconds,
+    ErrorClass, Fill, Guard, GuardConfig, Instant, Jitter, KeyedBuckets, KeyedConfig, LimitConfig, ManualClock, Mode,
+    Outcome, Random, Rate, Ratio, Recorder, Refused, Request, RetryBudget, RetryBudgetConfig, RetryConfig, RetryCost,
+    RetryStrategy, RetryTokens, SharedRandom, SlidingWindow, Snapshot, Stage, State, TokenBucket, TripRule, Verdict,
+    WarmUp, WhenFull, WindowConfig, retry_after_seconds,
 };
 
 struct Counting;
@@ -262,6 +262,28 @@ fn fill_refuse_grow_and_cut() {
     black_box((LIMIT.limit(), LIMIT.in_flight(CLOCK.now())));
 }
 
+const KEYED: KeyedConfig = KeyedConfig::new(Rate::per_minute(1), WhenFull::FailOpen).burst(2);
+static KEYS: KeyedBuckets<1> = match KeyedBuckets::new(KEYED, 7, Instant::ORIGIN) {
+    Ok(keys) => keys,
+    Err(_) => panic!("two a minute are legal"),
+};
+
+fn limit_let_through_and_remove_keys() {
+    let now = CLOCK.now();
+    assert!(KEYS.reset(now).is_ok());
+    let alice = KEYS.key_of(b"alice");
+    assert!(KEYS.try_take(alice, 2, now).is_ok() && KEYS.try_take(alice, 1, now).is_err());
+    assert!(KEYS.peek(alice, 1, now).is_err() && KEYS.refund(alice, 1, now));
+    (0..9).for_each(|key| assert!(KEYS.try_take(key, 1, now).is_ok()));
+    assert!(KEYS.let_through() >= 3 && KEYS.occupied(now) == 7);
+    assert!(KEYS.set_config(KeyedConfig { when_full: WhenFull::FailClosed, ..KEYED }, now).is_ok());
+    assert!(KEYS.try_take(100, 1, now).is_err() && KEYS.set_rate(Rate::per_minute(9), now).is_ok());
+    CLOCK.advance(Duration::from_secs(60));
+    assert!(KEYS.try_take(100, 1, CLOCK.now()).is_ok(), "another was full again");
+    assert!(KEYS.rebase(CLOCK.now(), CLOCK.now()).is_ok() && KEYS.set_config(KEYED, CLOCK.now()).is_ok());
+    black_box(KEYS.available(alice, CLOCK.now()));
+}
+
 static WINDOW: SlidingWindow = match SlidingWindow::new(WindowConfig::DEFAULT) {
     Ok(window) => window,
     Err(_) => panic!("the default is legal"),
@@ -359,6 +381,7 @@ fn paths() -> Vec<(&'static str, fn())> {
         ("CircuitBreaker, its trips, refusals, probes and ramp", trip_refuse_probe_and_close),
         ("CircuitBreaker, forced, tripped and configured", force_trip_and_configure),
         ("ConcurrencyLimit", fill_refuse_grow_and_cut),
+        ("KeyedBuckets", limit_let_through_and_remove_keys),
         ("SlidingWindow, WindowSnapshot", record_and_read),
         ("Recorder, Snapshot, explain", record_calls_and_explain_them),
         ("AimdController", judge_cut_and_grow),

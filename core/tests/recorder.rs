@@ -25,15 +25,16 @@ const SLICE: u64 = SECOND;
 
 type Small = Recorder<8, 32>;
 
-const STAGES: [Stage; 6] = [
+const STAGES: [Stage; 7] = [
     Stage::Deadline,
     Stage::Pause,
     Stage::CircuitBreaker,
     Stage::ConcurrencyLimit,
     Stage::TokenBucket,
     Stage::RetryBudget,
+    Stage::KeyedBucket,
 ];
-const REASONS: [Reason; 3] = [Reason::NotYet, Reason::Never, Reason::ClockStepped];
+const REASONS: [Reason; 4] = [Reason::NotYet, Reason::Never, Reason::ClockStepped, Reason::NoPlace];
 const GIVE_UPS: [GiveUpReason; 6] = [
     GiveUpReason::Permanent,
     GiveUpReason::AttemptsExhausted,

@@ -13,8 +13,9 @@ use std::time::Duration;
 
 use seawall::{
     AimdConfig, AimdController, BreakerConfig, BucketConfig, CircuitBreaker, ConcurrencyLimit, Guard, GuardConfig,
-    Instant, LimitConfig, Outcome, Rate, Ratio, Recorder, Request, RetryBudget, RetryBudgetConfig, RetryCost,
-    RetryTokens, SlidingWindow, Snapshot, Stage, State, TokenBucket, TripRule, WindowConfig,
+    Instant, KeyedBuckets, KeyedConfig, LimitConfig, Outcome, Rate, Ratio, Recorder, Request, RetryBudget,
+    RetryBudgetConfig, RetryCost, RetryTokens, SlidingWindow, Snapshot, Stage, State, TokenBucket, TripRule, WhenFull,
+    WindowConfig,
 };
 
 /// A multiple of the page size of every Linux.
@@ -234,6 +235,25 @@ fn reading_a_window_and_a_judgement_that_is_not_due_write_nothing() {
         assert_eq!(controller.observe(&summary, at(2)), None);
         assert_eq!(controller.update(Some(Ratio::ONE), None, at(2)), None);
     });
+}
+
+#[test]
+fn a_table_of_buckets_that_refuses_writes_nothing_whether_for_tokens_or_for_a_place() {
+    let config = KeyedConfig::new(Rate::per_minute(1), WhenFull::FailClosed);
+    let table = Paged::new(KeyedBuckets::<1>::new(config, 7, at(0)).unwrap());
+    (0..7).for_each(|key| table.get().try_take(key, 1, at(100)).unwrap());
+    table.read_only(|table| {
+        for key in 0..20 {
+            for now in [at(0), at(100), at(159)] {
+                assert!(table.try_take(key, 1, now).is_err() && table.peek(key, 1, now).is_err());
+                assert!(table.try_take(key, 2, now).is_err(), "more than ever fits");
+            }
+            assert!(table.try_take(key, 0, at(0)).is_ok() && table.peek(key, 1, at(160)).is_ok());
+            assert!(!table.refund(key, 1, at(160)) && table.available(key, at(160)) == 1);
+        }
+        assert_eq!((table.occupied(at(100)), table.let_through()), (7, 0));
+    });
+    table.get().try_take(0, 1, at(160)).unwrap();
 }
 
 /// Not a test by itself: what `a_write_does_not_go_unseen` runs in a process of its own.

@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use seawall::{
     AimdConfig, AimdController, BreakerConfig, BucketConfig, CircuitBreaker, Clock, ConcurrencyLimit, Instant,
-    LimitConfig, ManualClock, Outcome, Rate, Ratio, RetryBudget, RetryBudgetConfig, RetryCost, SharedRandom,
-    SlidingWindow, TokenBucket, WindowConfig,
+    KeyedBuckets, KeyedConfig, LimitConfig, ManualClock, Outcome, Rate, Ratio, RetryBudget, RetryBudgetConfig,
+    RetryCost, SharedRandom, SlidingWindow, TokenBucket, WhenFull, WindowConfig,
 };
 
 const READ_WRITE: c_int = 1 | 2;
@@ -102,6 +102,7 @@ struct All {
     bucket: TokenBucket,
     breaker: CircuitBreaker,
     limit: ConcurrencyLimit<8>,
+    keys: KeyedBuckets<2>,
     budget: RetryBudget,
     window: SlidingWindow<4, 32>,
     controller: AimdController,
@@ -119,6 +120,7 @@ impl All {
             bucket: TokenBucket::new(BucketConfig::new(Rate::per_second(1_000)), start).unwrap(),
             breaker: CircuitBreaker::new(BreakerConfig::DEFAULT).unwrap(),
             limit: ConcurrencyLimit::new(LIMIT).unwrap(),
+            keys: KeyedBuckets::new(KeyedConfig::new(Rate::per_second(100), WhenFull::FailClosed), 7, start).unwrap(),
             budget: RetryBudget::new(RetryBudgetConfig::DEFAULT, start).unwrap(),
             window: SlidingWindow::new(WindowConfig::DEFAULT).unwrap(),
             controller: AimdController::new(AimdConfig::DEFAULT).unwrap(),
@@ -142,6 +144,10 @@ impl All {
         }
         if let Ok(permit) = self.limit.try_attempt(now) {
             let _ = self.limit.finish(permit, outcome, now.saturating_add(Duration::from_millis(chance % 500)));
+        }
+        // More keys than places: they come and go.
+        if self.keys.try_take(chance % 40, 90, now).is_ok() && chance.is_multiple_of(5) {
+            let _ = self.keys.refund(chance % 40, 1, now);
         }
         self.budget.deposit(now);
         let _ = self.budget.try_withdraw(RetryCost::Error, now);
@@ -176,6 +182,8 @@ fn a_caller_that_is_stopped_inside_any_call_blocks_nobody_and_what_it_held_heals
     assert!(all.limit.try_attempt(now).is_ok());
     assert!(all.breaker.try_attempt(now).is_ok() || all.breaker.state(now) == seawall::State::Closed);
     assert!(all.bucket.try_take(1, now).is_ok());
+    assert_eq!(all.keys.occupied(now), 0);
+    (0..5).for_each(|key| all.keys.try_take(key, 100, now).unwrap());
     let before = all.window.summary(now).count;
     all.window.record(Duration::from_millis(1), true, now);
     assert_eq!(all.window.summary(now).count, before + 1);

@@ -22,16 +22,17 @@ const GIVEN_UP: usize = ABANDONED + 1;
 pub(super) const COUNTERS: usize = GIVEN_UP + GIVE_UPS.len();
 
 /// All stages, in the order of [`place_of`].
-pub(crate) const STAGES: [Stage; 6] = [
+pub(crate) const STAGES: [Stage; 7] = [
     Stage::Deadline,
     Stage::Pause,
     Stage::CircuitBreaker,
     Stage::ConcurrencyLimit,
     Stage::TokenBucket,
     Stage::RetryBudget,
+    Stage::KeyedBucket,
 ];
 /// All reasons to refuse.
-const REASONS: [Reason; 3] = [Reason::NotYet, Reason::Never, Reason::ClockStepped];
+const REASONS: [Reason; 4] = [Reason::NotYet, Reason::Never, Reason::ClockStepped, Reason::NoPlace];
 /// All reasons to give up.
 pub(crate) const GIVE_UPS: [GiveUpReason; 6] = [
     GiveUpReason::Permanent,
@@ -53,6 +54,7 @@ const fn place_of(stage: Stage) -> usize {
         Stage::ConcurrencyLimit => 3,
         Stage::TokenBucket => 4,
         Stage::RetryBudget => 5,
+        Stage::KeyedBucket => 6,
     }
 }
 
@@ -61,6 +63,7 @@ pub(super) const fn refused(stage: Stage, reason: Reason) -> usize {
         Reason::NotYet => 0,
         Reason::Never => 1,
         Reason::ClockStepped => 2,
+        Reason::NoPlace => 3,
     };
     REFUSED + place_of(stage) * REASONS.len() + reason
 }

@@ -182,6 +182,15 @@ impl Snapshot {
                     say_wait(to, ", and has enough in ", wait);
                 }
             }
+            (Reason::NoPlace, _) => {
+                to.say(
+                    "all places where this key could be remembered are held by others, until one of them is full again",
+                );
+            }
+            (Reason::NotYet, Stage::KeyedBucket) => {
+                to.say("this key has too few tokens");
+                say_wait(to, ", and has enough in ", wait);
+            }
             (Reason::NotYet, Stage::RetryBudget) => {
                 to.say("the retry is paid for, and its backoff is not over");
                 say_wait(to, " for another ", wait);

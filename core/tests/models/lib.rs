@@ -11,6 +11,7 @@ mod guard;
 mod guard_modes;
 mod guard_shards;
 mod harness;
+mod keyed_buckets;
 mod recorder;
 mod retry_budget;
 mod shared_values;

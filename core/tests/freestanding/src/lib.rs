@@ -17,6 +17,7 @@ mod circuit_breaker;
 mod concurrency_limit;
 mod foundation;
 mod guard;
+mod keyed_buckets;
 mod recorder;
 mod retry;
 #[cfg(feature = "seeded-panic")]
