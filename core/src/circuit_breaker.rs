@@ -245,6 +245,18 @@ impl CircuitBreaker {
     /// # Ok::<(), seawall::BreakerConfigError>(())
     /// ```
     pub fn finish(&self, permit: BreakerPermit, outcome: Outcome, now: Instant, random: u64) -> Option<Transition> {
+        self.finish_weighing(permit, outcome, 1, now, random)
+    }
+
+    /// As [`finish`](Self::finish), and a bad outcome counts as `weight` failures in a row.
+    pub(crate) fn finish_weighing(
+        &self,
+        permit: BreakerPermit,
+        outcome: Outcome,
+        weight: u32,
+        now: Instant,
+        random: u64,
+    ) -> Option<Transition> {
         if outcome == Outcome::Ignored {
             self.cancel(permit, now);
             return None;
@@ -260,7 +272,7 @@ impl CircuitBreaker {
             let slow = matches!(rule, Rule::Share { slow: true, .. }) && self.settings.is_slow(latency_ns);
             let bad = outcome.is_bad() || slow;
             let step = if word.phase().is_judging() {
-                self.judge(word, rule, bad, now, random)
+                self.judge(word, rule, bad, weight, now, random)
             } else if self.holds(word, permit.number) {
                 self.report(word, permit.number, bad, now, random)
             } else {
@@ -296,6 +308,12 @@ impl CircuitBreaker {
                 Err(seen) => word = seen,
             }
         }
+    }
+
+    /// How many failures in a row stand; `None` unless the breaker is closed. One load.
+    pub(crate) fn in_a_row(&self) -> Option<u32> {
+        let word = self.load();
+        (word.phase().state() == State::Closed).then(|| word.in_a_row())
     }
 
     /// The state that an attempt at `now` would meet: an open interval that is over reads as half-open.
@@ -490,7 +508,7 @@ impl CircuitBreaker {
         let mut word = self.load();
         loop {
             let step = if word.phase().is_judging() {
-                self.judge(word, self.settings.rule(), bad, now, random)
+                self.judge(word, self.settings.rule(), bad, 1, now, random)
             } else if word.phase() == Phase::HalfOpen && word.probes().out != 0 {
                 self.report(word, word.probes().out.trailing_zeros(), bad, now, random)
             } else {

@@ -6,6 +6,8 @@
 //! # The invariants
 //! - An attempt is sent only if every stage admitted it. What one stage gave is taken back when a later one refuses.
 //! - No retry without a payment: the budget is charged before the backoff starts.
+//! - No retry is promised to a service that is failing: its breaker is closed, and fewer failures than the bound stand in
+//!   a row.
 //! - The breaker judges logical calls: it hears of first attempts and of probes, never of other retries. With one shard
 //!   of four down a quarter of the calls fails, but more than half of the attempts.
 //! - Nothing is sent at or after a call's deadline, and nothing before the end of a pause that the server asked for.
@@ -76,7 +78,6 @@
 //! - A ramp needs a change of the bucket: where three are under way already it is left out. A thread that is stopped
 //!   just before it leaves the full rate, from one token.
 //! - A call that is dropped while its retry is paid for keeps the payment: [`Guard::abandon`] gives it back.
-//! - A time-out of a first attempt is one failure to the breaker, as any other.
 //! - One attempt of a call at a time: the guard sends no hedges. Of two permits of a call that are out at once, the one
 //!   that is reported second only frees its slot.
 //! - What is done to a part through [`Guard::breaker`] and its like goes past the guard: no restart follows it.
@@ -97,7 +98,7 @@ use crate::concurrency_limit::ConcurrencyLimit;
 use crate::outcome::Outcome;
 use crate::random::SharedRandom;
 use crate::refused::{Refused, Stage};
-use crate::retry_budget::{RetryBudget, RetryCost};
+use crate::retry_budget::RetryBudget;
 use crate::retry_strategy::RetryStrategy;
 use crate::sync::{AtomicU64, const_constructor, fault};
 use crate::time::{Instant, nanos};
@@ -154,6 +155,10 @@ pub struct Guard<const SLOTS: usize = 64, const SHARDS: usize = 1> {
     budget: RetryBudget,
     retry: RetryStrategy,
     timeout_ns: u64,
+    timeout_weight: u32,
+    /// Whether there is a bound on the failures in a row.
+    has_streak: bool,
+    retry_streak: u32,
     /// When the bucket's own warm-up ends.
     warm_until: AtomicU64,
     ramp: Schedule,
@@ -188,6 +193,9 @@ impl<const SLOTS: usize, const SHARDS: usize> Guard<SLOTS, SHARDS> {
             if config.call_timeout.is_zero() {
                 return Err(GuardConfigError::ZeroTimeout);
             }
+            if config.timeout_weight == 0 {
+                return Err(GuardConfigError::ZeroTimeoutWeight);
+            }
             if config.ramp.duration.as_nanos() > WarmUp::LONGEST.as_nanos() {
                 return Err(GuardConfigError::RampTooLong);
             }
@@ -212,6 +220,12 @@ impl<const SLOTS: usize, const SHARDS: usize> Guard<SLOTS, SHARDS> {
                     Err(error) => return Err(GuardConfigError::Retry(error)),
                 },
                 timeout_ns: nanos(config.call_timeout),
+                timeout_weight: config.timeout_weight,
+                has_streak: config.retry_streak.is_some(),
+                retry_streak: match config.retry_streak {
+                    Some(streak) => streak,
+                    None => 0,
+                },
                 warm_until: AtomicU64::new(now.saturating_add(config.bucket.warm_up.duration).as_nanos()),
                 ramp: Schedule::of(config.ramp),
                 warm_up: Schedule::of(config.bucket.warm_up),
@@ -308,7 +322,8 @@ impl<const SLOTS: usize, const SHARDS: usize> Guard<SLOTS, SHARDS> {
     /// call's time-out was one.
     ///
     /// The verdict is [`Done`](Verdict::Done) for `Success` and for `Ignored`; else the retry strategy decides, then
-    /// the deadline, and last the budget is charged.
+    /// the deadline, then the breaker by [`GuardConfig::retry_streak`], and last the budget is charged: before the
+    /// backoff begins, so that what waits in it has been counted.
     ///
     /// An attempt is reported or given back once: its slot in a concurrency limit that is enforced tells, or else the
     /// call's own count. A later report changes
@@ -347,10 +362,11 @@ impl<const SLOTS: usize, const SHARDS: usize> Guard<SLOTS, SHARDS> {
         // A success that opens nothing needs no number: all being well, the stream is not written.
         let random = if outcome.is_bad() || self.opens_when_slow { self.random.next_u64() } else { 0 };
         let is_first = call.ended == 0;
-        let transition = permit.breaker.and_then(|breaker| self.tell(call, permit, breaker, outcome, now, random));
+        let cost = self.cost_of(permit, outcome, now);
+        let transition = self.tell(call, permit, outcome, cost, now, random);
         call.ended = call.ended.saturating_add(1);
         call.paid = None;
-        let failed = |class, retry_after, cost| Failed { class, retry_after, cost, shadow: permit.shadow };
+        let failed = |class, retry_after| Failed { class, retry_after, cost, shadow: permit.shadow };
         let (verdict, shadow_give_up) = match outcome {
             Outcome::Success => {
                 if is_first && call.held.heeds(Stage::RetryBudget, permit.shadow) {
@@ -359,18 +375,14 @@ impl<const SLOTS: usize, const SHARDS: usize> Guard<SLOTS, SHARDS> {
                 (Verdict::Done, None)
             }
             Outcome::Ignored => (Verdict::Done, None),
-            Outcome::Failure => {
-                let latency = now.saturating_duration_since(permit.started);
-                let cost = if nanos(latency) >= self.timeout_ns { RetryCost::Timeout } else { RetryCost::Error };
-                self.again(call, &failed(ErrorClass::Retryable, None, cost), now)
-            }
+            Outcome::Failure => self.again(call, &failed(ErrorClass::Retryable, None), now),
             Outcome::Throttled(wait) => {
                 if let Some(wait) = wait
                     && call.held.heeds(Stage::Pause, permit.shadow)
                 {
                     self.pause.extend(wait, call.held.restarts_after(Stage::Pause), now, random);
                 }
-                self.again(call, &failed(ErrorClass::Throttled, wait, RetryCost::Error), now)
+                self.again(call, &failed(ErrorClass::Throttled, wait), now)
             }
         };
         call.verdict = Some(verdict);

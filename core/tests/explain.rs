@@ -107,6 +107,7 @@ fn a_guard_at_rest_says_that_an_attempt_passes() {
 fn an_open_breaker_says_since_when_and_why_and_when_it_probes() {
     let worker = Worker::new(GuardConfig {
         budget: RetryBudgetConfig { initial: RetryTokens::whole(8), cap: RetryTokens::whole(8), ..config().budget },
+        retry_streak: None,
         ..config()
     });
     for number in 0..4 {

@@ -21,6 +21,9 @@ fn roomy() -> GuardConfig {
         bucket: BucketConfig::new(Rate::per_second(10)).burst(8),
         breaker: BreakerConfig { rule: TripRule::Consecutive(2), open_for: T, open_cap: 2 * T, ..base.breaker },
         limit: LimitConfig { start: 4, ..base.limit },
+        // What the breaker says of retries is in guard_retries.rs.
+        timeout_weight: 1,
+        retry_streak: None,
         ..base
     }
 }

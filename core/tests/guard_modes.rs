@@ -23,6 +23,7 @@ fn config(modes: GuardModes) -> GuardConfig {
         bucket: base.bucket.burst(8).fill(Fill::Full),
         breaker: BreakerConfig { rule: TripRule::Consecutive(2), open_for: T, open_cap: 2 * T, ..base.breaker },
         limit: LimitConfig { start: 4, ..base.limit },
+        retry_streak: None,
         modes,
         ..base
     }

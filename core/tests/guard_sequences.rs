@@ -32,12 +32,12 @@ use seawall::{
 const TOKEN_NS: u64 = 1 << 20;
 
 /// Small numbers that differ. All but the budget's lifetime is powers of two nanoseconds.
-fn config(burst: u32, probes: u32) -> GuardConfig {
+fn config(Size { burst, probes, failures, weight, streak, .. }: Size) -> GuardConfig {
     let power = |bits: u32| Duration::from_nanos(1 << bits);
     GuardConfig {
         bucket: BucketConfig::new(Rate::new(1, power(20)).expect("a rate")).burst(burst),
         breaker: BreakerConfig {
-            rule: TripRule::Consecutive(2),
+            rule: TripRule::Consecutive(failures),
             open_for: power(22),
             open_jitter: Ratio::ZERO,
             open_growth_percent: 150,
@@ -73,6 +73,8 @@ fn config(burst: u32, probes: u32) -> GuardConfig {
             lifetime: Duration::from_millis(100),
         },
         call_timeout: power(22),
+        timeout_weight: weight,
+        retry_streak: streak,
         ramp: WarmUp::NONE,
         modes: seawall::GuardModes::ENFORCE,
     }
@@ -117,6 +119,7 @@ fn given_up(reason: GiveUpReason) -> &'static str {
         GiveUpReason::RetryAfterTooLong => "retry_after_too_long",
         GiveUpReason::BudgetSpent => "budget_spent",
         GiveUpReason::PermitVoid => "permit_void",
+        GiveUpReason::ServiceFailing => "service_failing",
         other => panic!("{other}"),
     }
 }
@@ -303,10 +306,10 @@ impl<const SHARDS: usize> Replays for Product<SHARDS> {
     }
 }
 
-fn made(shards: u64, config: GuardConfig, tokens: u32, seed: u64) -> Box<dyn Replays> {
-    match shards {
-        1 => Box::new(Product::<1>::new(config, tokens, seed)),
-        _ => Box::new(Product::<3>::new(config, tokens, seed)),
+fn made(size: Size) -> Box<dyn Replays> {
+    match size.shards {
+        1 => Box::new(Product::<1>::new(config(size), size.tokens, size.seed)),
+        _ => Box::new(Product::<3>::new(config(size), size.tokens, size.seed)),
     }
 }
 
@@ -316,8 +319,16 @@ fn replay(product: &mut Box<dyn Replays>, step: &support::vectors::Step) -> Stri
         return product.replay(step);
     }
     let number = |name| step.number(name) as u32;
-    let config = config(number("burst"), number("probes"));
-    *product = made(step.number("shards"), config, number("tokens"), step.number("seed"));
+    *product = made(Size {
+        shards: number("shards") as usize,
+        burst: number("burst"),
+        probes: number("probes"),
+        tokens: number("tokens"),
+        failures: number("failures"),
+        weight: number("timeout_weight"),
+        streak: step.optional("retry_streak").map(|streak| streak as u32),
+        seed: step.number("seed"),
+    });
     "ok".into()
 }
 
@@ -328,17 +339,46 @@ struct Moves {
     behind: u64,
 }
 
-/// Shards, burst, probes, tokens, seed.
-type Size = (usize, u32, u32, u32, u64);
-
-fn sizes() -> impl Strategy<Value = Size> {
-    (prop::sample::select(vec![1, 1, 3]), 1..4_u32, 1..3_u32, 0..4_u32, any::<u64>())
+/// What differs between the guards of the sequences.
+#[derive(Clone, Copy, Debug)]
+struct Size {
+    shards: usize,
+    burst: u32,
+    probes: u32,
+    tokens: u32,
+    /// In a row, that open the breaker.
+    failures: u32,
+    weight: u32,
+    streak: Option<u32>,
+    seed: u64,
 }
 
-fn lines_of((shards, burst, probes, tokens, seed): Size, steps: &[(Moves, Do)]) -> Vec<String> {
-    let mut oracle = Oracle::new(config(burst, probes), shards, tokens, seed);
-    let mut lines =
-        vec![format!("new shards={shards} burst={burst} probes={probes} tokens={tokens} seed={seed} -> ok")];
+const ONE: Size = Size { shards: 1, burst: 1, probes: 1, tokens: 1, failures: 2, weight: 1, streak: None, seed: 0 };
+
+fn sizes() -> impl Strategy<Value = Size> {
+    let judging = (1..5_u32, 1..4_u32, prop::sample::select(vec![None, Some(0), Some(1), Some(2), Some(2), Some(3)]));
+    (prop::sample::select(vec![1, 1, 3]), 1..4_u32, 1..3_u32, 0..4_u32, judging, any::<u64>()).prop_map(
+        |(shards, burst, probes, tokens, (failures, weight, streak), seed)| Size {
+            shards,
+            burst,
+            probes,
+            tokens,
+            failures,
+            weight,
+            streak,
+            seed,
+        },
+    )
+}
+
+fn lines_of(size: Size, steps: &[(Moves, Do)]) -> Vec<String> {
+    let Size { shards, burst, probes, tokens, failures, weight, streak, seed } = size;
+    let mut oracle = Oracle::new(config(size), shards, tokens, seed);
+    let streak = words(streak);
+    let mut lines = vec![format!(
+        "new shards={shards} burst={burst} probes={probes} tokens={tokens} failures={failures} timeout_weight={weight} \
+         retry_streak={streak} seed={seed} -> ok"
+    )];
     let mut clock = 0_u64;
     for (moves, step) in steps {
         clock += moves.ahead;
@@ -410,7 +450,7 @@ proptest! {
         size in sizes(),
         steps in prop::collection::vec((moves(), steps()), 1..120),
     ) {
-        let mut product = made(1, config(1, 1), 0, 0);
+        let mut product = made(ONE);
         for line in lines_of(size, &steps) {
             let step = support::vectors::Step::parse(&line);
             prop_assert_eq!(replay(&mut product, &step), step.expected, "{}", line);
@@ -423,7 +463,7 @@ proptest! {
         modes in prop::collection::vec((moves(), (0..STAGES.len(), modes())), 1..8),
         steps in prop::collection::vec((moves(), steps_with_modes()), 1..120),
     ) {
-        let mut product = made(1, config(1, 1), 0, 0);
+        let mut product = made(ONE);
         let modes = modes.into_iter().map(|(moves, (stage, mode))| (moves, Do::SetMode { stage, mode }));
         let steps: Vec<_> = modes.chain(steps).collect();
         for line in lines_of(size, &steps) {
@@ -441,15 +481,16 @@ fn vectors() -> Vec<String> {
         (state >> 33) % bound
     };
     let mut lines = vec![];
-    for (shards, burst, probes, tokens, has_modes) in [
-        (1, 1, 1, 1, false),
-        (1, 2, 1, 2, false),
-        (1, 3, 2, 1, false),
-        (1, 3, 2, 3, false),
-        (1, 1, 1, 1, true),
-        (1, 2, 2, 2, true),
-        (3, 1, 1, 1, true),
-        (3, 3, 1, 3, true),
+    let judging = |weight, failures| Size { weight, failures, streak: Some(2), ..ONE };
+    for (size, has_modes) in [
+        (ONE, false),
+        (Size { burst: 2, tokens: 2, ..ONE }, false),
+        (Size { burst: 3, probes: 2, ..ONE }, false),
+        (Size { burst: 3, probes: 2, tokens: 3, ..judging(2, 4) }, false),
+        (ONE, true),
+        (Size { burst: 2, probes: 2, tokens: 2, ..judging(2, 3) }, true),
+        (Size { shards: 3, ..ONE }, true),
+        (Size { shards: 3, burst: 3, tokens: 3, ..judging(3, 4) }, true),
     ] {
         let mut steps = vec![];
         for _ in 0..120 {
@@ -489,14 +530,13 @@ fn vectors() -> Vec<String> {
             };
             steps.push((moves, step));
         }
-        let seed = below(1 << 31);
-        lines.extend(lines_of((shards, burst, probes, tokens, seed), &steps));
+        lines.extend(lines_of(Size { seed: below(1 << 31), ..size }, &steps));
     }
     lines
 }
 
 #[test]
 fn the_vectors_of_the_oracle_replay() {
-    let mut product = made(1, config(1, 1), 0, 0);
+    let mut product = made(ONE);
     support::vectors::check("guard", &vectors(), |step| replay(&mut product, step));
 }

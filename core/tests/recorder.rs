@@ -35,13 +35,14 @@ const STAGES: [Stage; 7] = [
     Stage::KeyedBucket,
 ];
 const REASONS: [Reason; 4] = [Reason::NotYet, Reason::Never, Reason::ClockStepped, Reason::NoPlace];
-const GIVE_UPS: [GiveUpReason; 6] = [
+const GIVE_UPS: [GiveUpReason; 7] = [
     GiveUpReason::Permanent,
     GiveUpReason::AttemptsExhausted,
     GiveUpReason::DeadlineExceeded,
     GiveUpReason::RetryAfterTooLong,
     GiveUpReason::BudgetSpent,
     GiveUpReason::PermitVoid,
+    GiveUpReason::ServiceFailing,
 ];
 const OUTCOMES: [Outcome; 4] = [Outcome::Success, Outcome::Failure, Outcome::Throttled(None), Outcome::Ignored];
 
@@ -579,7 +580,7 @@ fn a_recorder_that_cannot_be_is_refused_and_one_that_can_is_a_static() {
 fn recorders_are_as_large_as_their_documentation_says() {
     let kib = |bytes: usize| bytes as f64 / 1024.0;
     let sizes = [size_of::<Recorder>(), size_of::<Recorder<8, 128>>(), size_of::<Recorder<4, 32>>()];
-    for (bytes, said) in sizes.into_iter().zip([70.0, 21.0, 4.9]) {
+    for (bytes, said) in sizes.into_iter().zip([71.0, 22.0, 5.5]) {
         assert!((kib(bytes) - said).abs() <= said * 0.03, "{bytes} bytes are not {said} KiB");
     }
 }

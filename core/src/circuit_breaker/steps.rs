@@ -189,17 +189,18 @@ impl CircuitBreaker {
         Ok(cause.map(|cause| Transition { from: State::Open, to: State::HalfOpen, generation, cause, shard: 0 }))
     }
 
-    /// One more call of a closed breaker.
+    /// One more call of a closed breaker, of `weight` in a count of failures in a row.
     #[inline]
     pub(super) fn judge(
         &self,
         word: Word,
         rule: Rule,
         bad: bool,
+        weight: u32,
         now: Instant,
         random: u64,
     ) -> Result<Option<Transition>, Word> {
-        let (after, trips) = word.judged(rule, bad);
+        let (after, trips) = word.judged(rule, bad, weight);
         if trips {
             return self.open(word, 0, rule.cause(), now, random);
         }

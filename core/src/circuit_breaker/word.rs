@@ -209,8 +209,30 @@ impl Word {
         Self(self.0 & !(2 << PHASE_SHIFT))
     }
 
-    /// A judging word after one more call, and whether the rule now demands to open.
-    pub(super) const fn judged(self, rule: Rule, bad: bool) -> (Self, bool) {
+    /// The failures in a row that stand in a closed word.
+    pub(super) const fn in_a_row(self) -> u32 {
+        match self.phase() {
+            // At most 2^32: what does not fit is far over any bound.
+            Phase::Counting | Phase::RampCounting => {
+                if self.payload() > u32::MAX as u64 {
+                    u32::MAX
+                } else {
+                    self.payload() as u32
+                }
+            }
+            Phase::Windowed | Phase::RampWindowed => {
+                // The sentinel above the calls is no failure. A word without one has no calls yet.
+                let register = if self.payload() == 0 { 1 } else { self.payload() };
+                let (samples, ones) = (63 - register.leading_zeros(), register.trailing_ones());
+                if ones < samples { ones } else { samples }
+            }
+            _ => 0,
+        }
+    }
+
+    /// A judging word after one more call, and whether the rule now demands to open. A bad call counts as `weight`
+    /// failures in a row; in a share it is one call as any other.
+    pub(super) const fn judged(self, rule: Rule, bad: bool, weight: u32) -> (Self, bool) {
         let windowed = self.0 >> PHASE_SHIFT & 1 == 1;
         // Evidence of another kind, from before a change of the rule, is no evidence.
         let (evidence, phase_bit) = match rule {
@@ -219,13 +241,16 @@ impl Word {
         };
         let (evidence, trips) = match rule {
             Rule::Consecutive { threshold } => {
-                // Stops at 2^32, far from the 33 bits of the payload.
+                // Stops at the threshold, under 2^32, far from the 33 bits of the payload.
                 let count = if !bad {
                     0
-                } else if evidence < threshold {
-                    evidence + 1
-                } else {
+                } else if evidence >= threshold {
                     evidence
+                } else if evidence + (weight as u64) < threshold {
+                    // Under 2^32, as the threshold is.
+                    evidence + weight as u64
+                } else {
+                    threshold
                 };
                 (count, bad && count >= threshold)
             }
@@ -267,9 +292,35 @@ mod tests {
     fn a_success_into_a_full_healthy_window_changes_nothing() {
         let mut word = Word::closed(3, SHARE, false);
         for _ in 0..4 {
-            word = word.judged(SHARE, false).0;
+            word = word.judged(SHARE, false, 1).0;
         }
-        assert_eq!(word.judged(SHARE, false), (word, false));
+        assert_eq!(word.judged(SHARE, false, 1), (word, false));
+    }
+
+    #[test]
+    fn failures_in_a_row_are_counted_in_every_closed_word() {
+        let ten = Rule::Consecutive { threshold: 10 };
+        for (rule, weight) in [(ten, 1), (SHARE, 7)] {
+            let mut word = Word::new(Phase::Counting, 3, 0);
+            assert_eq!(word.in_a_row(), 0);
+            for (bad, row) in [(true, 1), (true, 2), (false, 0), (true, 1), (true, 2), (true, 3), (true, 4)] {
+                word = word.judged(rule, bad, weight).0;
+                assert_eq!(word.in_a_row(), row);
+            }
+        }
+        assert_eq!(Word::new(Phase::Windowed, 3, 0).in_a_row(), 0);
+        assert_eq!(Word::new(Phase::HeldClosed, 3, 0).in_a_row(), 0);
+    }
+
+    #[test]
+    fn a_weight_counts_up_to_the_threshold() {
+        let five = Rule::Consecutive { threshold: 5 };
+        let (word, trips) = Word::closed(3, five, false).judged(five, true, 2);
+        assert_eq!((word.in_a_row(), trips), (2, false));
+        let (word, trips) = word.judged(five, true, u32::MAX);
+        assert_eq!((word.in_a_row(), trips), (5, true));
+        let most = Rule::Consecutive { threshold: u32::MAX as u64 };
+        assert!(Word::closed(3, most, false).judged(most, true, 7).0.judged(most, true, u32::MAX).1);
     }
 
     #[test]
@@ -277,10 +328,10 @@ mod tests {
         let long = Rule::Share { share_ppm: 1_000_000, window: 32, minimum: 32, slow: false };
         let mut word = Word::closed(3, long, true);
         for _ in 0..31 {
-            word = word.judged(long, true).0;
+            word = word.judged(long, true, 1).0;
         }
-        assert!(word.judged(long, true).1);
-        let (word, trips) = word.judged(SHARE, false);
+        assert!(word.judged(long, true, 1).1);
+        let (word, trips) = word.judged(SHARE, false, 1);
         assert_eq!((word.payload(), trips), (0b1_1110, false));
         assert_eq!(word.phase(), Phase::RampWindowed);
     }
@@ -288,9 +339,9 @@ mod tests {
     #[test]
     fn evidence_of_another_rule_is_no_evidence() {
         let ten = Rule::Consecutive { threshold: 10 };
-        let word = Word::closed(3, ten, false).judged(ten, true).0;
-        assert_eq!(word.judged(SHARE, false).0, Word::closed(3, SHARE, false).judged(SHARE, false).0);
-        assert_eq!(word.judged(SHARE, true).0.judged(ten, true).0, word);
+        let word = Word::closed(3, ten, false).judged(ten, true, 1).0;
+        assert_eq!(word.judged(SHARE, false, 1).0, Word::closed(3, SHARE, false).judged(SHARE, false, 1).0);
+        assert_eq!(word.judged(SHARE, true, 1).0.judged(ten, true, 1).0, word);
     }
 
     #[test]

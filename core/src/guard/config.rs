@@ -40,6 +40,16 @@ pub struct GuardConfig {
     /// How long an attempt may take: a failure that took as long was a time-out, and its retry costs the budget more.
     /// Over 0.
     pub call_timeout: Duration,
+    /// How many failures in a row the breaker counts for a first attempt that timed out; at least 1. A time-out has held
+    /// a slot for the whole time, and its work goes on in the server: it says more than an error that came at once. A
+    /// share of failures counts calls, and does not weigh them.
+    pub timeout_weight: u32,
+    /// A retry is promised only while the breaker of its shard is closed, and fewer than so many failures of first
+    /// attempts stand in a row, its own among them. 0: never. `None`: whatever the breaker counts.
+    ///
+    /// A failure between successes is worth a retry; several in a row say that the service is failing, and the retry
+    /// would fail too. Three, as two already refuse good retries where every tenth call fails by chance. What a time-out weighs more than an error does not count against its own retry.
+    pub retry_streak: Option<u32>,
     /// How the rate climbs after a pause that the server asked for and after the breaker has closed again; at most
     /// [`WarmUp::LONGEST`]. In both cases the tokens restart at one, whatever the ramp is. It gives way to the bucket's
     /// own warm-up where that lasts longer.
@@ -83,7 +93,8 @@ impl GuardConfig {
     /// | bucket | a backstop: 16 x `expected`; burst `n`, from 4 to 1000; begins with one token |
     /// | limit | starts at `n / 5`, from 1 to 64; slow after `T / 4`; leases of `5 T` |
     /// | breaker | `n / 2` failures in a row, 2 to 4; open for `1 / expected`, `T / 10` to `10 T`, ± 30 %; one probe |
-    /// | retries | at most 3, full jitter from `T / 10`, doubling up to `10 T` |
+    /// | time-outs | a first attempt that timed out weighs two failures in a row |
+    /// | retries | only while fewer than three failures stand in a row; at most 3, full jitter from `T / 10`, doubling up to `10 T` |
     /// | budget | [`RetryBudgetConfig::from_rate`] |
     /// | ramp | none: after a pause or an open interval the one token and the limit are the ramp |
     /// | modes | every stage enforced |
@@ -145,6 +156,8 @@ impl GuardConfig {
             },
             budget: RetryBudgetConfig::from_rate(expected, call_timeout),
             call_timeout,
+            timeout_weight: 2,
+            retry_streak: Some(3),
             ramp: WarmUp::NONE,
             modes: GuardModes::ENFORCE,
         }
@@ -191,6 +204,8 @@ const fn clamp(value: u128, least: u128, most: u128, top: u64) -> u64 {
 pub enum GuardConfigError {
     /// The time-out of a call was 0.
     ZeroTimeout,
+    /// The weight of a time-out was 0.
+    ZeroTimeoutWeight,
     /// The ramp was longer than [`WarmUp::LONGEST`].
     RampTooLong,
     /// The token bucket.
@@ -209,6 +224,7 @@ impl fmt::Display for GuardConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ZeroTimeout => f.write_str("the time-out of a call is 0: allowed are 1 ns and more"),
+            Self::ZeroTimeoutWeight => f.write_str("the weight of a time-out is 0: allowed are 1 and more"),
             Self::RampTooLong => f.write_str("the ramp of a guard is over a year: allowed are 0 to 31,536,000 seconds"),
             Self::Bucket(error) => error.fmt(f),
             Self::Breaker(error) => error.fmt(f),

@@ -2,7 +2,6 @@
 
 use core::time::Duration;
 
-use crate::circuit_breaker::BreakerPermit;
 use crate::classification::ErrorClass;
 use crate::concurrency_limit::LimitChange;
 use crate::guard::modes::Way;
@@ -142,16 +141,40 @@ impl<const SLOTS: usize, const SHARDS: usize> Guard<SLOTS, SHARDS> {
         Finished { verdict, transition: None, limit_change: None, shadow_refusal: permit.shadow, shadow_give_up: None }
     }
 
+    /// A failure that took as long as a time-out was one.
+    pub(super) fn cost_of(&self, permit: Permit, outcome: Outcome, now: Instant) -> RetryCost {
+        let latency = now.as_nanos().saturating_sub(permit.started.as_nanos());
+        if outcome == Outcome::Failure && latency >= self.timeout_ns { RetryCost::Timeout } else { RetryCost::Error }
+    }
+
+    /// How many failures in a row the breaker counts for it.
+    const fn weight_of(&self, cost: RetryCost) -> u32 {
+        if matches!(cost, RetryCost::Timeout) { self.timeout_weight } else { 1 }
+    }
+
+    /// Whether the service is well enough for a retry.
+    fn may_retry(&self, shard: u32, cost: RetryCost) -> Result<(), Refused> {
+        // What a time-out weighs more than an error. A weight is at least 1.
+        let excess = self.weight_of(cost) - 1;
+        let is_well = |row| self.retry_streak != 0 && row < self.retry_streak.saturating_add(excess);
+        if !self.has_streak || self.breaker(shard).in_a_row().is_some_and(is_well) {
+            Ok(())
+        } else {
+            Err(Refused::not_yet(Stage::CircuitBreaker, None))
+        }
+    }
+
     /// The breaker hears of first attempts and of probes.
     pub(super) fn tell(
         &self,
         call: &Call,
         permit: Permit,
-        breaker: BreakerPermit,
         outcome: Outcome,
+        cost: RetryCost,
         now: Instant,
         random: u64,
     ) -> Option<Transition> {
+        let breaker = permit.breaker?;
         if call.ended != 0 && !breaker.is_probe() {
             self.breaker(permit.shard).cancel(breaker, now);
             return None;
@@ -165,7 +188,8 @@ impl<const SLOTS: usize, const SHARDS: usize> Guard<SLOTS, SHARDS> {
             // Before the breaker hears of it: who finds it closed must find this too.
             self.pause.restart_at(now);
         }
-        let transition = self.breaker(permit.shard).finish(breaker, outcome, now, random);
+        let weight = self.weight_of(cost);
+        let transition = self.breaker(permit.shard).finish_weighing(breaker, outcome, weight, now, random);
         if closes && is_late {
             self.pause.restart_at(now);
         }
@@ -242,17 +266,23 @@ impl<const SLOTS: usize, const SHARDS: usize> Guard<SLOTS, SHARDS> {
             return (Verdict::GiveUp(GiveUpReason::DeadlineExceeded), None);
         }
         let mut way = Way { held: call.held, refusal: failed.shadow };
+        if way.ask(Stage::CircuitBreaker, || self.may_retry(call.shard, failed.cost)).is_err() {
+            return (Verdict::GiveUp(GiveUpReason::ServiceFailing), None);
+        }
         let Ok(paid) = way.ask(Stage::RetryBudget, || self.budget.try_withdraw(failed.cost, now)) else {
             return (Verdict::GiveUp(GiveUpReason::BudgetSpent), None);
         };
         call.previous_delay = Some(delay);
         call.paid = paid.map(|()| failed.cost);
-        let mut given_up = None;
-        if failed.shadow.is_none() && way.refusal.is_some() {
-            // Behind a budget that is enforced the call would end here: what it sends from now on no shadow counts.
-            call.shadow = way.refusal;
-            given_up = Some(GiveUpReason::BudgetSpent);
-        }
+        let given_up = match way.refusal {
+            Some(refused) if failed.shadow.is_none() => {
+                // Enforced, it would end the call here: what is sent of it from now on no shadow counts.
+                call.shadow = way.refusal;
+                let is_failing = refused.stage() == Stage::CircuitBreaker;
+                Some(if is_failing { GiveUpReason::ServiceFailing } else { GiveUpReason::BudgetSpent })
+            }
+            _ => None,
+        };
         (Verdict::RetryAt(at), given_up)
     }
 

@@ -34,13 +34,14 @@ pub(crate) const STAGES: [Stage; 7] = [
 /// All reasons to refuse.
 const REASONS: [Reason; 4] = [Reason::NotYet, Reason::Never, Reason::ClockStepped, Reason::NoPlace];
 /// All reasons to give up.
-pub(crate) const GIVE_UPS: [GiveUpReason; 6] = [
+pub(crate) const GIVE_UPS: [GiveUpReason; 7] = [
     GiveUpReason::Permanent,
     GiveUpReason::AttemptsExhausted,
     GiveUpReason::DeadlineExceeded,
     GiveUpReason::RetryAfterTooLong,
     GiveUpReason::BudgetSpent,
     GiveUpReason::PermitVoid,
+    GiveUpReason::ServiceFailing,
 ];
 /// Success, failure, throttled, ignored.
 const OUTCOMES: usize = 4;
@@ -93,6 +94,7 @@ pub(super) const fn given_up(reason: GiveUpReason) -> usize {
         GiveUpReason::RetryAfterTooLong => 3,
         GiveUpReason::BudgetSpent => 4,
         GiveUpReason::PermitVoid => 5,
+        GiveUpReason::ServiceFailing => 6,
     };
     GIVEN_UP + reason
 }

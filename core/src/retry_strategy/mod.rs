@@ -212,6 +212,9 @@ pub enum GiveUpReason {
     /// The attempt was reported to a guard with a permit that was void: reported before through a copy, or so late that
     /// its slot had gone to another after its lease.
     PermitVoid = 6,
+    /// The circuit breaker of a guard is not closed, or too many calls in a row have failed: the service is failing, and
+    /// a retry would fail too.
+    ServiceFailing = 7,
 }
 
 impl GiveUpReason {
@@ -229,6 +232,7 @@ impl GiveUpReason {
             Self::RetryAfterTooLong => "the server asked for too long a pause",
             Self::BudgetSpent => "the retry budget is spent",
             Self::PermitVoid => "the permit was void",
+            Self::ServiceFailing => "the service is failing",
         }
     }
 }

@@ -50,6 +50,8 @@ pub(super) fn config(limit: u32, burst: u32) -> GuardConfig {
             ..RetryBudgetConfig::DEFAULT
         },
         call_timeout: Duration::from_secs(1_000),
+        timeout_weight: 1,
+        retry_streak: None,
         ramp: WarmUp::NONE,
         modes: seawall::GuardModes::ENFORCE,
     }

@@ -141,6 +141,20 @@ impl Oracle {
 
     /// `bad` is none for a result that says nothing.
     pub fn finish(&mut self, permit: usize, bad: Option<bool>, now: u64, random: u64) -> Told {
+        self.finish_weighing(permit, bad, 1, now, random)
+    }
+
+    /// How many calls in a row were bad, if it is closed.
+    pub fn row(&self) -> Option<usize> {
+        match &self.mode {
+            Mode::Closed { calls } => Some(calls.iter().rev().take_while(|bad| **bad).count()),
+            Mode::HeldClosed => Some(0),
+            _ => None,
+        }
+    }
+
+    /// A bad call counts as so many, where they are counted in a row.
+    pub fn finish_weighing(&mut self, permit: usize, bad: Option<bool>, weight: usize, now: u64, random: u64) -> Told {
         let (started, life) = self.permits[permit];
         if life != self.life {
             return None;
@@ -150,7 +164,8 @@ impl Oracle {
         match &mut self.mode {
             Mode::Closed { calls } => {
                 let bad = bad? || slow;
-                calls.push(bad);
+                let counts = bad && matches!(self.config.rule, TripRule::Consecutive(_));
+                calls.extend(vec![bad; if counts { weight } else { 1 }]);
                 match self.config.rule {
                     TripRule::Consecutive(n) => {
                         let row = calls.iter().rev().take_while(|bad| **bad).count();

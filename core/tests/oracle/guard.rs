@@ -425,7 +425,11 @@ impl Oracle {
         let is_first = self.calls[call].ended == 0;
         let says = (outcome != Outcome::Ignored && (is_first || is_probe)).then_some(is_bad);
         let judge = &mut self.breakers[self.calls[call].shard];
-        let told = breaker.and_then(|breaker| judge.finish(breaker, says, now, random)).map(|(_, to, _)| to);
+        let is_late = outcome == Outcome::Failure
+            && u128::from(now.saturating_sub(started)) >= self.config.call_timeout.as_nanos();
+        let weight = if is_late { self.config.timeout_weight as usize } else { 1 };
+        let told = breaker.and_then(|breaker| judge.finish_weighing(breaker, says, weight, now, random));
+        let told = told.map(|(_, to, _)| to);
         self.calls[call].ended += 1;
         self.calls[call].paid = None;
         let earns = is_first && self.calls[call].heeds(BUDGET, shadow);
@@ -437,10 +441,7 @@ impl Oracle {
                 (Verdict::Done, None)
             }
             Outcome::Ignored => (Verdict::Done, None),
-            Outcome::Failure => {
-                let is_late = u128::from(now.saturating_sub(started)) >= self.config.call_timeout.as_nanos();
-                self.again(call, "retryable", None, if is_late { 2 } else { 1 }, shadow, now)
-            }
+            Outcome::Failure => self.again(call, "retryable", None, is_late, shadow, now),
             Outcome::Throttled(wait) => {
                 if let Some(wait) = wait.filter(|wait| *wait > 0 && self.calls[call].heeds(PAUSE, shadow)) {
                     let spread = (u128::from(random) * u128::from(wait / 4 + 1)) >> 64;
@@ -450,7 +451,7 @@ impl Oracle {
                         self.mark(end, true);
                     }
                 }
-                self.again(call, "throttled", wait, 1, shadow, now)
+                self.again(call, "throttled", wait, false, shadow, now)
             }
         };
         self.calls[call].verdict = Some(verdict);
@@ -462,7 +463,7 @@ impl Oracle {
         index: usize,
         class: &'static str,
         wait: Option<u64>,
-        tokens: u64,
+        is_late: bool,
         shadow: Option<&'static str>,
         now: u64,
     ) -> (Verdict, Option<&'static str>) {
@@ -485,8 +486,22 @@ impl Oracle {
         if call.deadline.is_some_and(|deadline| due >= deadline) {
             return (Verdict::GiveUp("deadline_exceeded"), None);
         }
-        let price = tokens * budget_oracle::TOKEN;
+        let price = if is_late { 2 } else { 1 } * budget_oracle::TOKEN;
         let (mut paid, mut given_up) = (None, None);
+        if let Some(bound) = self.config.retry_streak
+            && call.heeds(BREAKER, shadow)
+        {
+            let excess = if is_late { self.config.timeout_weight - 1 } else { 0 };
+            let row = self.breakers[call.shard].row();
+            let is_well = row.is_some_and(|row| bound > 0 && row < (bound + excess) as usize);
+            if !is_well && call.parts[BREAKER] == Part::Enforced {
+                return (Verdict::GiveUp("service_failing"), None);
+            }
+            if !is_well {
+                given_up = Some("service_failing");
+            }
+        }
+        let shadow = shadow.or(given_up);
         if call.heeds(BUDGET, shadow) {
             if self.budget.withdraw(price, now).is_ok() {
                 paid = Some(price);
@@ -497,8 +512,10 @@ impl Oracle {
             }
         }
         let call = &mut self.calls[index];
-        if given_up.is_some() {
-            call.shadow = Some("retry_budget");
+        match given_up {
+            Some("service_failing") => call.shadow = Some("circuit_breaker"),
+            Some(_) => call.shadow = Some("retry_budget"),
+            None => {}
         }
         call.previous = Some(delay);
         call.paid = paid;
