@@ -200,12 +200,22 @@ impl Modes {
     }
 
     /// What holds for a call with this key.
+    #[inline]
     pub(super) fn held(&self, key: u64) -> Held {
+        let words = [&self.pause, &self.breaker, &self.limit, &self.bucket, &self.budget];
+        let shares = words.map(|word| word.load(Ordering::Relaxed));
+        // Not as arrays: the loads are to stay in registers.
+        let differs = shares.iter().fold(0, |differs, share| differs | (share ^ Ratio::ONE.as_ppm()));
+        if differs == 0 { Held::ENFORCED } else { self.held_by(shares, key) }
+    }
+
+    /// Where not all of it is enforced for all.
+    #[inline(never)]
+    fn held_by(&self, shares: [u32; 5], key: u64) -> Held {
         let most = Ratio::ONE.as_ppm() - 1;
         // At most `most`: it fits.
         let place = up_to(mix(key ^ self.salt), most as u64) as u32;
-        let shares = [&self.pause, &self.breaker, &self.limit, &self.bucket, &self.budget];
-        let [pause, breaker, limit, bucket, budget] = shares.map(|word| word.load(Ordering::Relaxed));
+        let [pause, breaker, limit, bucket, budget] = shares;
         Held::none()
             .with(Stage::Pause, pause, place)
             .with(Stage::CircuitBreaker, breaker, place)
@@ -218,54 +228,68 @@ impl Modes {
 }
 
 /// What holds for one call, a bit for each stage.
+///
+/// ```text
+///  23        16 15         8 7          0
+/// +------------+------------+------------+
+/// | restarts   | in shadow  | enforced   |    bits 1 to 6: the stages by their numbers
+/// +------------+------------+------------+
+/// ```
+/// Restarts: the stages after whose end the tokens restart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Held {
-    enforced: u8,
-    shadowed: u8,
-    /// Stages whose end makes the tokens restart.
-    restarts: u8,
+pub(super) struct Held(u32);
+
+const fn bit(stage: Stage) -> u32 {
+    // Stages are numbered 1 to 6.
+    1 << (stage as u32 & 7)
 }
 
-const fn bit(stage: Stage) -> u8 {
-    // Stages are numbered 1 to 6.
-    1 << (stage as u8 & 7)
-}
+const SHADOW: u32 = 8;
+const RESTARTS: u32 = 16;
 
 impl Held {
+    /// Every stage for every call.
+    const ENFORCED: Self = Self::none()
+        .with(Stage::Pause, 1, 0)
+        .with(Stage::CircuitBreaker, 1, 0)
+        .with(Stage::ConcurrencyLimit, 1, 0)
+        .with(Stage::TokenBucket, 1, 0)
+        .with(Stage::RetryBudget, 1, 0)
+        .restarting(Stage::Pause, 1, 1)
+        .restarting(Stage::CircuitBreaker, 1, 1);
+
     const fn none() -> Self {
-        Self { enforced: 0, shadowed: 0, restarts: 0 }
+        Self(0)
     }
 
-    const fn with(mut self, stage: Stage, share: u32, place: u32) -> Self {
+    const fn with(self, stage: Stage, share: u32, place: u32) -> Self {
         if share == OFF {
+            self
         } else if place < share {
-            self.enforced |= bit(stage);
+            Self(self.0 | bit(stage))
         } else {
-            self.shadowed |= bit(stage);
+            Self(self.0 | bit(stage) << SHADOW)
         }
-        self
     }
 
     /// A stage whose refusals bind fewer calls than the bucket's do has not spared the service as far as the bucket is
     /// concerned: no restart follows it, and so no shadow reaches what is enforced.
-    const fn restarting(mut self, stage: Stage, share: u32, bucket: u32) -> Self {
-        if bucket != OFF && share != OFF && share >= bucket {
-            self.restarts |= bit(stage);
-        }
-        self
+    const fn restarting(self, stage: Stage, share: u32, bucket: u32) -> Self {
+        let restarts = bucket != OFF && share != OFF && share >= bucket;
+        if restarts { Self(self.0 | bit(stage) << RESTARTS) } else { self }
     }
 
     pub(super) const fn enforces(self, stage: Stage) -> bool {
-        self.enforced & bit(stage) != 0
+        self.0 & bit(stage) != 0
     }
 
     pub(super) const fn restarts_after(self, stage: Stage) -> bool {
-        self.restarts & bit(stage) != 0
+        self.0 & bit(stage) << RESTARTS != 0
     }
 
     /// Whether `stage` has a part in an attempt that a stage in shadow would have refused by `refusal`.
     pub(super) const fn heeds(self, stage: Stage, refusal: Option<Refused>) -> bool {
-        self.enforces(stage) || (self.shadowed & bit(stage) != 0 && refusal.is_none())
+        self.enforces(stage) || (self.0 & bit(stage) << SHADOW != 0 && refusal.is_none())
     }
 }
 
@@ -277,23 +301,39 @@ pub(super) struct Way {
 }
 
 impl Way {
-    /// Asks a stage that has a part in the attempt. `None`: it has none, or would refuse and is in shadow.
+    /// Asks a stage that has a part in the attempt for what it gives. `None`: it has none, or would refuse and is in
+    /// shadow.
+    #[inline]
     pub(super) fn ask<T>(
         &mut self,
         stage: Stage,
         answer: impl FnOnce() -> Result<T, Refused>,
     ) -> Result<Option<T>, Refused> {
+        if self.held.enforces(stage) {
+            return answer().map(Some);
+        }
         if !self.held.heeds(stage, self.refusal) {
             return Ok(None);
         }
         match answer() {
             Ok(given) => Ok(Some(given)),
-            Err(refused) if self.held.enforces(stage) => Err(refused),
             Err(refused) => {
                 self.refusal = Some(refused);
                 Ok(None)
             }
         }
+    }
+
+    /// Asks a stage that gives nothing.
+    #[inline]
+    pub(super) fn pass(&mut self, stage: Stage, answer: impl FnOnce() -> Result<(), Refused>) -> Result<(), Refused> {
+        if self.held.enforces(stage) {
+            return answer();
+        }
+        if self.held.heeds(stage, self.refusal) {
+            self.refusal = answer().err();
+        }
+        Ok(())
     }
 }
 
@@ -328,6 +368,14 @@ mod tests {
                 many.len()
             );
             assert!(within(0).is_empty() && within(1_000_000).len() == 100_000);
+        }
+    }
+
+    #[test]
+    fn what_is_enforced_for_all_is_enforced_for_each() {
+        let modes = Modes::new(GuardModes::ENFORCE, 7);
+        for key in 0..100 {
+            assert_eq!(modes.held(key), modes.held_by([1_000_000; 5], key));
         }
     }
 

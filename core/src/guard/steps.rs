@@ -39,11 +39,10 @@ impl<const SLOTS: usize, const SHARDS: usize> Guard<SLOTS, SHARDS> {
             }
             Some(Verdict::Done | Verdict::GiveUp(_)) => return Err(Refused::never(Stage::RetryBudget)),
         }
-        way.ask(Stage::Pause, || self.pause.check(now))?;
-        way.ask(Stage::CircuitBreaker, || self.breaker(call.shard).peek(now))?;
-        way.ask(Stage::ConcurrencyLimit, || self.limit.peek(now))?;
-        way.ask(Stage::TokenBucket, || self.bucket.peek(call.cost, now))?;
-        Ok(())
+        way.pass(Stage::Pause, || self.pause.check(now))?;
+        way.pass(Stage::CircuitBreaker, || self.breaker(call.shard).peek(now))?;
+        way.pass(Stage::ConcurrencyLimit, || self.limit.peek(now))?;
+        way.pass(Stage::TokenBucket, || self.bucket.peek(call.cost, now))
     }
 
     /// The second pass: takes from each stage that has a part in the attempt. A stage that refuses here lost its place
@@ -219,7 +218,7 @@ impl<const SLOTS: usize, const SHARDS: usize> Guard<SLOTS, SHARDS> {
         now: Instant,
     ) -> Result<(), Refused> {
         // It may have begun after the first pass had looked.
-        way.ask(Stage::Pause, || self.pause.pass(now))?;
+        way.pass(Stage::Pause, || self.pause.pass(now))?;
         if !way.held.heeds(Stage::TokenBucket, way.refusal) {
             return Ok(());
         }
@@ -231,8 +230,7 @@ impl<const SLOTS: usize, const SHARDS: usize> Guard<SLOTS, SHARDS> {
         if self.pause.clear(word) {
             self.climb(at, now);
         }
-        way.ask(Stage::TokenBucket, || self.bucket.peek(call.cost, now))?;
-        Ok(())
+        way.pass(Stage::TokenBucket, || self.bucket.peek(call.cost, now))
     }
 
     /// The ramp that begins at `at`, unless it would be over by now or end before the bucket's own warm-up.
@@ -266,7 +264,7 @@ impl<const SLOTS: usize, const SHARDS: usize> Guard<SLOTS, SHARDS> {
             return (Verdict::GiveUp(GiveUpReason::DeadlineExceeded), None);
         }
         let mut way = Way { held: call.held, refusal: failed.shadow };
-        if way.ask(Stage::CircuitBreaker, || self.may_retry(call.shard, failed.cost)).is_err() {
+        if way.pass(Stage::CircuitBreaker, || self.may_retry(call.shard, failed.cost)).is_err() {
             return (Verdict::GiveUp(GiveUpReason::ServiceFailing), None);
         }
         let Ok(paid) = way.ask(Stage::RetryBudget, || self.budget.try_withdraw(failed.cost, now)) else {
