@@ -15,13 +15,14 @@ fn ms(ms: u64) -> Instant {
     Instant::from_nanos(ms * 1_000_000)
 }
 
-/// Four failures in a row open; tokens and budget for many.
+/// Four failures in a row open, two are the end of retries; tokens and budget for many.
 fn config() -> GuardConfig {
     let base = GuardConfig::for_service(Rate::per_second(20), T);
     let ten = RetryTokens::whole(10);
     GuardConfig {
         bucket: base.bucket.burst(100).fill(Fill::Full),
         budget: RetryBudgetConfig { cap: ten, initial: ten, floor: ten, ..base.budget },
+        retry_streak: Some(2),
         ..base
     }
 }
