@@ -5,8 +5,8 @@ use core::time::Duration;
 
 use seawall::{
     Admission, BreakerConfig, BucketConfig, CallRecord, Fill, GiveUpReason, Guard, GuardConfig, Instant, LimitConfig,
-    Outcome, Rate, Ratio, Reason, Recorder, Refused, Request, RetryBudgetConfig, RetryTokens, Snapshot, Stage, State,
-    TripRule, Verdict, WindowConfig,
+    Mode, Outcome, Rate, Ratio, Reason, Recorder, Refused, Request, RetryBudgetConfig, RetryTokens, Snapshot, Stage,
+    State, TripRule, Verdict, WindowConfig,
 };
 
 const MILLISECOND: u64 = 1_000_000;
@@ -333,4 +333,31 @@ fn no_text_is_longer_than_was_asked_for_and_none_ends_within_a_sentence() {
             assert!(matches!(refused.reason(), Reason::Never | Reason::NotYet | Reason::ClockStepped));
         }
     }
+}
+
+#[test]
+fn a_stage_in_shadow_is_not_said_to_refuse() {
+    let worker = Worker::new(config());
+    assert!(worker.guard.bucket().try_take(1, at(0)).is_ok());
+    let refusal = |mode| {
+        worker.guard.set_mode(Stage::TokenBucket, mode).expect("it has a mode");
+        worker.guard.snapshot([&worker.recorder], at(0)).first_refusal().map(Refused::stage)
+    };
+    assert_eq!(refusal(Mode::Enforce), Some(Stage::TokenBucket));
+    assert_eq!(refusal(Mode::Canary(Ratio::HALF)), Some(Stage::TokenBucket));
+    assert_eq!(refusal(Mode::Shadow), None);
+    assert_eq!(refusal(Mode::Off), None);
+}
+
+#[test]
+fn of_several_shards_the_one_that_is_open_is_shown() {
+    let guard = Guard::<64, 4>::new(config(), 7, at(0)).expect("legal");
+    let recorder = recorder();
+    let shown = || {
+        let snapshot = guard.snapshot([&recorder], at(0));
+        (snapshot.shard, snapshot.breaker, snapshot.first_refusal().map(Refused::stage))
+    };
+    assert_eq!(shown(), (0, State::Closed, None));
+    let _ = guard.breaker(2).force_open(at(0));
+    assert_eq!(shown(), (2, State::Open, Some(Stage::CircuitBreaker)));
 }
