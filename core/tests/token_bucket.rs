@@ -77,13 +77,15 @@ proptest! {
 #[test]
 fn polling_fast_accrues_the_same_as_polling_slow() {
     let bucket = TokenBucket::new(BucketConfig::new(Rate::per_minute(1)).fill(Fill::Tokens(0)), at(0)).expect("legal");
+    // An hour; an emulator, which is what runs this with another byte order, would take as long.
+    let minutes = if cfg!(target_endian = "big") { 1 } else { 60 };
     let mut granted = 0;
     let mut now = 0;
-    while now < 3_600 * SECOND {
+    while now < minutes * 60 * SECOND {
         now += 10_000;
-        granted += u32::from(bucket.try_take(1, at(now)).is_ok());
+        granted += u64::from(bucket.try_take(1, at(now)).is_ok());
     }
-    assert!((59..=61).contains(&granted), "{granted} of 60");
+    assert!(granted.abs_diff(minutes) <= 1, "{granted} of {minutes}");
 }
 
 #[test]
