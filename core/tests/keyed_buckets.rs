@@ -80,7 +80,7 @@ fn the_share_of_keys_without_a_place_is_as_documented() {
             assert_eq!(table.occupied(ms(0)), count - here);
             (lost, keys) = (lost + here, keys + count);
         }
-        let ppm = lost * 1_000_000 / keys;
+        let ppm = lost as u64 * 1_000_000 / keys as u64;
         println!("{percent} % of the places: {ppm} in a million keys find none");
         assert!(ppm <= most_ppm, "{percent} %: {ppm}");
     }
