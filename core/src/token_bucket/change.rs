@@ -43,13 +43,7 @@ impl TokenBucket {
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
     pub fn set_rate(&self, rate: Rate, now: Instant) -> Result<(), ChangeError> {
-        self.change(now.as_nanos(), |old, at, tokens| Next {
-            rate,
-            burst: old.growth.burst(),
-            tokens,
-            begins: at,
-            climb: old.climb(at),
-        })
+        self.change(now.as_nanos(), |same| Next { rate, ..same })
     }
 
     /// Changes the burst from `now` on; tokens over a smaller burst are gone.
@@ -65,13 +59,7 @@ impl TokenBucket {
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
     pub fn set_burst(&self, burst: u32, now: Instant) -> Result<(), ChangeError> {
-        self.change(now.as_nanos(), |old, at, tokens| Next {
-            rate: old.rate(),
-            burst,
-            tokens,
-            begins: at,
-            climb: old.climb(at),
-        })
+        self.change(now.as_nanos(), |same| Next { burst, ..same })
     }
 
     /// Starts a warm-up at `now`, for instance after an outage; the tokens on hand stay.
@@ -90,13 +78,7 @@ impl TokenBucket {
     /// ```
     pub fn start_warm_up(&self, warm_up: WarmUp, now: Instant) -> Result<(), ChangeError> {
         Self::check_warm_up(warm_up)?;
-        self.change(now.as_nanos(), |old, at, tokens| Next {
-            rate: old.rate(),
-            burst: old.growth.burst(),
-            tokens,
-            begins: at,
-            climb: Climb::of(warm_up),
-        })
+        self.change(now.as_nanos(), |same| Next { climb: Climb::of(warm_up), ..same })
     }
 
     /// Moves the bucket to a clock that reads `new_now` where the old one read `old_now`: tokens, what is owed and what
@@ -120,13 +102,10 @@ impl TokenBucket {
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
     pub fn rebase(&self, old_now: Instant, new_now: Instant) -> Result<(), ChangeError> {
-        self.change(old_now.as_nanos(), |old, at, tokens| Next {
-            rate: old.rate(),
-            burst: old.growth.burst(),
-            tokens,
+        self.change(old_now.as_nanos(), |same| Next {
             // The settled instant is at or after `old_now`.
-            begins: new_now.as_nanos().saturating_add(at.saturating_sub(old_now.as_nanos())),
-            climb: old.climb(at),
+            begins: new_now.as_nanos().saturating_add(same.begins.saturating_sub(old_now.as_nanos())),
+            ..same
         })
     }
 
@@ -146,12 +125,11 @@ impl TokenBucket {
     /// ```
     pub fn reset(&self, fill: Fill, warm_up: WarmUp, now: Instant) -> Result<(), ChangeError> {
         Self::check_warm_up(warm_up)?;
-        self.change(now.as_nanos(), |old, _, _| Next {
-            rate: old.rate(),
-            burst: old.growth.burst(),
-            tokens: Balance::of_tokens(fill.tokens(old.growth.burst())),
+        self.change(now.as_nanos(), |same| Next {
+            tokens: Balance::of_tokens(fill.tokens(same.burst)),
             begins: now.as_nanos(),
             climb: Climb::of(warm_up),
+            ..same
         })
     }
 
@@ -159,8 +137,8 @@ impl TokenBucket {
         if warm_up.duration > WarmUp::LONGEST { Err(BucketConfigError::WarmUpTooLong.into()) } else { Ok(()) }
     }
 
-    /// `next` is given the live configuration, the instant at which it is settled and the tokens at that instant.
-    fn change(&self, now: u64, next: impl Fn(&Settings, u64, Balance) -> Next) -> Result<(), ChangeError> {
+    /// `next` is given what would go on as before from the instant at which the live configuration is settled.
+    fn change(&self, now: u64, next: impl Fn(Next) -> Next) -> Result<(), ChangeError> {
         let spare = self.claim().ok_or(ChangeError::Contended)?;
         let result = self.publish(spare, now, next);
         self.slots[spare].release();
@@ -190,12 +168,7 @@ impl TokenBucket {
         }
     }
 
-    fn publish(
-        &self,
-        spare: usize,
-        now: u64,
-        next: impl Fn(&Settings, u64, Balance) -> Next,
-    ) -> Result<(), ChangeError> {
+    fn publish(&self, spare: usize, now: u64, next: impl Fn(Next) -> Next) -> Result<(), ChangeError> {
         loop {
             let (old, state) = self.live();
             let position = position_of(state);
@@ -209,7 +182,8 @@ impl TokenBucket {
             };
             let tokens = old.balance(position, at);
             let tokens = if fault("token bucket: a change forgives") { tokens.forgiven() } else { tokens };
-            let next = next(&old, at, tokens);
+            let next =
+                next(Next { rate: old.rate(), burst: old.growth.burst(), tokens, begins: at, climb: old.climb(at) });
             Settings::check(next.rate, next.burst, WarmUp::NONE)?;
             // After the Acquire load of the state: every refund of an earlier configuration is in it.
             let above = position.max(self.peak.load(Ordering::Relaxed));

@@ -110,11 +110,11 @@ impl TokenBucket {
         loop {
             let (settings, state) = self.live();
             let growth = &settings.growth;
-            let position = position_of(state);
-            let after = growth.capped(position, settings.level_at(from)).saturating_add(growth.units(n));
+            let (position, level) = (position_of(state), settings.level_at(from));
+            let after = growth.capped(position, level).saturating_add(growth.units(n));
             let wait = settings.nanos_until(from, after);
             // To a unit, which a booking that was undone across a change may have left.
-            let may_be_owed = settings.level_at(from).saturating_add(growth.burst_units()).saturating_add(1);
+            let may_be_owed = level.saturating_add(growth.burst_units()).saturating_add(1);
             if n > growth.burst() || after > LAST_POSITION || wait > max_wait || wait == u64::MAX || after > may_be_owed
             {
                 let refused = Self::why_not(&settings, position, n, from);
