@@ -146,9 +146,10 @@ impl<const SLOTS: usize, const SHARDS: usize> Guard<SLOTS, SHARDS> {
         if outcome == Outcome::Failure && latency >= self.timeout_ns { RetryCost::Timeout } else { RetryCost::Error }
     }
 
-    /// How many failures in a row the breaker counts for it.
-    const fn weight_of(&self, cost: RetryCost) -> u32 {
-        if matches!(cost, RetryCost::Timeout) { self.timeout_weight } else { 1 }
+    /// How many failures in a row the breaker counts for it. A time-out is no more than another failure where some are
+    /// usual.
+    fn weight_of(&self, cost: RetryCost) -> u32 {
+        if cost == RetryCost::Timeout && !self.limit.expects_timeouts() { self.timeout_weight } else { 1 }
     }
 
     /// Whether the service is well enough for a retry.

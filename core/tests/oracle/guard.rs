@@ -427,7 +427,7 @@ impl Oracle {
         let judge = &mut self.breakers[self.calls[call].shard];
         let is_late = outcome == Outcome::Failure
             && u128::from(now.saturating_sub(started)) >= self.config.call_timeout.as_nanos();
-        let weight = if is_late { self.config.timeout_weight as usize } else { 1 };
+        let weight = if is_late && !self.limit.expects_timeouts() { self.config.timeout_weight as usize } else { 1 };
         let told = breaker.and_then(|breaker| judge.finish_weighing(breaker, says, weight, now, random));
         let told = told.map(|(_, to, _)| to);
         self.calls[call].ended += 1;
@@ -491,7 +491,7 @@ impl Oracle {
         if let Some(bound) = self.config.retry_streak
             && call.heeds(BREAKER, shadow)
         {
-            let excess = if is_late { self.config.timeout_weight - 1 } else { 0 };
+            let excess = if is_late && !self.limit.expects_timeouts() { self.config.timeout_weight - 1 } else { 0 };
             let row = self.breakers[call.shard].row();
             let is_well = row.is_some_and(|row| bound > 0 && row < (bound + excess) as usize);
             if !is_well && call.parts[BREAKER] == Part::Enforced {
