@@ -168,7 +168,7 @@ impl Paced {
 }
 
 impl Policy for Composed {
-    fn begin(&mut self, now: Instant) -> Call {
+    fn begin(&mut self, _: u32, now: Instant) -> Call {
         Call::new(now)
     }
 
