@@ -3,6 +3,8 @@
 mod attempt;
 mod outbox;
 mod start;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -79,6 +81,8 @@ struct Engine<'a> {
     is_down: bool,
     shard_is_dead: bool,
     is_disturbed: bool,
+    /// Until then nothing comes through the network.
+    network_back_at: u64,
     timeout_ns: u64,
     delay_ns: u64,
     record: Record,
@@ -87,14 +91,7 @@ struct Engine<'a> {
 /// Runs `params` under `kind`.
 pub(crate) fn run(params: &Params, kind: Kind, seed: u64) -> anyhow::Result<Record> {
     let mut engine = Engine::new(params, kind, seed)?;
-    engine.schedule();
-    let end = nanos(params.horizon());
-    while let Some((at, event)) = engine.queue.next()
-        && at < end
-    {
-        engine.now = at;
-        engine.handle(event);
-    }
+    engine.go(|_, _| ());
     Ok(engine.record)
 }
 
@@ -190,10 +187,10 @@ impl<'a> Engine<'a> {
         self.is_disturbed = begins;
         match self.params.disturbance {
             Disturbance::None => {}
-            Disturbance::Slow => {
-                let speed = if begins { self.params.drop } else { 1.0 };
-                self.server.set_speed(speed, self.now, &mut self.queue);
-            }
+            Disturbance::Slow => self.change_capacity(begins),
+            // What has to wait for its end is told it as it is sent.
+            Disturbance::Partition if begins => self.network_back_at = nanos(self.params.trigger_end()),
+            Disturbance::Partition | Disturbance::Stall(_) => {}
             Disturbance::Flap => self.is_down = begins,
             Disturbance::DeadShard => self.shard_is_dead = begins,
             // The gap that has begun is let pass.
@@ -204,6 +201,19 @@ impl<'a> Engine<'a> {
                 }
             }
             Disturbance::Herd(_) => {}
+        }
+    }
+
+    /// From the beginning to the end. `look` sees what there is before each event, and the event's instant.
+    fn go(&mut self, mut look: impl FnMut(&Self, u64)) {
+        self.schedule();
+        let end = nanos(self.params.horizon());
+        while let Some((at, event)) = self.queue.next()
+            && at < end
+        {
+            look(self, at);
+            self.now = at;
+            self.handle(event);
         }
     }
 

@@ -37,6 +37,7 @@ impl<'a> Engine<'a> {
                     shards: shards / of_each,
                     timeout: Duration::from_secs_f64(params.timeout_s),
                     is_cold,
+                    attempts: params.attempts,
                     seed: seeds.random(),
                     is_small: clients > MANY,
                 };
@@ -82,6 +83,7 @@ impl<'a> Engine<'a> {
             is_down: false,
             shard_is_dead: false,
             is_disturbed: false,
+            network_back_at: 0,
             timeout_ns: nanos(params.timeout_s),
             delay_ns: nanos(params.delay_s),
             record: Record::default(),

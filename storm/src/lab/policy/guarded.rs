@@ -66,4 +66,9 @@ impl<const SLOTS: usize, const SHARDS: usize> Policy for Guarded<SLOTS, SHARDS> 
             self.guard.abandon(guarded, now);
         }
     }
+
+    #[cfg(test)]
+    fn in_flight_limit(&self) -> Option<u32> {
+        Some(self.guard.limit().limit())
+    }
 }

@@ -19,9 +19,9 @@ use serde::Serialize;
 pub(crate) enum Kind {
     /// Send once.
     None,
-    /// Send up to four times, at once.
+    /// Send up to four times, or as the scenario says, at once.
     Immediate,
-    /// Up to four times, with exponential backoff and full jitter.
+    /// As often, with exponential backoff and full jitter.
     Backoff,
     /// Backoff, and a budget: a retry for every ten successes, ten to begin with.
     Budget,
@@ -71,6 +71,8 @@ pub(super) struct Told {
     pub(super) shards: u32,
     /// Whether this client has just been restarted, and is told so.
     pub(super) is_cold: bool,
+    /// How often a call is sent, by a policy that just tries again.
+    pub(super) attempts: u32,
     pub(super) seed: u64,
     /// Of a million clients each has little room.
     pub(super) is_small: bool,
@@ -140,6 +142,11 @@ pub(super) trait Policy: Send {
     fn finish(&mut self, call: &mut Call, permit: Permit, is_good: bool, now: Instant) -> Verdict;
     /// The call ends without being sent again.
     fn abandon(&mut self, call: &mut Call, now: Instant);
+    /// How many may be in flight, where that is limited.
+    #[cfg(test)]
+    fn in_flight_limit(&self) -> Option<u32> {
+        None
+    }
 }
 
 pub(super) fn build(kind: Kind, told: Told, now: Instant) -> anyhow::Result<Box<dyn Policy>> {
