@@ -66,7 +66,8 @@ Examples:
   storm lab                                   every scenario, every policy
   storm lab s2 --policy default,backoff --html s2.html
   storm lab s2 --load 0.9 --drop 0.3 --trigger 20s --server ps
-  storm lab s7 --clients 1000000 --policy default --seeds 1 --calm 20s --after 20s";
+  storm lab s2 --timeout 3s --attempts 5 --capacity 1000 --load 0.62 --cut workers
+  storm lab s7 --clients 1000000 --policy default --seeds 1 --calm 20s --after 30s";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Policies {
