@@ -17,9 +17,10 @@
 //!
 //! # Two passes
 //! Admission first looks at every stage, with loads only, and refuses there: deadline, retry, pause, breaker, limit,
-//! bucket. A refused storm so writes nothing shared, whichever stage refuses. Only then it takes, in the order limit,
-//! bucket, breaker: a probe's lease comes last, as it is the dearest to give back. A stage that refuses in the second
-//! pass lost its place to another thread since the first; the slot goes back, and the tokens where the bucket can take
+//! bucket, keyed bucket. What binds all calls is asked before what binds one, and a load or two before a hash and a line
+//! of a table. A refused storm so writes nothing shared, whichever stage refuses. Only then it takes, in the order limit,
+//! bucket, keyed bucket, breaker: a probe's lease comes last, as it is the dearest to give back. A stage that refuses in the second
+//! pass lost its place to another thread since the first; the slot goes back, and the tokens where the buckets can take
 //! them without granting too much.
 //!
 //! # Modes
@@ -38,6 +39,13 @@
 //! Each shard has a breaker, and none of them knows of the others: the failures of one open no other, a probe of one
 //! closes no other. The tokens restart after a close only if no other shard is closed: else the service was not spared,
 //! the calls to the others have kept the bucket low, and to lower it would take tokens from shards that are well.
+//!
+//! # Keys
+//! With [`Guard::with_keyed`] each key has a bucket of its own behind the shared one, and a key that sends too much is
+//! refused there with nothing taken: the others find slots and tokens as if it were not there. Every attempt pays, retries
+//! too. A key without a place passes or is refused as [`WhenFull`](crate::WhenFull) says.
+//!
+//! A restart does not touch these buckets: what a user has left says nothing of the service.
 //!
 //! # The pause and the restart
 //! A Retry-After of one call pauses all of them, by what it names and up to a quarter more, at most five minutes and a
@@ -81,9 +89,11 @@
 //! - One attempt of a call at a time: the guard sends no hedges. Of two permits of a call that are out at once, the one
 //!   that is reported second only frees its slot.
 //! - What is done to a part through [`Guard::breaker`] and its like goes past the guard: no restart follows it.
+//! - A call that is let through without a place is counted by the table, also where a later stage then refuses it.
 
 mod call;
 mod config;
+mod keyed;
 mod modes;
 mod parts;
 mod pause;
@@ -108,6 +118,7 @@ use crate::warm_up::WarmUp;
 pub use call::{Admission, Call, Finished, Permit, Request, Verdict};
 use config::Schedule;
 pub use config::{GuardConfig, GuardConfigError};
+pub use keyed::KeyedStage;
 pub use modes::{GuardModes, Mode, ModeError};
 use modes::{Modes, Way};
 use pause::Pause;
@@ -146,7 +157,7 @@ use steps::Failed;
 /// # Ok::<(), seawall::GuardConfigError>(())
 /// ```
 #[repr(C)]
-pub struct Guard<const SLOTS: usize = 64, const SHARDS: usize = 1> {
+pub struct Guard<const SLOTS: usize = 64, const SHARDS: usize = 1, Keyed = ()> {
     modes: Modes,
     pause: Pause,
     random: SharedRandom,
@@ -168,6 +179,8 @@ pub struct Guard<const SLOTS: usize = 64, const SHARDS: usize = 1> {
     /// Whether a success may open the breaker, which then draws a number.
     opens_when_slow: bool,
     limit: ConcurrencyLimit<SLOTS>,
+    /// `()` takes no byte.
+    keyed: Keyed,
 }
 
 impl<const SLOTS: usize, const SHARDS: usize> Guard<SLOTS, SHARDS> {
@@ -238,10 +251,13 @@ impl<const SLOTS: usize, const SHARDS: usize> Guard<SLOTS, SHARDS> {
                     Ok(limit) => limit,
                     Err(error) => return Err(GuardConfigError::Limit(error)),
                 },
+                keyed: (),
             })
         }
     }
+}
 
+impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SHARDS, Keyed> {
     /// A logical call begins. Takes nothing: that is the work of [`try_attempt`](Self::try_attempt).
     ///
     /// The call's deadline is the request's, or the end of the retry strategy's total deadline where that is earlier.
@@ -271,7 +287,8 @@ impl<const SLOTS: usize, const SHARDS: usize> Guard<SLOTS, SHARDS> {
         Call {
             began: now,
             deadline,
-            held: self.modes.held(request.key),
+            held: self.modes.held(request.key, Keyed::IS_THERE),
+            key: request.key,
             shard: if fault("guard: all shards have one breaker") { 0 } else { request.shard % SHARDS as u32 },
             cost: request.cost,
             ended: 0,
@@ -310,7 +327,7 @@ impl<const SLOTS: usize, const SHARDS: usize> Guard<SLOTS, SHARDS> {
     pub fn try_attempt(&self, call: &mut Call, now: Instant) -> Result<Admission, Refused> {
         let early = fault("guard: a restart is looked for before the stages").then(|| self.pause.restart(now));
         if fault("guard: the modes are read anew for each attempt") {
-            call.held = self.modes.held(0);
+            call.held = self.modes.held(0, Keyed::IS_THERE);
         }
         let mut way = Way { held: call.held, refusal: call.shadow };
         self.look(call, &mut way, now)?;
@@ -422,6 +439,9 @@ impl<const SLOTS: usize, const SHARDS: usize> Guard<SLOTS, SHARDS> {
         if is_good || fault("guard: a void permit refunds") {
             self.free_probe(permit, now);
             self.refund(permit.tokens, now);
+            if permit.keyed_tokens != 0 {
+                self.keyed.give_back(permit.key, permit.keyed_tokens, now);
+            }
         }
         is_good
     }
@@ -453,7 +473,7 @@ impl<const SLOTS: usize, const SHARDS: usize> Guard<SLOTS, SHARDS> {
     }
 }
 
-impl<const SLOTS: usize, const SHARDS: usize> fmt::Debug for Guard<SLOTS, SHARDS> {
+impl<const SLOTS: usize, const SHARDS: usize, Keyed> fmt::Debug for Guard<SLOTS, SHARDS, Keyed> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Guard").field("limit", &self.limit).finish_non_exhaustive()
     }
