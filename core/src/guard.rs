@@ -134,6 +134,10 @@ use steps::Failed;
 ///
 /// A guard with the default 64 slots has 1.3 KiB of state, and each shard more takes 96 bytes: 1.6 KiB with four.
 ///
+/// # Keys
+/// One process may call for many users. `Keyed` is a bucket for each of them, the [`KeyedBuckets`](crate::KeyedBuckets)
+/// that [`with_keyed`](Guard::with_keyed) was given; or `()`, which takes no byte and is what [`new`](Guard::new) makes.
+///
 /// # Concurrency
 /// Every call is lock-free, from any thread or interrupt handler; a refused attempt writes nothing, unless it lost a
 /// race. No call panics or allocates.
