@@ -47,6 +47,9 @@
 //!
 //! A restart does not touch these buckets: what a user has left says nothing of the service.
 //!
+//! What is bounded is how often a key sends, and so only by way of that how many of its calls are in flight: at most its
+//! burst and what its rate emits while an attempt takes, all of its leases if it never reports.
+//!
 //! # The pause and the restart
 //! A Retry-After of one call pauses all of them, by what it names and up to a quarter more, at most five minutes and a
 //! quarter. A pause under way gets longer, never shorter.

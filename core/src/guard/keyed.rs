@@ -1,7 +1,15 @@
 //! [`KeyedStage`]: the buckets by key as a stage of a guard, or none.
 //!
-//! A guard has its stage as a type, so that one without it holds no state, runs no instruction for it and cannot be
-//! told to refuse by it.
+//! A guard has the stage as a type, so that one without it has no state for it, never asks it and cannot be told to.
+//! Only calls and permits carry their key all the same, eight bytes each.
+//!
+//! # Invariant
+//! A permit says what was taken of its key, and whoever may give the rest of it back gives this back too, once. A call
+//! that was let through without a place has taken nothing.
+//!
+//! # Limits
+//! Tokens that come back to a key that is full again are lost, and to one that was full meanwhile and has spent its burst
+//! since they are there besides: as with the bucket that all share.
 
 use crate::guard::Guard;
 use crate::keyed_buckets::{KeyedBuckets, KeyedChangeError, KeyedConfig};
@@ -139,11 +147,18 @@ impl<const SLOTS: usize, const SHARDS: usize> Guard<SLOTS, SHARDS> {
         /// sends ten times as much as all others takes nearly all of the tokens and slots, and the others are refused
         /// with it. Here it is refused by its own bucket, before it has taken anything that is shared.
         ///
-        /// What to choose: for `buckets` a rate that no user needs for long and that several can have at once, as the
-        /// total is held by the other stages; a burst of what a user sends at once;
-        /// [`WhenFull::FailOpen`](crate::WhenFull::FailOpen), for the same reason; a group for each four keys that are
-        /// busy at once; and a salt that is secret. Every attempt pays, retries too. [`GuardConfig::modes`](crate::GuardConfig::modes) and
-        /// [`Guard::set_mode`] hold for this stage as for the others.
+        /// Every attempt pays, retries too. Calls that name no key share the bucket of key 0.
+        /// [`GuardConfig::modes`](crate::GuardConfig::modes) and [`Guard::set_mode`] hold for this stage as for the
+        /// others.
+        ///
+        /// What to choose for `buckets`:
+        /// - a rate over what a user needs and well under what all of them share; those of all users may sum up to more,
+        ///   as the total is held by the other stages;
+        /// - a burst of what a user sends at once. With it and the rate comes a bound on the calls of a user that are in
+        ///   flight: the burst, and what the rate emits while a call takes. Where that is under the limit, one user
+        ///   alone never holds all slots;
+        /// - [`WhenFull::FailOpen`](crate::WhenFull::FailOpen), as the total is held whatever a key does;
+        /// - a group for each four keys that are busy at once, and a salt that is secret.
         ///
         /// The guard is then as large as both: 1.3 KiB, 0.4 KiB and 128 bytes a group.
         ///
@@ -158,7 +173,6 @@ impl<const SLOTS: usize, const SHARDS: usize> Guard<SLOTS, SHARDS> {
         /// // In a program the salt is `seawall::entropy()`, or any secret random number.
         /// let users = KeyedBuckets::<64>::new(each, 0x5EED, now)?;
         /// let guard: Guard<64, 1, KeyedBuckets<64>> = Guard::<64>::new(config, 7, now)?.with_keyed(users);
-        /// # guard.bucket().set_burst(200, now)?;
         ///
         /// let noisy = Request { key: guard.keyed().key_of(b"mallory"), ..Request::DEFAULT };
         /// let now = now.saturating_add(Duration::from_secs(1));
