@@ -16,10 +16,9 @@
 //! - Nothing that is in shadow changes what is enforced.
 //!
 //! # Two passes
-//! Admission first looks at every stage, with loads only, and refuses there: deadline, retry, pause, breaker, limit,
-//! bucket, keyed bucket. What binds all calls is asked before what binds one, and a load or two before a hash and a line
-//! of a table. A refused storm so writes nothing shared, whichever stage refuses. Only then it takes, in the order limit,
-//! bucket, keyed bucket, breaker: a probe's lease comes last, as it is the dearest to give back. A stage that refuses in the second
+//! Admission first looks at every stage, with loads only, and refuses there: deadline, retry, pause, breaker, keyed
+//! bucket, limit, bucket. A refused storm so writes nothing shared, whichever stage refuses. Only then it takes, in the
+//! order limit, bucket, keyed bucket, breaker: a probe's lease comes last, as it is the dearest to give back. A stage that refuses in the second
 //! pass lost its place to another thread since the first; the slot goes back, and the tokens where the buckets can take
 //! them without granting too much.
 //!
@@ -41,9 +40,14 @@
 //! the calls to the others have kept the bucket low, and to lower it would take tokens from shards that are well.
 //!
 //! # Keys
-//! With [`Guard::with_keyed`] each key has a bucket of its own behind the shared one, and a key that sends too much is
+//! With [`Guard::with_keyed`] each key has a bucket of its own beside the shared one, and a key that sends too much is
 //! refused there with nothing taken: the others find slots and tokens as if it were not there. Every attempt pays, retries
 //! too. A key without a place passes or is refused as [`WhenFull`](crate::WhenFull) says.
+//!
+//! The key is looked at before limit and bucket, though that costs a hash and a line of a table for what those would
+//! refuse: who has spent its own tokens is not helped by a slot that is free, nor by the next shared token. It hears how
+//! long its own wait is, does not stand in line for what is shared, and is counted as what it is, not as a service that
+//! is full. Before it stand pause and breaker, which nobody passes.
 //!
 //! A restart does not touch these buckets: what a user has left says nothing of the service.
 //!

@@ -93,7 +93,7 @@ use view::View;
 /// Choose 1 group for each 4 keys that are busy at the same time, that is within (burst / rate) of each other: 32 bytes
 /// a key. What happens when there are more is [`WhenFull`].
 ///
-/// As the last stage of a guard: [`Guard::with_keyed`](crate::Guard::with_keyed).
+/// As a stage of a guard: [`Guard::with_keyed`](crate::Guard::with_keyed).
 ///
 /// # Concurrency
 /// Every call is lock-free: a step is retried only because another thread made one. A key that has a place costs one

@@ -138,13 +138,16 @@ fn what_a_key_can_never_have_is_refused_for_ever() {
 }
 
 #[test]
-fn what_binds_all_is_said_before_what_binds_one() {
+fn who_has_spent_its_own_tokens_hears_of_them_also_where_what_is_shared_is_spent_too() {
     let guard = guard(GuardModes::ENFORCE);
     spend(&guard, NOISY, ms(0));
     assert!(guard.bucket().try_take(8, ms(0)).is_ok());
-    assert_eq!(refused(&guard, NOISY, ms(0)).stage(), Stage::TokenBucket);
+    assert_eq!(refused(&guard, NOISY, ms(0)).stage(), Stage::KeyedBucket);
+    assert_eq!(refused(&guard, 0, ms(0)).stage(), Stage::TokenBucket);
     let held = [0; 4].map(|_| guard.limit().try_attempt(ms(0)).unwrap());
-    assert_eq!(refused(&guard, NOISY, ms(0)).stage(), Stage::ConcurrencyLimit);
+    assert_eq!(refused(&guard, NOISY, ms(0)).stage(), Stage::KeyedBucket);
+    assert_eq!(refused(&guard, 0, ms(0)).stage(), Stage::ConcurrencyLimit);
+    // But not of a service that nobody may call.
     assert!(guard.breaker(0).force_open(ms(0)).is_some());
     assert_eq!(refused(&guard, NOISY, ms(0)).stage(), Stage::CircuitBreaker);
     assert!(guard.breaker(0).reset(ms(0)).is_some() && held.iter().all(|permit| guard.limit().cancel(*permit, ms(0))));
@@ -253,7 +256,7 @@ fn an_attempt_that_the_shadow_of_a_key_would_refuse_takes_from_no_shadow() {
     assert!(guard.cancel(admission.permit, ms(0)));
     assert_eq!((guard.bucket().available(ms(0)), guard.keyed().available(NOISY, ms(0))), (8, 0));
 
-    // And the other way round: what the bucket in shadow would refuse costs the key nothing.
+    // And the other way round: what another stage in shadow would refuse costs the key nothing.
     assert!(guard.bucket().try_take(8, ms(0)).is_ok());
     let (_, admission) = asked(&guard, 0, ms(0)).unwrap();
     assert_eq!(admission.shadow_refusal.map(Refused::stage), Some(Stage::TokenBucket));

@@ -140,8 +140,8 @@ const fn as_of_a_bucket(error: KeyedChangeError) -> ChangeError {
 
 impl<const SLOTS: usize, const SHARDS: usize> Guard<SLOTS, SHARDS> {
     const_constructor! {
-        /// The same guard, with a bucket for each [`Request::key`](crate::Request::key) as its last stage: so that one
-        /// user, connection or tenant of this process leaves something to the others.
+        /// The same guard, with a bucket for each [`Request::key`](crate::Request::key) as a stage: so that one user,
+        /// connection or tenant of this process leaves something to the others.
         ///
         /// All that the guard counts is shared by its keys. Without this stage one of them that retries in a loop or
         /// sends ten times as much as all others takes nearly all of the tokens and slots, and the others are refused

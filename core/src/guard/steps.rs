@@ -41,12 +41,11 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
         }
         way.pass(Stage::Pause, || self.pause.check(now))?;
         way.pass(Stage::CircuitBreaker, || self.breaker(call.shard).peek(now))?;
-        way.pass(Stage::ConcurrencyLimit, || self.limit.peek(now))?;
-        way.pass(Stage::TokenBucket, || self.bucket.peek(call.cost, now))?;
         if Keyed::IS_THERE {
             way.pass(Stage::KeyedBucket, || self.keyed.look(call.key, call.cost, now))?;
         }
-        Ok(())
+        way.pass(Stage::ConcurrencyLimit, || self.limit.peek(now))?;
+        way.pass(Stage::TokenBucket, || self.bucket.peek(call.cost, now))
     }
 
     /// The second pass: takes from each stage that has a part in the attempt. A stage that refuses here lost its place

@@ -227,7 +227,7 @@ impl Oracle {
             Some(_) => return Err(("retry_budget", "never", None)),
         }
         let mut shadow = call.shadow;
-        for stage in [PAUSE, BREAKER, LIMIT, BUCKET, KEYED] {
+        for stage in [PAUSE, BREAKER, KEYED, LIMIT, BUCKET] {
             match self.no(stage, call, now) {
                 Some(no) if call.parts[stage] == Part::Enforced => return Err(no),
                 Some(no) if call.heeds(stage, shadow) => shadow = Some(no.0),
