@@ -47,6 +47,15 @@ fn one_token() {
     assert_eq!((guard.limit().in_flight(at(2)), guard.bucket().available(at(2))), (1, 1));
 }
 
+/// Two threads ask for the only slot, for one key that has two tokens: one token is spent.
+fn one_slot() {
+    let guard = guard(config(1, 2), 3);
+    assert!(guard.keyed().try_take(A, 1, at(0)).is_ok());
+    let other = beside(&guard, |guard| attempt(guard, A, at(1)).is_some());
+    assert_ne!(attempt(&guard, A, at(2)).is_some(), other.join().expect("no panic"), "there is one slot");
+    assert_eq!((guard.keyed().available(A, at(2)), guard.bucket().available(at(2))), (1, 1));
+}
+
 /// Two threads ask for the only probe, each for a key of its own: the one that loses it has its token again.
 fn one_probe() {
     let guard = guard(config(2, 2), 2);
@@ -105,6 +114,7 @@ fn rebase_beside_a_taker() {
 #[test]
 fn guard_keyed_one_token_is_given_once_and_the_loser_leaves_no_trace() {
     check("guard keyed, one token", Preemptions::AtMost(3), one_token);
+    check("guard keyed, one slot", Preemptions::AtMost(3), one_slot);
 }
 
 #[test]
