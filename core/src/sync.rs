@@ -17,6 +17,25 @@ pub(crate) use loom::sync::atomic::{AtomicU32, AtomicU64};
 
 pub(crate) use core::sync::atomic::Ordering;
 
+/// What the lines of feature `std` wait with.
+#[cfg(all(feature = "std", not(seawall_loom)))]
+pub(crate) use std::{
+    sync::{Mutex, MutexGuard},
+    thread::{Thread, current as current_thread, park_timeout},
+};
+
+#[cfg(all(feature = "std", seawall_loom))]
+pub(crate) use loom::{
+    sync::{Mutex, MutexGuard},
+    thread::{Thread, current as current_thread},
+};
+
+/// For ever: a thread that nobody wakes is a deadlock, which loom reports.
+#[cfg(all(feature = "std", seawall_loom))]
+pub(crate) fn park_timeout(_: core::time::Duration) {
+    loom::thread::park();
+}
+
 /// The refusal to build where a 64-bit atomic would be a lock. `scripts/firmware` builds each refused configuration
 /// and looks for the first words of these messages.
 #[cfg(not(seawall_loom))]
