@@ -61,15 +61,19 @@ use waiter::Desk;
 ///
 /// ```
 /// use core::time::Duration;
-/// use seawall::{Clock, Guard, GuardConfig, GuardQueue, MonotonicClock, Outcome, Rate, Request};
+/// use seawall::{BucketConfig, Clock, Guard, GuardConfig, GuardQueue, MonotonicClock, Outcome, Rate, Request};
 ///
 /// let clock = MonotonicClock::new();
-/// let config = GuardConfig::for_service(Rate::per_second(200), Duration::from_secs(1));
+/// let expected = Rate::per_second(200);
+/// let config = GuardConfig {
+///     bucket: BucketConfig::new(expected).burst(1),
+///     ..GuardConfig::for_service(expected, Duration::from_secs(1))
+/// };
 /// let guard = Guard::<64>::new(config, seawall::entropy(), clock.now())?;
 /// let queue = GuardQueue::new(&guard, clock);
 ///
 /// for _ in 0..3 {
-///     // The guard starts with one token: the others are waited for, 5 ms each.
+///     // One token is there: the others are waited for, 5 ms each.
 ///     let mut call = queue.begin(Request::DEFAULT);
 ///     let permit = queue.attempt(&mut call, Duration::from_secs(1))?.permit;
 ///     let _ = queue.finish(&mut call, permit, Outcome::Success); // sent, and answered

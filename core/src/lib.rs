@@ -37,7 +37,7 @@
 //! # Features
 //! None is on by default.
 //! - `std`: the monotonic clock, the entropy of the operating system, the executor that blocks while it waits, and the
-//!   line in which threads and futures wait for tokens.
+//!   lines in which threads and futures wait for tokens and for a guard.
 //! - `hosted-lock-table`: accepts a hosted target whose 64-bit atomics are a table of locks.
 //!
 //! # Lock-free

@@ -101,6 +101,15 @@ pub(crate) const fn fault(_name: &'static str) -> bool {
 #[cfg(seawall_loom)]
 pub(crate) use self::faults::is_active as fault;
 
+/// Whether a model unwinds from a fault that it found: no operation may follow. Always `false` outside of the models.
+#[cfg(all(feature = "std", not(seawall_loom)))]
+#[inline(always)]
+pub(crate) const fn is_model_over() -> bool {
+    false
+}
+#[cfg(all(feature = "std", seawall_loom))]
+pub(crate) use std::thread::panicking as is_model_over;
+
 /// `right`, or under the named fault `wrong`: how a model shows that an ordering is needed.
 #[inline(always)]
 pub(crate) fn ordering(right: Ordering, fault_name: &'static str, wrong: Ordering) -> Ordering {

@@ -30,7 +30,7 @@ use crate::waiting_line::{Line, unparking};
 
 /// A line in front of a [`TokenBucket`]: threads and futures wait in it for their tokens, first come, first served.
 ///
-/// The bucket is a reference, an [`Arc`] or anything else that leads to one, and stays open to who does not wait.
+/// The bucket is a reference, an `Arc` or anything else that leads to one, and stays open to who does not wait.
 ///
 /// ```
 /// use core::time::Duration;

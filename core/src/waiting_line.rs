@@ -14,10 +14,11 @@
 //! nobody waits, that is all that it does.
 //!
 //! # Orderings
-//! News is added with `AcqRel`, a place is taken with `AcqRel`, and the head reads the word with `Acquire` before it
-//! looks. Of news and a new place one comes first: the place, and the bringer sees it and goes to the lock; or the news,
-//! and the place sees what was done before it. Under the lock the head leaves its waker and reads the word once more:
-//! either the bringer came to the lock after it, and finds the waker, or before, and the head finds the news.
+//! News is added with `Release` and the head reads the word with `Acquire` before it looks: what was done before the news
+//! is seen by the look. Places come and go relaxed, as exchanges that pass the release on. Of a piece of news and a
+//! place, one comes first in the one word: the place, and the bringer sees it and goes to the lock; or the news, and who
+//! has the place reads it. Under the lock the head leaves its waker and reads the word once more: either the bringer
+//! comes to the lock after it, and finds the waker, or came before, and the head finds the news.
 //!
 //! # Limits
 //! - The tidings wrap: 2^32 of them between a look and the sleep after it pass for none.
@@ -28,7 +29,9 @@ use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError};
 use std::task::Wake;
 
-use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering, Thread, const_constructor, current_thread, fault, ordering};
+use crate::sync::{
+    AtomicU64, Mutex, MutexGuard, Ordering, Thread, const_constructor, current_thread, fault, is_model_over, ordering,
+};
 
 /// One piece of news.
 const NEWS: u64 = 1 << 32;
@@ -79,21 +82,22 @@ impl Line {
     pub(crate) fn join(&self) -> Turn<'_> {
         let mut places = self.places();
         places.waiting.push_back(Place::Waiting(None));
-        self.news.fetch_add(1, Ordering::AcqRel);
+        self.news.fetch_add(1, Ordering::Relaxed);
         // A line of 2^64 takes longer than the world has.
         Turn { line: self, ticket: places.first + places.waiting.len() as u64 - 1 }
     }
 
     /// What the head has heard so far: to be asked before it looks.
     pub(crate) fn heard(&self) -> Heard {
-        Heard((self.news.load(Ordering::Acquire) / NEWS) as u32)
+        let acquire = ordering(Ordering::Acquire, "waiting line: the news is read without looking", Ordering::Relaxed);
+        Heard((self.news.load(acquire) / NEWS) as u32)
     }
 
     /// The head may find more than when it last looked. Wakes it, if there is one.
     pub(crate) fn tell(&self) {
-        let success = ordering(Ordering::AcqRel, "waiting line: news brings nothing with it", Ordering::Relaxed);
+        let release = ordering(Ordering::Release, "waiting line: news brings nothing with it", Ordering::Relaxed);
         // Wraps at 2^32 tidings, past the end of the word.
-        let places = self.news.fetch_add(NEWS, success) as u32;
+        let places = self.news.fetch_add(NEWS, release) as u32;
         if places == 0 || fault("waiting line: news wakes nobody") {
             return;
         }
@@ -158,8 +162,11 @@ impl Places {
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
+        if is_model_over() {
+            return;
+        }
         let mut places = self.line.places();
-        self.line.news.fetch_sub(1, Ordering::AcqRel);
+        self.line.news.fetch_sub(1, Ordering::Relaxed);
         let index = places.index(self.ticket);
         let mut gone = Place::Left;
         if let Some(place) = places.waiting.get_mut(index) {

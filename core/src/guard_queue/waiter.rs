@@ -156,11 +156,8 @@ impl<'a, 'c, T: Gate, C: Clock> Waiter<'a, 'c, T, C> {
                 self.heard = self.heard.map(|_| line.heard());
             }
             if self.turn.is_none() {
-                // A slot that was freed before it had its place has woken nobody: it looks once more.
+                // Only now it is known who else waits: it looks as the head, or from behind.
                 self.turn = Some(line.join());
-                if fault("guard queue: who joins does not look again") {
-                    return Look::Wait(None);
-                }
                 continue;
             }
             if is_behind {

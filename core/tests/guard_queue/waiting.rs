@@ -179,7 +179,14 @@ fn without_a_wait_the_answer_is_the_guards_own() {
                 let place = draw / 4 % calls.len();
                 let (left, right, permits) = &mut calls[place];
                 if permits.is_none() {
+                    let peeked = mine.peek(left, now);
                     let answer = queue.attempt(left, Duration::ZERO);
+                    match (peeked, answer) {
+                        (Err(refused), answer) => assert_eq!(answer, Err(refused), "step {step}"),
+                        // A restart that it settled.
+                        (Ok(()), Err(refused)) => assert_eq!(refused.stage(), Stage::TokenBucket, "step {step}"),
+                        (Ok(()), Ok(_)) => {}
+                    }
                     assert_eq!(answer, theirs.try_attempt(right, now), "step {step}");
                     match answer {
                         Ok(admission) => {

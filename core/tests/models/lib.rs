@@ -9,6 +9,7 @@ mod circuit_breaker;
 mod concurrency_limit;
 mod guard;
 mod guard_modes;
+mod guard_queue;
 mod guard_shards;
 mod harness;
 mod keyed_buckets;
