@@ -213,11 +213,13 @@ struct Run<'a, T: Gate, C: Clock> {
     /// Of the attempt that is under way.
     permit: Option<Permit>,
     is_sent: bool,
+    /// Whether a retry is paid for that is not sent yet.
+    is_paid: bool,
 }
 
 impl<'a, T: Gate, C: Clock> Run<'a, T, C> {
     fn begin(desk: Desk<'a, T, C>, request: Request) -> Self {
-        Self { desk, call: desk.guard.begin(request, desk.clock.now()), permit: None, is_sent: false }
+        Self { desk, call: desk.guard.begin(request, desk.clock.now()), permit: None, is_sent: false, is_paid: false }
     }
 
     const fn admitted(&mut self, permit: Permit) {
@@ -255,6 +257,7 @@ impl<'a, T: Gate, C: Clock> Run<'a, T, C> {
             .permit
             .take()
             .map_or(Verdict::Done, |permit| self.desk.finish(&mut self.call, permit, outcome).verdict);
+        self.is_paid = matches!(verdict, Verdict::RetryAt(_));
         let attempts = self.call.attempts();
         let gave_up = |reason, error| Ended::Over(Err(GuardError::GaveUp(RetryError { attempts, reason, error })));
         match (result, verdict) {
@@ -286,6 +289,8 @@ impl<T: Gate, C: Clock> Drop for Run<'_, T, C> {
                 self.desk.cancel(permit);
             }
         }
-        self.desk.guard.abandon(&mut self.call, self.desk.clock.now());
+        if self.is_paid {
+            self.desk.guard.abandon(&mut self.call, self.desk.clock.now());
+        }
     }
 }

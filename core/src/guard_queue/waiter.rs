@@ -96,8 +96,9 @@ impl<T: Gate, C: Clock> Desk<'_, T, C> {
 struct Waiter<'a, 'c, T, C> {
     desk: Desk<'a, T, C>,
     call: &'c mut Call,
-    /// When its patience ends.
-    until: Instant,
+    max_wait: Duration,
+    /// When its patience ends: known at the first look, for which alone the clock is read.
+    until: Option<Instant>,
     turn: Option<Turn<'a>>,
     /// The news that it had heard when it looked as the head.
     heard: Option<Heard>,
@@ -111,12 +112,18 @@ enum Look {
 }
 
 impl<'a, 'c, T: Gate, C: Clock> Waiter<'a, 'c, T, C> {
-    fn arriving(desk: Desk<'a, T, C>, call: &'c mut Call, max_wait: Duration) -> Self {
-        // Who may not wait needs no clock for it.
-        let until = if max_wait.is_zero() { Instant::ORIGIN } else { desk.clock.now().saturating_add(max_wait) };
-        // At the deadline itself nothing is sent.
-        let last = call.deadline().map_or(Instant::MAX, |deadline| deadline.saturating_sub(Duration::from_nanos(1)));
-        Self { desk, call, until: until.min(last), turn: None, heard: None }
+    const fn arriving(desk: Desk<'a, T, C>, call: &'c mut Call, max_wait: Duration) -> Self {
+        Self { desk, call, max_wait, until: None, turn: None, heard: None }
+    }
+
+    /// When its patience ends, where it arrived `now` or before.
+    fn until(&mut self, now: Instant) -> Instant {
+        let deadline = self.call.deadline();
+        *self.until.get_or_insert_with(|| {
+            // At the deadline itself nothing is sent.
+            let last = deadline.map_or(Instant::MAX, |deadline| deadline.saturating_sub(Duration::from_nanos(1)));
+            now.saturating_add(self.max_wait).min(last)
+        })
     }
 
     /// Whether to look again.
@@ -128,7 +135,8 @@ impl<'a, 'c, T: Gate, C: Clock> Waiter<'a, 'c, T, C> {
         let Desk { guard, clock, line, kept_by } = self.desk;
         loop {
             let now = clock.now();
-            let patience = self.until.saturating_duration_since(now);
+            let until = self.until(now);
+            let patience = until.saturating_duration_since(now);
             let is_behind = self.is_behind();
             // Before it asks: whatever is told from here on is news.
             self.heard = (!is_behind).then(|| line.heard());
@@ -161,7 +169,7 @@ impl<'a, 'c, T: Gate, C: Clock> Waiter<'a, 'c, T, C> {
                 continue;
             }
             if is_behind {
-                return Look::Wait((self.until != Instant::MAX).then_some(patience));
+                return Look::Wait((until != Instant::MAX).then_some(patience));
             }
             kept_by.store(stage.map_or(0, |stage| stage as u32), Ordering::Relaxed);
             return Look::Wait(Some(wait.min(REVIEW)));

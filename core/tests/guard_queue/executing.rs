@@ -9,9 +9,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use seawall::{
-    BreakerConfig, Clock, ErrorClass, GiveUpReason, Guard, GuardConfig, GuardError, GuardQueue, Instant, ManualClock,
-    MonotonicClock, Outcome, Rate, Request, RetryBudgetConfig, RetryConfig, RetryError, RetryTokens, Stage, State,
-    TripRule,
+    BreakerConfig, Classification, Clock, ErrorClass, GiveUpReason, Guard, GuardConfig, GuardError, GuardQueue,
+    Instant, ManualClock, MonotonicClock, Outcome, Rate, Request, RetryBudgetConfig, RetryConfig, RetryError,
+    RetryTokens, Stage, State, TripRule,
 };
 
 use crate::{SECOND, Woken, at, config, guard, never, poll, poll_as, state, take, waiting};
@@ -121,6 +121,36 @@ fn the_future_sends_as_the_blocking_call_does() {
     );
     assert_eq!(poll(pin!(call)), Poll::Ready(Ok(3)));
     assert_eq!(*slept.borrow(), [1, 2].map(Duration::from_millis));
+}
+
+#[test]
+fn what_the_server_asks_for_pauses_every_call() {
+    let clock = ManualClock::starting_at(at(0));
+    let guard = guard(quick());
+    let queue = GuardQueue::new(&guard, &clock);
+    let sleep = |delay| {
+        clock.advance(delay);
+        ready(())
+    };
+    let pause = Duration::from_secs(3);
+    let send = async |attempt| {
+        if attempt == 1 {
+            return Err(pause);
+        }
+        assert!(clock.now() >= Instant::ORIGIN.saturating_add(pause));
+        Ok(attempt)
+    };
+    let mut call = pin!(queue.execute_async(
+        Request::DEFAULT,
+        SECOND,
+        send,
+        |wait| Classification::throttled(Some(*wait)),
+        |delay| {
+            assert!(guard.paused_until(clock.now()).is_some());
+            sleep(delay)
+        }
+    ));
+    assert_eq!(poll(call.as_mut()), Poll::Ready(Ok(2)));
 }
 
 #[test]
