@@ -27,7 +27,7 @@
 //! | how many calls are under way | [`ConcurrencyLimit`] |
 //! | how fast to send | [`TokenBucket`] with a [`WarmUp`], [`AimdController`]; with `std` a [`TakeQueue`] to wait in |
 //! | how fast each user may send | [`KeyedBuckets`], alone or [in a guard](Guard::with_keyed) |
-//! | all of it in front of a call | [`Guard`], each stage enforced, in shadow, for a canary or off by its [`Mode`] |
+//! | all of it in front of a call | [`Guard`], each stage enforced, in shadow, for a canary or off by its [`Mode`]; with `std` a [`GuardQueue`] to wait in |
 //! | what happened lately | [`SlidingWindow`]; beside a guard a [`Recorder`] a worker, and a [`Snapshot`] that explains itself |
 //! | time, chance and numbers | [`Instant`], [`Clock`], [`Random`], [`SharedRandom`], [`Rate`], [`Ratio`] |
 //! | answers | [`Refused`] with its [`Stage`] and [`Reason`]; [`Transition`] |
@@ -37,7 +37,7 @@
 //! # Features
 //! None is on by default.
 //! - `std`: the monotonic clock, the entropy of the operating system, the executor that blocks while it waits, and the
-//!   line in which threads and futures wait for tokens.
+//!   lines in which threads and futures wait for tokens and for a guard.
 //! - `hosted-lock-table`: accepts a hosted target whose 64-bit atomics are a table of locks.
 //!
 //! # Lock-free
@@ -72,6 +72,8 @@ mod concurrency_limit;
 mod divisor;
 mod fixed_point;
 mod guard;
+#[cfg(feature = "std")]
+mod guard_queue;
 mod histogram;
 mod keyed_buckets;
 mod outcome;
@@ -94,6 +96,8 @@ mod time;
 mod token_bucket;
 mod transition;
 mod turn;
+#[cfg(feature = "std")]
+mod waiting_line;
 mod warm_up;
 
 pub use aimd_controller::{AimdConfig, AimdConfigError, AimdController, RateChange, RateChangeReason};
@@ -109,6 +113,8 @@ pub use guard::{
     Admission, Call, Finished, Guard, GuardConfig, GuardConfigError, GuardModes, KeyedStage, Mode, ModeError, Permit,
     Request, Verdict,
 };
+#[cfg(feature = "std")]
+pub use guard_queue::{GuardError, GuardQueue};
 pub use keyed_buckets::{KeyedBuckets, KeyedChangeError, KeyedConfig, KeyedConfigError, WhenFull};
 pub use outcome::Outcome;
 pub use random::{Random, SharedRandom};

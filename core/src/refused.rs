@@ -184,6 +184,47 @@ impl Refused {
     pub const fn retry_after(self) -> Option<Duration> {
         if self.retry_after_ns == u64::MAX { None } else { Some(Duration::from_nanos(self.retry_after_ns)) }
     }
+
+    /// How long it is worth to wait for it to pass, of `patience` at most; `None` where waiting does not help, and the
+    /// caller is to be told at once. The one rule of everything that waits for a [`Guard`](crate::Guard).
+    ///
+    /// | refused by | worth waiting |
+    /// | --- | --- |
+    /// | the concurrency limit | all of `patience`: a slot is free as soon as somebody reports |
+    /// | the token bucket, the pause | until then, where that is known and within `patience` |
+    /// | the retry budget, between two attempts | likewise: until the call's own instant |
+    /// | the circuit breaker | never: the service is failing, and who waits for it is the next storm |
+    /// | the keyed bucket | never: who waits for a key of its own would keep all other keys waiting |
+    /// | the deadline; for ever; a clock that stepped | never |
+    ///
+    /// A bucket whose rate is zero knows no instant: there is nothing to wait for.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use seawall::{Refused, Stage};
+    /// let second = Duration::from_secs(1);
+    /// assert_eq!(Refused::not_yet(Stage::TokenBucket, Some(second / 2)).worth_waiting(second), Some(second / 2));
+    /// assert_eq!(Refused::not_yet(Stage::TokenBucket, Some(second * 2)).worth_waiting(second), None);
+    /// assert_eq!(Refused::not_yet(Stage::ConcurrencyLimit, None).worth_waiting(second), Some(second));
+    /// assert_eq!(Refused::not_yet(Stage::CircuitBreaker, Some(second / 2)).worth_waiting(second), None);
+    /// ```
+    #[must_use]
+    pub const fn worth_waiting(self, patience: Duration) -> Option<Duration> {
+        let patience = nanos(patience);
+        if patience == 0 || !matches!(self.reason, Reason::NotYet) {
+            return None;
+        }
+        // `u64::MAX` is an instant that cannot be known.
+        let wait = match self.stage {
+            Stage::ConcurrencyLimit if self.retry_after_ns > patience => patience,
+            Stage::ConcurrencyLimit => self.retry_after_ns,
+            Stage::TokenBucket | Stage::Pause | Stage::RetryBudget if self.retry_after_ns != u64::MAX => {
+                self.retry_after_ns
+            }
+            _ => return None,
+        };
+        if wait > patience { None } else { Some(Duration::from_nanos(wait)) }
+    }
 }
 
 impl fmt::Display for Refused {

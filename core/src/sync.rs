@@ -17,6 +17,25 @@ pub(crate) use loom::sync::atomic::{AtomicU32, AtomicU64};
 
 pub(crate) use core::sync::atomic::Ordering;
 
+/// What the lines of feature `std` wait with.
+#[cfg(all(feature = "std", not(seawall_loom)))]
+pub(crate) use std::{
+    sync::{Mutex, MutexGuard},
+    thread::{Thread, current as current_thread, park_timeout},
+};
+
+#[cfg(all(feature = "std", seawall_loom))]
+pub(crate) use loom::{
+    sync::{Mutex, MutexGuard},
+    thread::{Thread, current as current_thread},
+};
+
+/// For ever: a thread that nobody wakes is a deadlock, which loom reports.
+#[cfg(all(feature = "std", seawall_loom))]
+pub(crate) fn park_timeout(_: core::time::Duration) {
+    loom::thread::park();
+}
+
 /// The refusal to build where a 64-bit atomic would be a lock. `scripts/firmware` builds each refused configuration
 /// and looks for the first words of these messages.
 #[cfg(not(seawall_loom))]
@@ -81,6 +100,15 @@ pub(crate) const fn fault(_name: &'static str) -> bool {
 }
 #[cfg(seawall_loom)]
 pub(crate) use self::faults::is_active as fault;
+
+/// Whether a model unwinds from a fault that it found: no operation may follow. Always `false` outside of the models.
+#[cfg(all(feature = "std", not(seawall_loom)))]
+#[inline(always)]
+pub(crate) const fn is_model_over() -> bool {
+    false
+}
+#[cfg(all(feature = "std", seawall_loom))]
+pub(crate) use std::thread::panicking as is_model_over;
 
 /// `right`, or under the named fault `wrong`: how a model shows that an ordering is needed.
 #[inline(always)]

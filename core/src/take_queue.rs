@@ -18,21 +18,19 @@
 use core::future::{Future, pending, poll_fn};
 use core::ops::Deref;
 use core::pin::pin;
-use core::task::{Context, Poll, Waker};
+use core::task::{Context, Poll};
 use core::time::Duration;
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Wake;
-use std::thread::Thread;
 
 use crate::clock::Clock;
 use crate::refused::{Reason, Refused, Stage};
+use crate::sync::{const_constructor, park_timeout};
 use crate::time::Instant;
 use crate::token_bucket::{Reservation, TokenBucket};
+use crate::waiting_line::{Line, unparking};
 
 /// A line in front of a [`TokenBucket`]: threads and futures wait in it for their tokens, first come, first served.
 ///
-/// The bucket is a reference, an [`Arc`] or anything else that leads to one, and stays open to who does not wait.
+/// The bucket is a reference, an `Arc` or anything else that leads to one, and stays open to who does not wait.
 ///
 /// ```
 /// use core::time::Duration;
@@ -62,20 +60,22 @@ impl<B, C> TakeQueue<B, C> {
 }
 
 impl<B: Deref<Target = TokenBucket>, C: Clock> TakeQueue<B, C> {
-    /// An empty line in front of `bucket`. `clock` is the one whose readings the bucket gets from everybody.
-    ///
-    /// ```
-    /// use std::sync::Arc;
-    /// use seawall::{BucketConfig, Clock, MonotonicClock, Rate, TakeQueue, TokenBucket};
-    /// let clock = MonotonicClock::new();
-    /// let bucket = Arc::new(TokenBucket::new(BucketConfig::new(Rate::per_second(5)), clock.now())?);
-    /// let queue = TakeQueue::new(Arc::clone(&bucket), clock);
-    /// assert!(queue.bucket().try_take(5, clock.now()).is_ok());
-    /// # Ok::<(), seawall::BucketConfigError>(())
-    /// ```
-    #[must_use]
-    pub const fn new(bucket: B, clock: C) -> Self {
-        Self { bucket, clock, line: Line(Mutex::new(Places { first: 0, waiting: VecDeque::new() })) }
+    const_constructor! {
+        /// An empty line in front of `bucket`. `clock` is the one whose readings the bucket gets from everybody.
+        ///
+        /// ```
+        /// use std::sync::Arc;
+        /// use seawall::{BucketConfig, Clock, MonotonicClock, Rate, TakeQueue, TokenBucket};
+        /// let clock = MonotonicClock::new();
+        /// let bucket = Arc::new(TokenBucket::new(BucketConfig::new(Rate::per_second(5)), clock.now())?);
+        /// let queue = TakeQueue::new(Arc::clone(&bucket), clock);
+        /// assert!(queue.bucket().try_take(5, clock.now()).is_ok());
+        /// # Ok::<(), seawall::BucketConfigError>(())
+        /// ```
+        #[must_use]
+        pub fn new(bucket: B, clock: C) -> Self {
+            Self { bucket, clock, line: Line::new() }
+        }
     }
 
     /// The bucket, for who does not wait and for changes of its rate.
@@ -130,12 +130,12 @@ impl<B: Deref<Target = TokenBucket>, C: Clock> TakeQueue<B, C> {
     pub fn take_within(&self, n: u32, max_wait: Duration) -> Result<(), Refused> {
         let until = self.until(n, max_wait)?;
         let turn = self.line.join();
-        let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
-        while turn.poll(&waker).is_pending() {
+        let waker = unparking();
+        while turn.poll(None, &waker).is_pending() {
             match until.saturating_duration_since(self.clock.now()) {
                 Duration::ZERO => return Err(Refused::not_yet(Stage::TokenBucket, None)),
                 // Woken early, it looks again.
-                left => std::thread::park_timeout(left),
+                left => park_timeout(left),
             }
         }
         let mut head = Head { queue: self, n, until, held: Held::Nothing };
@@ -218,7 +218,7 @@ impl<B: Deref<Target = TokenBucket>, C: Clock> TakeQueue<B, C> {
                 }
             };
             let mut patience = pin!(patience);
-            let mut patient = |context: &mut Context<'_>| match turn.poll(context.waker()) {
+            let mut patient = |context: &mut Context<'_>| match turn.poll(None, context.waker()) {
                 Poll::Ready(()) => Poll::Ready(true),
                 Poll::Pending => patience.as_mut().poll(context).map(|()| false),
             };
@@ -315,96 +315,5 @@ impl<B: Deref<Target = TokenBucket>, C: Clock> Drop for Head<'_, B, C> {
         if let Held::Booked(booked) = core::mem::replace(&mut self.held, Held::Nothing) {
             self.queue.bucket.cancel(booked, self.queue.clock.now());
         }
-    }
-}
-
-/// Who waits, in the order of arrival.
-#[derive(Debug)]
-struct Line(Mutex<Places>);
-
-#[derive(Debug)]
-struct Places {
-    /// The ticket of the first place; each next place has the next ticket.
-    first: u64,
-    waiting: VecDeque<Place>,
-}
-
-#[derive(Debug)]
-enum Place {
-    Waiting(Option<Waker>),
-    /// Left before its turn; it goes when it comes to the front.
-    Left,
-}
-
-impl Line {
-    fn join(&self) -> Turn<'_> {
-        let mut places = self.places();
-        places.waiting.push_back(Place::Waiting(None));
-        // A line of 2^64 takes longer than the world has.
-        Turn { line: self, ticket: places.first + places.waiting.len() as u64 - 1 }
-    }
-
-    fn places(&self) -> MutexGuard<'_, Places> {
-        // Nothing under the lock can panic halfway through a change.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A place in the line, until it is dropped.
-struct Turn<'a> {
-    line: &'a Line,
-    ticket: u64,
-}
-
-impl Turn<'_> {
-    /// Whether it has come to the head; if not, `waker` is woken when it does.
-    fn poll(&self, waker: &Waker) -> Poll<()> {
-        let mut places = self.line.places();
-        let index = (self.ticket - places.first) as usize;
-        if index == 0 {
-            return Poll::Ready(());
-        }
-        if let Some(Place::Waiting(known)) = places.waiting.get_mut(index) {
-            match known {
-                Some(known) => known.clone_from(waker),
-                None => *known = Some(waker.clone()),
-            }
-        }
-        Poll::Pending
-    }
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        let mut places = self.line.places();
-        let index = (self.ticket - places.first) as usize;
-        let mut gone = Place::Left;
-        if let Some(place) = places.waiting.get_mut(index) {
-            core::mem::swap(place, &mut gone);
-        }
-        if index == 0 {
-            while let Some(Place::Left) = places.waiting.front() {
-                places.waiting.pop_front();
-                places.first += 1;
-            }
-        }
-        let next = match places.waiting.front_mut() {
-            Some(Place::Waiting(waker)) if index == 0 => waker.take(),
-            _ => None,
-        };
-        // A waker is the caller's code: it runs, and is dropped, outside of the lock.
-        drop(places);
-        drop(gone);
-        if let Some(next) = next {
-            next.wake();
-        }
-    }
-}
-
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
     }
 }

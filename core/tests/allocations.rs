@@ -145,6 +145,7 @@ fn guard_calls() {
         CLOCK.advance(STEP + STEP);
         let now = CLOCK.now();
         let mut call = GUARD.begin(Request::DEFAULT, now);
+        black_box(GUARD.peek(&call, now).err().and_then(|refused| refused.worth_waiting(STEP)));
         if let Ok(admission) = GUARD.try_attempt(&mut call, now) {
             if let Verdict::RetryAt(at) = GUARD.finish(&mut call, admission.permit, outcome, now).verdict {
                 black_box(GUARD.try_attempt(&mut call, at).map(|admission| GUARD.cancel(admission.permit, at)).is_ok());

@@ -114,13 +114,19 @@ impl View<'_> {
         }
     }
 
-    /// Whether all that is held ends further ahead than a lease reaches.
+    /// Whether something is held, and all of it ends further ahead than a lease reaches.
     pub(super) fn is_stepped(&self, control: Control, now: Instant) -> bool {
         let lease_ns = self.settings.lease_ns();
-        self.used(control)
-            .iter()
-            .map(|slot| Stamp(slot.load(Ordering::Relaxed)))
-            .all(|seen| seen.is_over(now) || seen.is_absurd(now, lease_ns))
+        let held = self.used(control).iter().map(|slot| Stamp(slot.load(Ordering::Relaxed)));
+        let mut is_any = false;
+        for seen in held.filter(|seen| !seen.is_over(now)) {
+            if !seen.is_absurd(now, lease_ns) {
+                return false;
+            }
+            is_any = true;
+        }
+        // What was held a moment ago may all be free by now: that is no step.
+        is_any || fault("concurrency_limit: nothing held is a clock that stepped")
     }
 
     pub(super) fn try_attempt(&self, now: Instant) -> Result<LimitPermit, Refused> {

@@ -6,6 +6,8 @@ use crate::circuit_breaker::BreakerPermit;
 use crate::concurrency_limit::{LimitChange, LimitPermit};
 use crate::guard::modes::Held;
 use crate::refused::Refused;
+#[cfg(feature = "std")]
+use crate::refused::Stage;
 use crate::retry_budget::RetryCost;
 use crate::retry_strategy::GiveUpReason;
 use crate::time::Instant;
@@ -98,6 +100,32 @@ impl Call {
     #[must_use]
     pub const fn attempts(&self) -> u32 {
         self.ended
+    }
+
+    /// From when on nothing of it is sent: its request's deadline, or the end of the retry strategy's total deadline
+    /// where that is earlier; `None` where it has neither.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use seawall::{Guard, GuardConfig, Instant, Rate, Request};
+    /// let config = GuardConfig::for_service(Rate::per_second(20), Duration::from_secs(1));
+    /// let guard = Guard::<64>::new(config, 7, Instant::ORIGIN)?;
+    /// let soon = Some(Instant::from_nanos(5));
+    /// assert_eq!(guard.begin(Request { deadline: soon, ..Request::DEFAULT }, Instant::ORIGIN).deadline(), soon);
+    /// # Ok::<(), seawall::GuardConfigError>(())
+    /// ```
+    #[must_use]
+    pub const fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// Whether it can be refused by what is shared and worth waiting for. A call that no such stage is enforced for
+    /// has no business in a line.
+    #[cfg(feature = "std")]
+    pub(crate) const fn can_be_kept_waiting(&self) -> bool {
+        self.held.enforces(Stage::Pause)
+            || self.held.enforces(Stage::ConcurrencyLimit)
+            || self.held.enforces(Stage::TokenBucket)
     }
 }
 

@@ -1,9 +1,10 @@
 //! The parts of a guard, to be looked at, and what is done to all of them.
 
 use crate::concurrency_limit::ConcurrencyLimit;
+use crate::guard::modes::Way;
 use crate::guard::shards::of_shard;
-use crate::guard::{Guard, KeyedStage, Mode, ModeError};
-use crate::refused::Stage;
+use crate::guard::{Call, Guard, KeyedStage, Mode, ModeError};
+use crate::refused::{Refused, Stage};
 use crate::retry_budget::RetryBudget;
 use crate::sync::Ordering;
 use crate::time::Instant;
@@ -11,6 +12,31 @@ use crate::token_bucket::{ChangeError, Fill, TokenBucket};
 use crate::transition::Transition;
 
 impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SHARDS, Keyed> {
+    /// What [`try_attempt`](Self::try_attempt) would answer now, taking nothing: a refusal, or nothing that refuses.
+    ///
+    /// # Errors
+    /// As [`try_attempt`](Self::try_attempt).
+    ///
+    /// # Concurrency
+    /// Loads only. Advisory: another thread may take the place first, and after a pause or a close the first attempt may
+    /// find fewer tokens, as it settles the restart.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use seawall::{Guard, GuardConfig, Instant, Rate, Request, Stage};
+    /// let config = GuardConfig::for_service(Rate::per_second(5), Duration::from_secs(1));
+    /// let guard = Guard::<64>::new(config, 7, Instant::ORIGIN)?;
+    /// let mut call = guard.begin(Request::DEFAULT, Instant::ORIGIN);
+    /// assert!(guard.peek(&call, Instant::ORIGIN).is_ok());
+    /// let _permit = guard.try_attempt(&mut call, Instant::ORIGIN).unwrap().permit;
+    /// let other = guard.begin(Request::DEFAULT, Instant::ORIGIN);
+    /// assert_eq!(guard.peek(&other, Instant::ORIGIN).unwrap_err().stage(), Stage::ConcurrencyLimit);
+    /// # Ok::<(), seawall::GuardConfigError>(())
+    /// ```
+    pub fn peek(&self, call: &Call, now: Instant) -> Result<(), Refused> {
+        self.look(call, &mut Way { held: call.held, refusal: call.shadow }, now)
+    }
+
     /// Until when the server asked to be spared, with the spread, if that is still to come.
     ///
     /// # Concurrency

@@ -8,7 +8,7 @@ use loom::sync::Arc;
 use loom::sync::atomic::{AtomicU64, Ordering};
 use loom::thread;
 
-use seawall::{ConcurrencyLimit, Instant, LimitConfig, LimitPermit, Outcome};
+use seawall::{ConcurrencyLimit, Instant, LimitConfig, LimitPermit, Outcome, Reason};
 
 use crate::harness::{Preemptions, check, must_fail};
 
@@ -55,6 +55,19 @@ fn exclusion() {
     work(at(2))();
     other.join().unwrap();
     assert_eq!(limit.in_flight(at(0)), 0);
+}
+
+/// A slot that is freed between two looks of one refusal is no clock that stepped.
+fn freed_between_two_looks() {
+    let limit = limit(1);
+    let permit = limit.try_attempt(at(1)).unwrap();
+    let other = {
+        let limit = limit.clone();
+        thread::spawn(move || limit.peek(at(1)))
+    };
+    limit.finish(permit, Outcome::Ignored, at(1));
+    let answer = other.join().unwrap();
+    assert!(answer.err().is_none_or(|refused| refused.reason() == Reason::NotYet), "{answer:?}");
 }
 
 /// Three threads that take and give back under a limit of two.
@@ -171,6 +184,17 @@ fn concurrency_limit_is_strict() {
 #[test]
 fn concurrency_limit_is_strict_while_a_cut_drains() {
     check("concurrency_limit draining cut", Preemptions::Unbounded, draining_cut);
+}
+
+#[test]
+fn concurrency_limit_refuses_by_its_own_name() {
+    check("concurrency_limit freed between two looks", Preemptions::Unbounded, freed_between_two_looks);
+}
+
+#[test]
+fn concurrency_limit_something_held_is_needed_for_a_step() {
+    let fault = "concurrency_limit: nothing held is a clock that stepped";
+    must_fail("concurrency_limit freed between two looks", fault, Preemptions::Unbounded, freed_between_two_looks);
 }
 
 #[test]

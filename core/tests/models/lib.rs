@@ -10,6 +10,7 @@ mod concurrency_limit;
 mod guard;
 mod guard_keyed;
 mod guard_modes;
+mod guard_queue;
 mod guard_shards;
 mod harness;
 mod keyed_buckets;

@@ -76,6 +76,12 @@ crate::proofs! {
         GUARD.cancel(permit, Instant::from_nanos(c)) as u64 + call.attempts() as u64
     }
 
+    fn proof_guard_peek(a, b, c) {
+        let refused = GUARD.peek(&begun(a, b, c), Instant::from_nanos(c)).err();
+        let wait = refused.and_then(|refused| refused.worth_waiting(Duration::from_nanos(a)));
+        wait.map_or(0, |wait| wait.as_nanos() as u64) + begun(a, b, c).deadline().is_some() as u64
+    }
+
     fn proof_guard_paused(a, _b, _c) {
         GUARD.paused_until(Instant::from_nanos(a)).map_or(0, Instant::as_nanos)
     }
