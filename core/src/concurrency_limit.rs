@@ -198,7 +198,8 @@ impl<const SLOTS: usize> ConcurrencyLimit<SLOTS> {
     /// Reports how a call ended and gives its slot back. The latency is `now` less the instant of its admission.
     ///
     /// *Slow* is over `slow_after`, or over the tolerated share of the usual latency where that is longer. The limit is
-    /// *saturated* once `saturated_after` reports in a row have met it full.
+    /// *saturated* once `saturated_after` reports in a row have met it full. Slow replies and time-outs count from a
+    /// quarter of the limit and one more in a row, at most 64; where `saturated_after` is 0, each counts.
     ///
     /// | outcome | latency | the limit |
     /// | --- | --- | --- |

@@ -203,11 +203,39 @@ fn where_some_calls_always_time_out_one_of_them_says_nothing() {
     for call in 0..600 {
         limit.finish(permit(&limit, ms(call * 1000)), Outcome::Success, ms(call * 1000 + 300));
     }
-    let permits = fill(&limit, ms(1_000_000));
-    assert_eq!(limit.finish(permits[0], Outcome::Failure, ms(1_001_000)), None);
-    let _full_again = permit(&limit, ms(1_001_000));
-    let change = LimitChange { from: 8, to: 6, reason: LimitReason::Slow };
-    assert_eq!(limit.finish(permits[1], Outcome::Failure, ms(1_001_000)), Some(change));
+    let mut permits = fill(&limit, ms(1_000_000));
+    let changes = [0; 3].map(|_| {
+        let change = limit.finish(permits.remove(0), Outcome::Failure, ms(1_001_000));
+        permits.extend(limit.try_attempt(ms(1_001_000)));
+        change
+    });
+    assert_eq!(changes, [None, None, Some(LimitChange { from: 8, to: 6, reason: LimitReason::Slow })]);
+}
+
+#[test]
+fn the_wider_the_limit_the_more_slow_replies_in_a_row_say_something() {
+    for (start, enough) in [(3, 1), (4, 2), (16, 5)] {
+        let limit = Limit::new(LimitConfig { start, ceiling: start, tolerance_percent: 0, ..adaptive() }).unwrap();
+        let mut permits = std::collections::VecDeque::new();
+        let mut report = |outcome, now: u64| {
+            permits.extend(core::iter::from_fn(|| limit.try_attempt(ms(now)).ok()));
+            // The others have just begun.
+            let oldest: LimitPermit = permits.pop_front().unwrap();
+            limit.finish(oldest, outcome, Instant::from_nanos(oldest.started().as_nanos() + 1000 * MS))
+        };
+        // Saturated, and one reply short of the row, again and again.
+        for turn in 0..20 {
+            for _ in 1..enough {
+                assert_eq!(report(Outcome::Failure, turn), None);
+            }
+            assert_eq!(report(Outcome::Ignored, turn), None);
+            let good = limit.try_attempt(ms(turn));
+            assert!(good.is_ok());
+            limit.finish(good.unwrap(), Outcome::Success, ms(turn));
+        }
+        let change = (0..enough).filter_map(|_| report(Outcome::Failure, 20)).last();
+        assert_eq!(change.map(|change| change.reason), Some(LimitReason::Timeout), "{start}");
+    }
 }
 
 #[test]

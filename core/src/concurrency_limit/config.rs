@@ -37,9 +37,10 @@ pub struct LimitConfig {
     /// use, or while it stood at its floor. So a service that usually takes nearly half of the time-out is not taken for
     /// one that is overloaded.
     pub tolerance_percent: u32,
-    /// The limit holds the traffic back once so many reports in a row have met it full; at most 60. Only then does a
-    /// slow reply cut it; after twice as many, failures in a row that come at once do as well. 0: the first slow reply
-    /// that meets it full cuts it, and quick failures never do.
+    /// The limit holds the traffic back once so many reports in a row have met it full; at most 60. Only then do slow
+    /// replies cut it; after twice as many, failures in a row that come at once do as well. And where this is not 0, a
+    /// quarter of the limit and one more must be slow, or time out, in a row. 0: the first slow reply or time-out that
+    /// meets it full cuts it, and quick failures never do.
     pub saturated_after: u32,
     /// A failure that took at least this long was a time-out; at least `slow_after`.
     pub timeout: Duration,

@@ -1,21 +1,26 @@
-//! [`Pace`]: how many reports in a row met a full limit, and until when it grows with care.
+//! [`Pace`]: what the last reports have in common, and until when the limit grows with care.
 //!
 //! A limit that is full now and then, as chance arrivals fill it, is not what holds the traffic back; one that is full
 //! at every report is. Only then do slow replies say that less should be in flight, and only then do failures that come
 //! at once: a queue that is full says no faster than any reply is slow, but so does a fault that has nothing to do with
 //! load. Two such failures in a row, after twice as many full reports, count as the former.
 //!
-//! A limit that was cut for that stands near what the service takes, so for ten time-outs it grows at a tenth: at the
+//! Of many replies some are slow and a few time out whatever the load, and the wider the limit, the more of them come in
+//! one round trip. So a cut for them needs a quarter of the limit in a row, and one more.
+//!
+//! A limit that was cut for refusals stands near what the service takes, so for ten time-outs it grows at a tenth: at the
 //! usual pace a limit of three would find the full queue with every third call.
 //!
 //! ```text
-//! 63                                          8 7        6            0
-//! +---------------------------------------------+--------+-------------+
-//! | grows with care until: 56 bits, 256 ns      | failed | row: 7 bits |
-//! +---------------------------------------------+--------+-------------+
+//! 63                                16 15       8 7        6            0
+//! +-----------------------------------+----------+--------+-------------+
+//! | grows with care until: 2^16 ns    | slow: 8  | failed | row: 7      |
+//! +-----------------------------------+----------+--------+-------------+
 //! ```
-//! `failed`: the last report was of a failure that came at once. Relaxed: the word is the whole state. A row is exact in
-//! the order of the exchanges; where nothing changes, as with a limit that is never full, nothing is written.
+//! `row`: reports in a row that met a full limit. `failed`: the last report was of a failure that came at once. `slow`:
+//! slow replies and time-outs since the last good reply. Relaxed: the word is the whole state. Rows are exact in the order
+//! of the exchanges; where nothing changes, as with a limit that is never full and replies that are good, nothing is
+//! written.
 
 use crate::sync::{AtomicU64, Ordering, const_constructor, fault};
 use crate::time::Instant;
@@ -26,15 +31,21 @@ pub(super) struct Pace(AtomicU64);
 
 const ROW: u64 = 127;
 const FAILED: u64 = 128;
-const TICK_BITS: u32 = 8;
+const SLOW: u64 = 255;
+const SLOW_AT: u32 = 8;
+const TICK_BITS: u32 = 16;
+/// The longest row of slow replies that is asked for.
+const LONGEST_SLOW: u64 = 64;
 /// How many time-outs it grows with care for.
 const CARE: u64 = 10;
 
 /// What a report found.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Report {
-    /// Neither of the two below.
-    Other,
+    /// A success that was not slow.
+    Good,
+    /// A slow reply, or a time-out.
+    Slow,
     /// A failure that came at once.
     QuickFailure,
     /// The service asked to be spared, and the limit was full.
@@ -46,8 +57,21 @@ pub(super) enum Report {
 pub(super) struct Seen {
     /// Reports in a row, this one included, that met a full limit; at most 127.
     pub(super) row: u64,
+    /// Slow replies since the last good one; at most 255.
+    slow: u64,
     /// The failures are refusals.
     pub(super) is_refused: bool,
+}
+
+impl Seen {
+    /// Where the limit takes every sign at once.
+    pub(super) const ALL: Self = Self { row: ROW, slow: SLOW, is_refused: false };
+
+    /// Whether so many replies in a row were slow that it is no chance at this limit.
+    pub(super) const fn is_slow_at(self, limit: u32) -> bool {
+        let enough = 1 + limit as u64 / 4;
+        self.slow >= if enough < LONGEST_SLOW { enough } else { LONGEST_SLOW }
+    }
 }
 
 impl Pace {
@@ -72,13 +96,18 @@ impl Pace {
             let row = if is_full { ROW.min((word & ROW) + 1) } else { 0 };
             let fails = report == Report::QuickFailure;
             let is_refused = fails && word & FAILED != 0 && row >= 2 * saturated_after;
+            let slow = match report {
+                Report::Good => 0,
+                Report::Slow => SLOW.min((word >> SLOW_AT & SLOW) + 1),
+                Report::QuickFailure | Report::Throttled => word >> SLOW_AT & SLOW,
+            };
             let next = if is_refused || report == Report::Throttled {
                 let until = now.as_nanos().saturating_add(timeout_ns.saturating_mul(CARE)) >> TICK_BITS;
-                until << TICK_BITS | row
+                until << TICK_BITS | slow << SLOW_AT | row
             } else {
-                word & !(ROW | FAILED) | row | if fails { FAILED } else { 0 }
+                word >> TICK_BITS << TICK_BITS | slow << SLOW_AT | row | if fails { FAILED } else { 0 }
             };
-            let seen = Seen { row, is_refused };
+            let seen = Seen { row, slow, is_refused };
             if fault("concurrency_limit: a report is stored, not exchanged") {
                 self.0.store(next, Ordering::Relaxed);
                 return seen;
@@ -95,7 +124,7 @@ impl Pace {
 
     /// Whether it grows with care. What lies further ahead than it can is the work of a clock that stepped.
     pub(super) fn is_careful(&self, timeout_ns: u64, now: Instant) -> bool {
-        let left = (self.0.load(Ordering::Relaxed) & !(ROW | FAILED)).saturating_sub(now.as_nanos());
+        let left = (self.0.load(Ordering::Relaxed) >> TICK_BITS << TICK_BITS).saturating_sub(now.as_nanos());
         left != 0 && left <= timeout_ns.saturating_mul(CARE)
     }
 

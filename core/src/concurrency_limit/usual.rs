@@ -72,9 +72,10 @@ impl Usual {
             0 => (fixed((u128::from(settings.slow_after_ns()) * 100 / u128::from(percent)) as u64), FIRST),
             weight => (word >> WEIGHT_BITS, weight),
         };
-        // A share that is a power of two, no larger than one in the weight, spares a division. Both are under 2^54.
-        let step = (fixed(latency_ns) as i64 - mean as i64) >> weight.ilog2();
-        let next = mean.wrapping_add_signed(step) << WEIGHT_BITS | FULL.min(weight + 1);
+        let weight = FULL.min(weight + 1);
+        // Both are under 2^54, and the weight is not zero.
+        let step = (fixed(latency_ns) as i64 - mean as i64) / weight as i64;
+        let next = mean.wrapping_add_signed(step) << WEIGHT_BITS | weight;
         let _ = self.0.compare_exchange(word, next, Ordering::Relaxed, Ordering::Relaxed);
     }
 }

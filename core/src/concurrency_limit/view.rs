@@ -203,13 +203,14 @@ impl View<'_> {
         let is_full = permit.is_full || ends_full;
         let seen = self.note(sign, is_full, ends_full, now);
         let saturated_after = self.settings.saturated_after();
+        let is_sign = is_full && seen.is_slow_at(control.limit());
         match sign {
             Sign::Good if permit.is_half_used => self.grow(now),
             Sign::Throttled if is_full => self.cut(permit, LimitReason::Throttled),
-            Sign::Timeout if is_full && !self.usual.is_long(self.settings) => self.cut(permit, LimitReason::Timeout),
+            Sign::Timeout if is_sign && !self.usual.is_long(self.settings) => self.cut(permit, LimitReason::Timeout),
             // Some time out while all is well: such a one is a slow reply like others, and half as many of them tell.
-            Sign::Timeout if is_full && seen.row >= saturated_after / 2 => self.cut(permit, LimitReason::Slow),
-            Sign::Slow if is_full && seen.row >= saturated_after => self.cut(permit, LimitReason::Slow),
+            Sign::Timeout if is_sign && seen.row >= saturated_after / 2 => self.cut(permit, LimitReason::Slow),
+            Sign::Slow if is_sign && seen.row >= saturated_after => self.cut(permit, LimitReason::Slow),
             Sign::QuickFailure if seen.is_refused => self.cut(permit, LimitReason::Refused),
             _ => None,
         }
@@ -218,12 +219,13 @@ impl View<'_> {
     fn note(&self, sign: Sign, is_full: bool, ends_full: bool, now: Instant) -> Seen {
         let saturated_after = self.settings.saturated_after();
         if saturated_after == 0 {
-            return Seen { row: 0, is_refused: false };
+            return Seen::ALL;
         }
         let report = match sign {
             Sign::QuickFailure => Report::QuickFailure,
             Sign::Throttled if is_full => Report::Throttled,
-            _ => Report::Other,
+            Sign::Throttled | Sign::Slow | Sign::Timeout => Report::Slow,
+            Sign::Good => Report::Good,
         };
         self.pace.note(ends_full, report, saturated_after, self.settings.timeout_ns(), now)
     }

@@ -32,6 +32,7 @@ pub struct Oracle {
     /// Whether each report met a full limit, since the last that did not.
     full_reports: usize,
     last_failed_at_once: bool,
+    slow_in_a_row: usize,
     careful_until: u64,
 }
 
@@ -55,6 +56,7 @@ impl Oracle {
             usual: None,
             full_reports: 0,
             last_failed_at_once: false,
+            slow_in_a_row: 0,
             careful_until: 0,
         }
     }
@@ -120,10 +122,9 @@ impl Oracle {
         }
         let first = self.config.slow_after.as_nanos() as i128 * 100 / i128::from(self.config.tolerance_percent);
         let (mean, weight) = self.usual.unwrap_or((first.min((1 << 44) - 1) * 1024, 8));
-        // Half of the replies so far, rounded to a power of two, or all of them.
-        let part = (0..).map(|power| 1 << power).take_while(|part| *part <= weight).last().unwrap();
-        let mean = mean + (latency.min((1 << 44) - 1) * 1024 - mean).div_euclid(i128::from(part));
-        self.usual = Some((mean, (weight + 1).min(512)));
+        let weight = (weight + 1).min(512);
+        let mean = mean + (latency.min((1 << 44) - 1) * 1024 - mean) / i128::from(weight);
+        self.usual = Some((mean, weight));
     }
 
     pub fn finish(&mut self, permit: usize, reply: Reply, now: u64) -> Change {
@@ -146,18 +147,27 @@ impl Oracle {
         let care = timeout.saturating_mul(10);
         let mut refused = false;
         if enough > 0 {
+            match reply {
+                Reply::Good if !slow => self.slow_in_a_row = 0,
+                Reply::Throttled if full => {}
+                _ if fails_at_once => {}
+                _ => self.slow_in_a_row = (self.slow_in_a_row + 1).min(255),
+            }
             self.full_reports = if ends_full { (self.full_reports + 1).min(127) } else { 0 };
             refused = fails_at_once && self.last_failed_at_once && self.full_reports >= 2 * enough;
             self.last_failed_at_once = fails_at_once;
             if refused || matches!(reply, Reply::Throttled) && full {
-                self.careful_until = now.saturating_add(care) / 256 * 256;
+                self.careful_until = now.saturating_add(care) / 65_536 * 65_536;
                 self.last_failed_at_once = false;
             }
         }
-        let saturated = |reports| full && (enough == 0 || self.full_reports >= reports);
+        let many = self.slow_in_a_row >= (1 + self.limit() as usize / 4).min(64);
+        let saturated = |reports| full && (enough == 0 || many && self.full_reports >= reports);
         let (why, factor) = match reply {
             Reply::Throttled if full => ("throttled", self.config.slow_factor),
-            Reply::Failed if timed_out && full && !self.expects_timeouts() => ("time-out", self.config.timeout_factor),
+            Reply::Failed if timed_out && saturated(0) && !self.expects_timeouts() => {
+                ("time-out", self.config.timeout_factor)
+            }
             Reply::Failed if timed_out => {
                 if !self.expects_timeouts() || !saturated(enough / 2) {
                     return None;

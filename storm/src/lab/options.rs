@@ -149,6 +149,9 @@ struct Changes {
     /// The time-out of an attempt: 10ms to 1min.
     #[arg(long, value_name = "TIME", value_parser = |text: &str| time(text, 0.01..=60.0))]
     timeout: Option<f64>,
+    /// How long `default` keeps an attempt waiting for what is worth waiting for, rather than refuse it: 0s to 1min.
+    #[arg(long, value_name = "TIME", value_parser = |text: &str| time(text, 0.0..=60.0))]
+    max_wait: Option<f64>,
     /// How the server deals with more than it can do at once.
     #[arg(long)]
     server: Option<Discipline>,
@@ -215,6 +218,7 @@ impl Changes {
         }
         set(&mut params.told, self.told);
         set(&mut params.timeout_s, self.timeout);
+        set(&mut params.max_wait_s, self.max_wait);
         params.attempts = self.attempts.unwrap_or(params.attempts);
         set(&mut params.mean_s, self.mean);
         set(&mut params.delay_s, self.delay);
@@ -314,7 +318,7 @@ mod tests {
     #[test]
     fn every_parameter_is_an_option() {
         let arguments = "s2 --load 0.9 --drop 0.2 --trigger 10s --clients 500 --shards 4 --flap 10s --server ps \
-                         --cut workers --attempts 2 --timeout 2s --capacity 600 --service lognormal \
+                         --cut workers --attempts 2 --timeout 2s --max-wait 300ms --capacity 600 --service lognormal \
                          --policy all --seeds 5 --first-seed 1";
         let options = lab(&arguments.split_whitespace().collect::<Vec<_>>());
         let scenarios = options.scenarios();
@@ -322,7 +326,7 @@ mod tests {
         // The dips that differed in what the options say have become one.
         assert_eq!(scenarios.len(), 2);
         for Scenario { params, .. } in &scenarios {
-            assert_eq!((params.cut, params.attempts, params.timeout_s), (Cut::Workers, 2, 2.0));
+            assert_eq!((params.cut, params.attempts, params.timeout_s, params.max_wait_s), (Cut::Workers, 2, 2.0, 0.3));
             assert!((params.capacity - 600.0).abs() < 1e-9);
         }
         let options = lab(&arguments.replace("--capacity 600", "").split_whitespace().collect::<Vec<_>>());

@@ -97,6 +97,8 @@ pub(crate) struct Params {
     /// How long the server stops, every ten seconds in the mean.
     pub(crate) pause_s: f64,
     pub(crate) timeout_s: f64,
+    /// How long the guard of `default` keeps an attempt waiting that it would refuse.
+    pub(crate) max_wait_s: f64,
     /// How often a policy that just tries again sends a call.
     pub(crate) attempts: u32,
     /// The rate that a policy is told, of the rate that there is.
@@ -130,6 +132,7 @@ impl Params {
         delay_s: 0.0,
         pause_s: 0.0,
         timeout_s: 1.0,
+        max_wait_s: 0.0,
         attempts: 4,
         told: 1.0,
         calm_s: 30.0,

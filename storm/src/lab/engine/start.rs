@@ -36,6 +36,7 @@ impl<'a> Engine<'a> {
                     rate: rate / f64::from(of_each),
                     shards: shards / of_each,
                     timeout: Duration::from_secs_f64(params.timeout_s),
+                    max_wait: Duration::from_secs_f64(params.max_wait_s),
                     is_cold,
                     attempts: params.attempts,
                     seed: seeds.random(),

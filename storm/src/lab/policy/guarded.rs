@@ -1,5 +1,7 @@
 //! `default`: seawall's guard as it comes.
 
+use std::time::Duration;
+
 use seawall::{Guard, GuardConfig, Instant, LimitConfig, Outcome, Request};
 
 use super::{Call, Permit, Policy, Refusal, Told, Verdict};
@@ -9,6 +11,7 @@ use super::{Call, Permit, Policy, Refusal, Told, Verdict};
 /// One guard serves all shards of a service that the client knows of: a breaker for each, and all else shared.
 struct Guarded<const SLOTS: usize, const SHARDS: usize> {
     guard: Guard<SLOTS, SHARDS>,
+    max_wait: Duration,
 }
 
 /// The smallest guard that has the room. One with more shards than there are treats those as shards that are never called.
@@ -25,7 +28,7 @@ pub(super) fn build(told: Told, now: Instant) -> anyhow::Result<Box<dyn Policy>>
 
 impl<const SLOTS: usize, const SHARDS: usize> Guarded<SLOTS, SHARDS> {
     fn new(told: Told, now: Instant) -> anyhow::Result<Self> {
-        let config = GuardConfig::for_service(told.rate_times(1.0)?, told.timeout);
+        let config = GuardConfig::for_shards(told.rate_times(1.0)?, told.timeout, told.shards);
         // Fewer slots take a lower ceiling with them.
         let most = u32::try_from(SLOTS)?;
         let limit = LimitConfig {
@@ -33,7 +36,7 @@ impl<const SLOTS: usize, const SHARDS: usize> Guarded<SLOTS, SHARDS> {
             start: config.limit.start.min(most),
             ..config.limit
         };
-        Ok(Self { guard: Guard::new(GuardConfig { limit, ..config }, told.seed, now)? })
+        Ok(Self { guard: Guard::new(GuardConfig { limit, ..config }, told.seed, now)?, max_wait: told.max_wait })
     }
 }
 
@@ -46,7 +49,10 @@ impl<const SLOTS: usize, const SHARDS: usize> Policy for Guarded<SLOTS, SHARDS> 
         let Some(guarded) = &mut call.guarded else { return Ok(Permit::plain(now)) };
         match self.guard.try_attempt(guarded, now) {
             Ok(admission) => Ok(Permit { guarded: Some(admission.permit), ..Permit::plain(now) }),
-            Err(refused) => Err(Refusal { wait: None, retry_after: refused.retry_after() }),
+            Err(refused) => {
+                let wait = refused.worth_waiting(self.max_wait).map(|_| self.max_wait);
+                Err(Refusal { wait, retry_after: refused.retry_after() })
+            }
         }
     }
 

@@ -67,6 +67,7 @@ pub(super) struct Told {
     /// Calls a second of this client.
     pub(super) rate: f64,
     pub(super) timeout: Duration,
+    pub(super) max_wait: Duration,
     /// Of how many shards it is told which one a call goes to.
     pub(super) shards: u32,
     /// Whether this client has just been restarted, and is told so.
