@@ -41,6 +41,8 @@ pub(crate) enum Event {
     Served { at: u64, known: bool, heard: bool },
     /// Server: turned away, as the queue was full.
     TurnedAway { at: u64 },
+    /// Server: what is begun from now on is done at so much of full speed.
+    Speed { at: u64, speed: f64 },
     /// Client: a process started and found so many messages undelivered in its outbox.
     Started { at: u64, pending: u64 },
     /// Client: an attempt was sent.

@@ -18,6 +18,7 @@ mod protection;
 mod report;
 mod run;
 mod server;
+mod service;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -45,7 +46,9 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }),
         Some(Role::Lab(options)) => lab::run(&options).map(|()| ExitCode::SUCCESS),
-        Some(Role::Server { child, options }) => be(child, |clock, log| server::serve(options, clock, log)),
+        Some(Role::Server { child, options, service }) => {
+            be(child, |clock, log| server::serve(options, service, clock, log))
+        }
         Some(Role::Probe { child, options }) => be(child, |_, _| capacity::probe(options)),
         Some(Role::Client { child, options }) => be(child, |clock, log| client::run(options, clock, log)),
         Some(Role::Live { child, options }) => be(child, |clock, log| live::run(options, clock, log)),

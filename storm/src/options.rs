@@ -7,7 +7,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::plan::{Behaviour, Plan};
-use crate::{capacity, client, lab, live, report, server};
+use crate::{capacity, client, lab, live, report, server, service};
 
 const ABOUT: &str = "\
 See a retry storm on this machine, and see the guard flatten it.
@@ -125,6 +125,8 @@ pub(crate) enum Role {
         child: Child,
         #[command(flatten)]
         options: server::ServerOptions,
+        #[command(flatten)]
+        service: service::ServiceOptions,
     },
     #[command(name = "child-probe", hide = true)]
     Probe {
