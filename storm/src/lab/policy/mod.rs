@@ -58,15 +58,15 @@ impl Kind {
 
 /// All that a policy is told.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Told {
+pub(crate) struct Told {
     /// Calls a second of this client.
-    pub(super) rate: f64,
-    pub(super) timeout: Duration,
+    pub(crate) rate: f64,
+    pub(crate) timeout: Duration,
     /// Whether this client has just been restarted, and is told so.
-    pub(super) is_cold: bool,
-    pub(super) seed: u64,
+    pub(crate) is_cold: bool,
+    pub(crate) seed: u64,
     /// Of a million clients each has little room.
-    pub(super) is_small: bool,
+    pub(crate) is_small: bool,
 }
 
 impl Told {
@@ -78,7 +78,7 @@ impl Told {
 
 /// One logical call, as its policy sees it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Call {
+pub(crate) struct Call {
     /// Attempts that were sent and have ended.
     pub(super) ended: u32,
     began: Instant,
@@ -94,7 +94,7 @@ impl Call {
 
 /// Leave to send an attempt.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Permit {
+pub(crate) struct Permit {
     started: Instant,
     limit: Option<LimitPermit>,
     breaker: Option<BreakerPermit>,
@@ -111,22 +111,22 @@ impl Permit {
 
 /// Why an attempt was not admitted: what can be done about it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Refusal {
+pub(crate) struct Refusal {
     /// How long the call may wait for leave; without it, it has failed.
-    pub(super) wait: Option<Duration>,
+    pub(crate) wait: Option<Duration>,
     /// When to ask again, if that is known.
-    pub(super) retry_after: Option<Duration>,
+    pub(crate) retry_after: Option<Duration>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     Done,
     RetryAt(Instant),
     GiveUp,
 }
 
 /// The calls of one client to one service, or to one shard of it.
-pub(super) trait Policy: Send {
+pub(crate) trait Policy: Send {
     fn begin(&mut self, now: Instant) -> Call;
     fn try_attempt(&mut self, call: &mut Call, now: Instant) -> Result<Permit, Refusal>;
     fn finish(&mut self, call: &mut Call, permit: Permit, is_good: bool, now: Instant) -> Verdict;
@@ -134,7 +134,7 @@ pub(super) trait Policy: Send {
     fn abandon(&mut self, call: &mut Call, now: Instant);
 }
 
-pub(super) fn build(kind: Kind, told: Told, now: Instant) -> anyhow::Result<Box<dyn Policy>> {
+pub(crate) fn build(kind: Kind, told: Told, now: Instant) -> anyhow::Result<Box<dyn Policy>> {
     Ok(match kind {
         Kind::Default if told.is_small => Box::new(guarded::Guarded::<4>::new(told, now)?),
         Kind::Default => Box::new(guarded::Guarded::<64>::new(told, now)?),
