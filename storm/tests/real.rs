@@ -31,6 +31,8 @@ fn results(directory: &Path, arguments: &str) -> Vec<Value> {
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(processes_about(directory), 0, "a process was left");
+    let table = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(["real", "virtual", "target", "calls came"].iter().all(|word| table.contains(word)), "{table}");
     let page = std::fs::read_to_string(directory.join("page.html")).unwrap();
     assert!(page.contains("</svg>") && !page.contains("NaN") && !page.contains(">inf"), "the page");
     assert!(!page.contains("src=") && !page.contains("href="), "the page needs nothing from elsewhere");

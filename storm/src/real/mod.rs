@@ -13,6 +13,7 @@ mod page;
 mod report;
 mod run;
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -61,27 +62,17 @@ struct Trial {
 pub(crate) fn run(options: &RunOptions) -> anyhow::Result<()> {
     options.check();
     let (scenarios, policies) = (options.scenarios(), options.policies());
-    for scenario in &scenarios {
-        limits::allow_files(&scenario.params)?;
-    }
+    scenarios.iter().try_for_each(|scenario| limits::allow_files(&scenario.params))?;
     processes::catch_interrupts()?;
     let most: f64 = scenarios.iter().map(|scenario| run::longest(&scenario.params)).sum();
     let most = Duration::from_secs((most * policies.len() as f64).ceil() as u64);
     eprintln!("  {} at most", humantime::format_duration(most));
 
-    let scratch = tempfile::Builder::new().prefix("seawall-storm-").tempdir()?;
     let mut trials = Vec::new();
-    for scenario in scenarios {
-        let mut comparisons = Vec::new();
-        for &policy in &policies {
-            let name = options::directory(&scenario, policy);
-            let directory = options.keep.as_deref().unwrap_or(scratch.path()).join(name);
-            std::fs::create_dir_all(&directory).with_context(|| format!("{} cannot be made", directory.display()))?;
-            comparisons.push(compare(&scenario, policy, options.seed, &directory)?);
-        }
-        trials.push(Trial { scenario, seed: options.seed, comparisons });
-    }
+    let all = compare_all(options, &scenarios, &policies, &mut trials);
+    // What was measured is shown, though the rest was interrupted or failed.
     print!("{}", report::table(&trials));
+    all?;
     if let Some(path) = &options.json {
         crate::report::write(path, &report::json(&trials)?)?;
     }
@@ -92,7 +83,28 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn compare(scenario: &Scenario, policy: Kind, seed: u64, directory: &std::path::Path) -> anyhow::Result<Comparison> {
+/// Adds a trial for each scenario that was run under every policy.
+fn compare_all(
+    options: &RunOptions,
+    scenarios: &[Scenario],
+    policies: &[Kind],
+    trials: &mut Vec<Trial>,
+) -> anyhow::Result<()> {
+    let scratch = tempfile::Builder::new().prefix("seawall-storm-").tempdir()?;
+    for scenario in scenarios {
+        let mut comparisons = Vec::new();
+        for &policy in policies {
+            let name = options::directory(scenario, policy);
+            let directory = options.keep.as_deref().unwrap_or(scratch.path()).join(name);
+            std::fs::create_dir_all(&directory).with_context(|| format!("{} cannot be made", directory.display()))?;
+            comparisons.push(compare(scenario, policy, options.seed, &directory)?);
+        }
+        trials.push(Trial { scenario: scenario.clone(), seed: options.seed, comparisons });
+    }
+    Ok(())
+}
+
+fn compare(scenario: &Scenario, policy: Kind, seed: u64, directory: &Path) -> anyhow::Result<Comparison> {
     eprintln!("\n{:>10} {}: {}", policy.name(), scenario.group.to_uppercase(), scenario.title);
     let params = &scenario.params;
     let reality = run::run(params, policy, seed, directory)?;

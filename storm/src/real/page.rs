@@ -64,7 +64,7 @@ pub(super) fn page(trials: &[Trial]) -> String {
                 headline(trial, |metric| comparison.virtual_range(metric).map(|range| range.1)),
                 plot(params, &comparison.record, &name_of("virtual", comparison), most),
             );
-            let _ = writeln!(html, "<p class=\"facts\">{}</p>", escape(&facts(comparison)));
+            let _ = writeln!(html, "<p class=\"facts\">Real: {}</p>", escape(&facts(comparison)));
         }
         html.push_str(&figures(trial));
     }
