@@ -44,10 +44,12 @@ fn number(value: &Value) -> u64 {
     value.as_u64().unwrap_or_else(|| panic!("{value} is no number"))
 }
 
-/// What the logs say of one call: how often it came and was sent, and how it ended, each time that it did.
+/// What the logs say of one call: when it came and how often, how often it was sent, and how it ended, each time that
+/// it did.
 #[derive(Default)]
 struct Fate {
     came: u32,
+    came_at: u64,
     sends: u64,
     ends: Vec<String>,
 }
@@ -60,7 +62,10 @@ fn fates(run: &Path, clients: usize) -> HashMap<(usize, u64), Fate> {
             let Some(call) = event["call"].as_u64() else { continue };
             let fate = fates.entry((client, call)).or_default();
             match event["event"].as_str().unwrap() {
-                "came" => fate.came += 1,
+                "came" => {
+                    fate.came += 1;
+                    fate.came_at = number(&event["at"]);
+                }
                 "sent" => fate.sends += 1,
                 end => fate.ends.push(end.to_owned()),
             }
@@ -83,6 +88,8 @@ fn a_capacity_is_cut_while_the_server_runs_and_every_call_is_accounted_for_once(
 
         let fates = fates(&run, 3);
         assert!(fates.values().all(|fate| fate.came == 1 && fate.ends.len() <= 1), "{policy}: once each");
+        let counts = |fate: &&Fate| fate.came_at < LEAD_NS + 6_000_000_000;
+        assert!(fates.values().filter(counts).all(|fate| fate.ends.len() == 1), "{policy}: what counts is over");
         let count = |end: &str, was_sent: bool| {
             let is = |fate: &&Fate| fate.ends.first().is_some_and(|it| it == end) && (fate.sends > 0) == was_sent;
             fates.values().filter(is).count() as u64
