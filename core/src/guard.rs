@@ -91,17 +91,19 @@ mod shards;
 mod steps;
 
 use core::fmt;
+use core::time::Duration;
 
 use crate::circuit_breaker::{CircuitBreaker, TripRule};
 use crate::classification::ErrorClass;
 use crate::concurrency_limit::ConcurrencyLimit;
 use crate::outcome::Outcome;
-use crate::random::SharedRandom;
+use crate::random::{Random, SharedRandom, up_to};
+use crate::rate::Rate;
 use crate::refused::{Refused, Stage};
 use crate::retry_budget::RetryBudget;
 use crate::retry_strategy::RetryStrategy;
 use crate::sync::{AtomicU64, const_constructor, fault};
-use crate::time::{Instant, nanos};
+use crate::time::{Instant, SECOND, nanos};
 use crate::token_bucket::{Fill, TokenBucket};
 use crate::warm_up::WarmUp;
 
@@ -113,6 +115,26 @@ use modes::{Modes, Way};
 use pause::Pause;
 use shards::breakers;
 use steps::Failed;
+
+/// The number of the seed's streams that draws the phase: not that of the backoffs.
+const PHASE: u64 = 0x9A5E_0F7E_57A2_7E42;
+
+/// The latest that a bucket begins: it takes a clock for stepped that is a second behind its beginning, and threads read
+/// the clock a little before they ask.
+const LATEST: u64 = SECOND / 2;
+
+/// When the bucket of a guard that begins at `now` begins to earn: up to one interval of its rate later. Guards that begin
+/// together would else earn each token in the same nanosecond, for as long as the bucket binds. Never earlier than
+/// without: nothing is granted by it.
+const fn out_of_phase(now: Instant, rate: Rate, seed: u64) -> Instant {
+    if rate.is_zero() {
+        return now;
+    }
+    // The count is not zero.
+    let interval = rate.period_ns() / rate.count();
+    let most = if interval < LATEST { interval } else { LATEST };
+    now.saturating_add(Duration::from_nanos(up_to(Random::from_seed(seed ^ PHASE).next_u64(), most)))
+}
 
 /// Guards the calls to one service, with up to `SLOTS` of them in flight.
 ///
@@ -175,6 +197,9 @@ impl<const SLOTS: usize, const SHARDS: usize> Guard<SLOTS, SHARDS> {
         /// A guard that begins at `now`. `seed` is what tells this process from others of its fleet: the same for all
         /// of them would lead them to the same instants.
         ///
+        /// The tokens of the start are there at once. The bucket begins to earn up to one interval of its rate later,
+        /// at most half a second, as the seed says: guards that begin together do not earn their tokens together.
+        ///
         /// # Errors
         /// [`GuardConfigError`] names the part and the field that is out of its range; a limit whose ceiling is over
         /// `SLOTS` is one. `SLOTS` and `SHARDS` are 1 to 65,535, checked at compile time.
@@ -203,7 +228,7 @@ impl<const SLOTS: usize, const SHARDS: usize> Guard<SLOTS, SHARDS> {
                 modes: Modes::new(config.modes, seed),
                 pause: Pause::none(),
                 random: SharedRandom::from_seed(seed),
-                bucket: match TokenBucket::new(config.bucket, now) {
+                bucket: match TokenBucket::new(config.bucket, out_of_phase(now, config.bucket.rate, seed)) {
                     Ok(bucket) => bucket,
                     Err(error) => return Err(GuardConfigError::Bucket(error)),
                 },

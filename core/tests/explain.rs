@@ -172,7 +172,7 @@ fn an_empty_bucket_says_when_the_next_token_comes() {
     worker.says(
         20 * MILLISECOND,
         "2 of 3 attempts were refused in the last 3.8 s: 2 by the token bucket. \
-         Now the token bucket refuses: it holds 0 tokens, earns 20/s, and has enough in 30 ms. \
+         Now the token bucket refuses: it holds 0 tokens, earns 20/s, and has enough in 54 ms. \
          Since the start 1 of 3 calls were delivered, \
          lately half of them within about 10 ms and 99 % within about 10 ms.",
     );
@@ -221,7 +221,7 @@ fn a_spent_budget_and_calls_that_were_given_up_are_told() {
     let verdict = worker.call(Outcome::Failure, 0, 0);
     assert_eq!(verdict, Ok(Verdict::GiveUp(GiveUpReason::BudgetSpent)));
     worker.says(
-        50 * MILLISECOND,
+        100 * MILLISECOND,
         "None of 1 attempt was refused in the last 3.8 s. Now an attempt passes. \
          The retry budget holds 0.4 tokens: what fails is given up until calls that succeed have earned one. \
          1 call was given up in the last 3.8 s: 1 as the retry budget is spent. \

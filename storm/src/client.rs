@@ -95,31 +95,34 @@ struct Client {
 
 /// Drains the outbox, then stays (as a chat client would) until it is killed.
 pub(crate) async fn run(options: ClientOptions, clock: SharedClock, log: Log) -> anyhow::Result<()> {
-    let outbox = Outbox::open(&options.outbox).context("the outbox cannot be opened")?;
-    outbox.recover()?;
-    let pending = outbox.census()?.pending;
-    log.write(&Event::Started { at: clock.ns(), pending });
-    let protection = match options.guard {
-        None => Protection::None,
-        Some(rate) => Protection::guard(rate, clock.now())?,
-    };
-    let mut client = Client {
-        options,
-        clock,
-        log,
-        outbox,
-        protection,
-        ready: VecDeque::new(),
-        later: BinaryHeap::new(),
-        idle: Vec::new(),
-        out: JoinSet::new(),
-        pending,
-        failures_booked: 0,
-    };
-    client.drain().await
+    Client::new(options, clock, log)?.drain().await
 }
 
 impl Client {
+    fn new(options: ClientOptions, clock: SharedClock, log: Log) -> anyhow::Result<Self> {
+        let outbox = Outbox::open(&options.outbox).context("the outbox cannot be opened")?;
+        outbox.recover()?;
+        let pending = outbox.census()?.pending;
+        log.write(&Event::Started { at: clock.ns(), pending });
+        let protection = match options.guard {
+            None => Protection::None,
+            Some(rate) => Protection::guard(rate, clock.now())?,
+        };
+        Ok(Self {
+            options,
+            clock,
+            log,
+            outbox,
+            protection,
+            ready: VecDeque::new(),
+            later: BinaryHeap::new(),
+            idle: Vec::new(),
+            out: JoinSet::new(),
+            pending,
+            failures_booked: 0,
+        })
+    }
+
     async fn drain(&mut self) -> anyhow::Result<()> {
         let mut tick = tokio::time::interval(TICK);
         let mut told = false;
@@ -215,5 +218,68 @@ impl Client {
             rate: allowed.per_second,
             breaker: allowed.breaker,
         }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::Empty;
+    use hyper::server::conn::http1;
+    use hyper::service::service_fn;
+    use hyper_util::rt::TokioIo;
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::outbox::Census;
+
+    /// Answers every request well.
+    async fn answer_all(listener: TcpListener) {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let answer = service_fn(async |request: hyper::Request<hyper::body::Incoming>| {
+                http_body_util::BodyExt::collect(request.into_body()).await?;
+                Ok::<_, hyper::Error>(hyper::Response::new(Empty::<bytes::Bytes>::new()))
+            });
+            tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), answer));
+        }
+    }
+
+    /// In the guide a batch was done when the last of it was, whose backoff may be 300 s long.
+    #[test]
+    fn one_long_backoff_holds_back_no_other_message() {
+        let others = 3 * BATCH;
+        for guard in [None, Some(10_000.0)] {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join("outbox.db");
+            let mut outbox = Outbox::open(&path).unwrap();
+            outbox.accept((0..=others).map(|number| (format!("m-{number}"), "hello".to_owned()))).unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+                let server = listener.local_addr().unwrap();
+                tokio::spawn(answer_all(listener));
+                let clock = SharedClock::starting_now();
+                let options = ClientOptions { server, outbox: path.clone(), connections: 8, guard };
+                let log = Log::append_to(&directory.path().join("log")).unwrap();
+                let mut client = Client::new(options, clock, log).unwrap();
+                // The first message of the first batch failed, and comes back in an hour.
+                let message = client.outbox.claim(1).unwrap().remove(0);
+                let call = client.protection.begin(1, clock.now());
+                let back_at = clock.now().saturating_add(Duration::from_secs(3_600));
+                client.later.push(Later(back_at, 0, Waiting { message, call }));
+
+                let drained = Census { pending: 0, sending: 1, sent: others as u64, dead: 0 };
+                let wait_for_others = async {
+                    while outbox.census().unwrap() != drained {
+                        tokio::time::sleep(Duration::from_millis(20)).await;
+                    }
+                };
+                tokio::select! {
+                    ended = client.drain() => panic!("{ended:?}"),
+                    () = wait_for_others => {}
+                    () = tokio::time::sleep(Duration::from_secs(60)) => panic!("{:?}", outbox.census()),
+                }
+            });
+        }
     }
 }

@@ -36,7 +36,7 @@ impl Snapshot {
     /// assert_eq!(
     ///     snapshot.explain::<256>(),
     ///     "1 of 2 attempts was refused in the last 7.5 s: 1 by the token bucket. \
-    ///      Now the token bucket refuses: it holds 0 tokens, earns 320/s, and has enough in 3.2 ms. \
+    ///      Now the token bucket refuses: it holds 0 tokens, earns 320/s, and has enough in 4.6 ms. \
     ///      Since the start 0 of 2 calls were delivered."
     /// );
     /// assert_eq!(

@@ -25,6 +25,8 @@ pub enum Outcome {
 /// What has been taken, on the scale of what has been earned.
 struct Bucket {
     burst: i128,
+    /// From here on it earns.
+    begins: i128,
     first: i128,
     taken: i128,
 }
@@ -37,19 +39,28 @@ const LIMIT: usize = 2;
 const BUCKET: usize = 3;
 const BUDGET: usize = 4;
 const MILLION: u64 = 1_000_000;
+/// What the seed of the phase is told apart by.
+const PHASE: u64 = 0x9A5E_0F7E_57A2_7E42;
+/// From one token to the next.
+const INTERVAL_NS: u128 = (TOKEN * UNIT_NS) as u128;
 
 /// Stage, reason, wait.
 type No = (&'static str, &'static str, Option<i128>);
 
+/// The number in 0..=most that is as far in its range as `random` is in that of 64 bits.
+fn drawn(random: u64, most: u128) -> i128 {
+    (u128::from(random) * (most + 1) / (1 << 64)) as i128
+}
+
 impl Bucket {
     fn earned(&self, now: i128) -> i128 {
-        self.first + now / UNIT_NS
+        self.first + (now - self.begins).max(0) / UNIT_NS
     }
 
     /// What was taken if `n` more were; a full bucket has forgotten what it could not hold.
     fn after(&self, n: u32, now: i128) -> Result<i128, No> {
         let after = self.taken.max(self.earned(now) - self.burst) + i128::from(n) * TOKEN;
-        let wait = |target: i128| UNIT_NS * (target - self.first) - now;
+        let wait = |target: i128| self.begins + UNIT_NS * (target - self.first) - now;
         if n == 0 {
             Ok(self.taken)
         } else if i128::from(n) * TOKEN > self.burst {
@@ -193,6 +204,8 @@ impl Oracle {
         let budget = config.budget;
         Self {
             bucket: Bucket {
+                // Somewhere in the first interval, by the seed: all intervals of the tests are under half a second.
+                begins: drawn(mixed((seed ^ PHASE).wrapping_add(GOLDEN)), INTERVAL_NS),
                 burst: i128::from(config.bucket.burst) * TOKEN,
                 first: i128::from(tokens.min(config.bucket.burst)) * TOKEN,
                 taken: 0,

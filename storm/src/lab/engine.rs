@@ -2,27 +2,25 @@
 
 mod attempt;
 mod outbox;
+mod start;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use rand::{RngExt, SeedableRng};
+use rand::RngExt;
 use rand_distr::{Distribution, Exp1};
 use rand_pcg::Pcg64Mcg;
 use seawall::Instant;
 
 use super::params::{Disturbance, PAUSE_GAP_S, Params};
-use super::policy::{self, Kind, Permit, Policy, Told, Verdict};
+use super::policy::{self, Kind, Permit, Policy, Verdict};
 use super::queue::{Event, Queue, Ticket};
 use super::record::{Class, Record};
 use super::server::Server;
 use super::{SECOND, nanos};
 use outbox::Outbox;
-
-/// Over so many clients each policy gets little room.
-const MANY: u32 = 10_000;
-/// How often a flapping service goes down.
-const FLAPS: u32 = 6;
 
 /// Where an attempt is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +62,8 @@ struct Engine<'a> {
     queue: Queue,
     server: Server,
     policies: Vec<Box<dyn Policy>>,
+    /// How many a client has: one, or one for each shard.
+    policies_of_each: u32,
     /// Calls of each policy that wait for leave.
     waiting: Vec<VecDeque<Ticket>>,
     /// How many wait in all, and those who have gone and were not passed yet.
@@ -81,6 +81,8 @@ struct Engine<'a> {
     is_down: bool,
     shard_is_dead: bool,
     is_disturbed: bool,
+    /// Until then nothing comes through the network.
+    network_back_at: u64,
     timeout_ns: u64,
     delay_ns: u64,
     record: Record,
@@ -89,121 +91,11 @@ struct Engine<'a> {
 /// Runs `params` under `kind`.
 pub(crate) fn run(params: &Params, kind: Kind, seed: u64) -> anyhow::Result<Record> {
     let mut engine = Engine::new(params, kind, seed)?;
-    engine.schedule();
-    let end = nanos(params.horizon());
-    while let Some((at, event)) = engine.queue.next()
-        && at < end
-    {
-        engine.now = at;
-        engine.handle(event);
-    }
+    engine.go(|_, _| ());
     Ok(engine.record)
 }
 
 impl<'a> Engine<'a> {
-    fn new(params: &'a Params, kind: Kind, seed: u64) -> anyhow::Result<Self> {
-        let stream = |number: u64| Pcg64Mcg::seed_from_u64(seed.wrapping_mul(8).wrapping_add(number));
-        let shards = if params.shards_known { params.shards } else { 1 };
-        let mut policies = Vec::new();
-        let mut outboxes = Vec::new();
-        let mut seeds = stream(0);
-        let mut add = |clients: u32, rate: f64, is_cold: bool, from_s: f64| -> anyhow::Result<()> {
-            for _ in 0..clients * shards {
-                let told = Told {
-                    rate: rate / f64::from(shards),
-                    timeout: Duration::from_secs_f64(params.timeout_s),
-                    is_cold,
-                    seed: seeds.random(),
-                    is_small: clients > MANY,
-                };
-                policies.push(policy::build(kind, told, Instant::from_nanos(nanos(from_s)))?);
-            }
-            Ok(())
-        };
-        let mut undelivered = 0;
-        if let Disturbance::Herd(messages) = params.disturbance {
-            // The live clients know their rate; what is left for the herd may be told wrongly.
-            add(params.clients, params.client_rate(), false, 0.0)?;
-            let left = params.capacity * (1.0 - params.load) / f64::from(params.clients);
-            add(params.clients, left * params.told, true, params.calm_s)?;
-            outboxes = (0..params.clients)
-                .map(|client| {
-                    let share = (messages + client) / params.clients;
-                    Outbox { rounds: std::iter::repeat_n(0, share as usize).collect(), ..Outbox::default() }
-                })
-                .collect();
-            undelivered = messages;
-        } else {
-            add(params.clients, params.client_rate() * params.told, false, 0.0)?;
-        }
-        let waiting = policies.iter().map(|_| VecDeque::new()).collect();
-        let pokes_at = vec![u64::MAX; policies.len()];
-        Ok(Self {
-            params,
-            now: 0,
-            queue: Queue::default(),
-            server: Server::new(params, stream(1)),
-            policies,
-            waiting,
-            queued: 0,
-            pokes_at,
-            groups: Vec::new(),
-            slots: Vec::new(),
-            free: Vec::new(),
-            outboxes,
-            undelivered,
-            arrivals: stream(2),
-            chance: stream(3),
-            is_down: false,
-            shard_is_dead: false,
-            is_disturbed: false,
-            timeout_ns: nanos(params.timeout_s),
-            delay_ns: nanos(params.delay_s),
-            record: Record::default(),
-        })
-    }
-
-    /// All that is known from the beginning.
-    fn schedule(&mut self) {
-        let params = self.params;
-        let gap_ns = SECOND as f64 / (params.client_rate() * f64::from(params.clients));
-        let is_noisy = matches!(params.disturbance, Disturbance::Noisy(_));
-        let all = Group { first: 0, count: params.clients, gap_ns, class: Class::Usual };
-        if is_noisy {
-            // The first client is told apart from the others.
-            let gap_ns = SECOND as f64 / params.client_rate();
-            let others = params.clients - 1;
-            self.groups.push(Group {
-                first: 1,
-                count: others,
-                gap_ns: gap_ns / f64::from(others),
-                class: Class::Usual,
-            });
-            self.groups.push(Group { first: 0, count: 1, gap_ns, class: Class::Special });
-        } else {
-            self.groups.push(all);
-        }
-        for group in 0..self.groups.len() {
-            self.next_arrival(group);
-        }
-        match params.disturbance {
-            Disturbance::None => {}
-            Disturbance::Flap => {
-                for phase in 0..2 * FLAPS {
-                    let at = params.calm_s + f64::from(phase) * params.flap_s;
-                    self.queue.at(nanos(at), Event::Phase(phase as usize));
-                }
-            }
-            _ => {
-                self.queue.at(nanos(params.calm_s), Event::Phase(0));
-                self.queue.at(nanos(params.trigger_end()), Event::Phase(1));
-            }
-        }
-        if params.pause_s > 0.0 {
-            self.next_pause();
-        }
-    }
-
     fn next_arrival(&mut self, group: usize) {
         let gap_ns = match (self.params.disturbance, self.groups[group].class) {
             (Disturbance::Noisy(factor), Class::Special) if self.is_disturbed => self.groups[group].gap_ns / factor,
@@ -295,10 +187,10 @@ impl<'a> Engine<'a> {
         self.is_disturbed = begins;
         match self.params.disturbance {
             Disturbance::None => {}
-            Disturbance::Slow => {
-                let speed = if begins { self.params.drop } else { 1.0 };
-                self.server.set_speed(speed, self.now, &mut self.queue);
-            }
+            Disturbance::Slow => self.change_capacity(begins),
+            // What has to wait for its end is told it as it is sent.
+            Disturbance::Partition if begins => self.network_back_at = nanos(self.params.trigger_end()),
+            Disturbance::Partition | Disturbance::Stall(_) => {}
             Disturbance::Flap => self.is_down = begins,
             Disturbance::DeadShard => self.shard_is_dead = begins,
             // The gap that has begun is let pass.
@@ -312,6 +204,19 @@ impl<'a> Engine<'a> {
         }
     }
 
+    /// From the beginning to the end. `look` sees what there is before each event, and the event's instant.
+    fn go(&mut self, mut look: impl FnMut(&Self, u64)) {
+        self.schedule();
+        let end = nanos(self.params.horizon());
+        while let Some((at, event)) = self.queue.next()
+            && at < end
+        {
+            look(self, at);
+            self.now = at;
+            self.handle(event);
+        }
+    }
+
     fn instant(&self) -> Instant {
         Instant::from_nanos(self.now)
     }
@@ -320,9 +225,9 @@ impl<'a> Engine<'a> {
         let params = self.params;
         let shard = if params.shards > 1 { self.arrivals.random_range(0..params.shards) } else { 0 };
         let class = if params.disturbance == Disturbance::DeadShard && shard == 0 { Class::Special } else { class };
-        let policy = if params.shards_known { client * params.shards + shard } else { client };
+        let policy = client * self.policies_of_each + shard % self.policies_of_each;
         let now = self.instant();
-        let call = self.policies[policy as usize].begin(now);
+        let call = self.policies[policy as usize].begin(shard, now);
         let mut slot = Slot {
             generation: 0,
             client,

@@ -37,12 +37,12 @@ pub(crate) fn metrics(params: &Params, record: &Record) -> Metrics {
             metrics.insert("live_success", share(live.good, live.arrived));
             metrics.insert("sends_per_message", share(herd.sends, messages));
         }
-        Disturbance::Slow => {
+        Disturbance::Slow | Disturbance::Partition | Disturbance::Stall(_) => {
             let before = record.sum(&ALL, 10.0_f64.min(trigger), trigger);
             metrics.insert("shed", share(before.shed, before.arrived));
             metrics.insert("recovery_s", recovery(record, end, watched));
             if params.brown_out {
-                let degraded = params.capacity * params.up_share() * params.drop * params.trigger_s;
+                let degraded = params.capacity * params.up_share() * params.share_left() * params.trigger_s;
                 metrics.insert("goodput", f64::from(during.answers) / degraded);
                 metrics.insert("amplification", share(during.sends, during.arrived));
             } else {

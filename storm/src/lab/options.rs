@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
 
-use super::params::{Discipline, Disturbance, Params, Service};
+use super::params::{Cut, Discipline, Disturbance, Params, Service};
 use super::policy::Kind;
 use super::scenario::{self, Scenario};
 
@@ -22,13 +22,18 @@ the time-out, and nothing else.
   s0  calm: 10 % errors; 40 % errors; a service that needs 0.4 s when all is well
   s1  2000 messages come back at once, beside 60 live calls a second: with the
       right rate; told twice the rate; with a queue of 30
-  s2  the capacity falls to a fifth, for 10 s or 30 s, at 75 % or 90 % load
-  s3  every reply takes four times as long, for 60 s: a capacity of 50
+  s2  the capacity falls to a fifth, for 10 s or 30 s, at 75 % or 90 % load:
+      every worker is slower, or there are fewer
+  s3  every reply takes four times as long, for 60 s: a capacity of 50; every
+      reply takes the time-out, or 0.99 of it, whatever the load
   s4  every request fails for 10 s (2 s), then none for as long, six times
   s5  one of four shards fails, which the clients know or do not know
   s6  one client sends twelve times what it declared; a queue of 100
   s7  s2 with 500 clients of 0.3 calls a second
   s8  s2 and s3 with a lognormal service, 20 ms of network and pauses of 300 ms
+  s9  two published failures that last: the dips of OSDI 2022, of which one is
+      not survived with four resends after 3 s; the network cut of HotOS 2021,
+      with one retry after 1 s, at 280 and at 140 calls a second of 300
 
 The figures (medians over the seeds):
   shed                   calls that were never sent, of all: in s0 throughout,
@@ -40,9 +45,10 @@ The figures (medians over the seeds):
   recovery_s             the first second after the trigger from which 95 % of
                          the calls of 2 s are answered well; `never`, in JSON
                          null, where there is none
-  goodput                calls answered well, of those that arrived in the 60 s
-                         after the trigger; in a brown-out, good answers during
-                         it, of what the capacity that was left can give
+  goodput                calls answered well, of those that arrived in what is
+                         watched after the trigger, 60 s (network cut: 240 s);
+                         in a brown-out, good answers during it, of what the
+                         capacity that was left can give
   drain_ratio            until the last message is delivered, of the ideal
                          (2000 / 140 = 14.3 s); null where some never were
   live_success           live calls answered well in the 60 s of the herd
@@ -60,7 +66,8 @@ Examples:
   storm lab                                   every scenario, every policy
   storm lab s2 --policy default,backoff --html s2.html
   storm lab s2 --load 0.9 --drop 0.3 --trigger 20s --server ps
-  storm lab s7 --clients 1000000 --policy default --seeds 1 --calm 20s --after 20s";
+  storm lab s2 --timeout 3s --attempts 5 --capacity 1000 --load 0.62 --cut workers
+  storm lab s7 --clients 1000000 --policy default --seeds 1 --calm 20s --after 30s";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Policies {
@@ -70,9 +77,9 @@ enum Policies {
 
 #[derive(Debug, Args)]
 pub(crate) struct LabOptions {
-    /// s0 to s8, or all of them.
+    /// s0 to s9, or all of them.
     #[arg(default_value = "all", value_parser = PossibleValuesParser::new(
-        ["all", "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8"]))]
+        ["all", "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9"]))]
     scenario: String,
     /// Of the policies, all or one: `all`, or a name as in the table. Several are separated by commas.
     #[arg(long, value_name = "POLICY", default_value = "all", value_delimiter = ',', value_parser = policy)]
@@ -103,6 +110,9 @@ struct Changes {
     /// What is left of the capacity during the trigger: 0.01 to 1.
     #[arg(long, value_name = "SHARE", value_parser = |text: &str| within(text, 0.01..=1.0))]
     drop: Option<f64>,
+    /// How that is lost: every worker is slower, or there are fewer of them, at least one.
+    #[arg(long)]
+    cut: Option<Cut>,
     /// How long the trigger lasts: 100ms to 10min.
     #[arg(long, value_name = "TIME", value_parser = |text: &str| time(text, 0.1..=600.0))]
     trigger: Option<f64>,
@@ -112,9 +122,12 @@ struct Changes {
     /// How long is watched after it, where that is watched: 3s to 10min.
     #[arg(long, value_name = "TIME", value_parser = |text: &str| time(text, 3.0..=600.0))]
     after: Option<f64>,
-    /// Clients: 1 to 1000000. Over 200 each sends 0.3 a second, and the capacity is what fits.
+    /// Clients: 1 to 1000000. Over 200 each sends 0.3 a second, and without --capacity that is what fits.
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     clients: Option<u32>,
+    /// What the service can do in a second, by more workers: 1 to 1000000.
+    #[arg(long, value_name = "CALLS", value_parser = |text: &str| within(text, 1.0..=1e6))]
+    capacity: Option<f64>,
     /// Shards, of which one dies in s5: 2 to 64.
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(2..=64))]
     shards: Option<u32>,
@@ -130,6 +143,12 @@ struct Changes {
     /// The rate that each policy is told, of the rate that there is: 0.1 to 10.
     #[arg(long, value_name = "FACTOR", value_parser = |text: &str| within(text, 0.1..=10.0))]
     told: Option<f64>,
+    /// How often a policy that just tries again sends a call (immediate, backoff and what stands on it): 1 to 10.
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=10))]
+    attempts: Option<u32>,
+    /// The time-out of an attempt: 10ms to 1min.
+    #[arg(long, value_name = "TIME", value_parser = |text: &str| time(text, 0.01..=60.0))]
+    timeout: Option<f64>,
     /// How the server deals with more than it can do at once.
     #[arg(long)]
     server: Option<Discipline>,
@@ -195,11 +214,14 @@ impl Changes {
             set(&mut params.after_s, self.after);
         }
         set(&mut params.told, self.told);
+        set(&mut params.timeout_s, self.timeout);
+        params.attempts = self.attempts.unwrap_or(params.attempts);
         set(&mut params.mean_s, self.mean);
         set(&mut params.delay_s, self.delay);
         set(&mut params.pause_s, self.pause);
         if params.disturbance == Disturbance::Slow {
             set(&mut params.drop, self.drop);
+            params.cut = self.cut.unwrap_or(params.cut);
         }
         if params.disturbance == Disturbance::Flap {
             set(&mut params.flap_s, self.flap);
@@ -219,6 +241,7 @@ impl Changes {
                 params.capacity = f64::from(clients) * SMALL_RATE / params.load;
             }
         }
+        set(&mut params.capacity, self.capacity);
         params.server = self.server.unwrap_or(params.server);
         params.service = self.service.unwrap_or(params.service);
         params.queue = self.queue.or(params.queue);
@@ -291,12 +314,19 @@ mod tests {
     #[test]
     fn every_parameter_is_an_option() {
         let arguments = "s2 --load 0.9 --drop 0.2 --trigger 10s --clients 500 --shards 4 --flap 10s --server ps \
-                         --service lognormal --policy all --seeds 5 --first-seed 1";
+                         --cut workers --attempts 2 --timeout 2s --capacity 600 --service lognormal \
+                         --policy all --seeds 5 --first-seed 1";
         let options = lab(&arguments.split_whitespace().collect::<Vec<_>>());
         let scenarios = options.scenarios();
         let of = |params: &Params| (params.load, params.trigger_s, params.clients, params.server, params.service);
         // The dips that differed in what the options say have become one.
         assert_eq!(scenarios.len(), 2);
+        for Scenario { params, .. } in &scenarios {
+            assert_eq!((params.cut, params.attempts, params.timeout_s), (Cut::Workers, 2, 2.0));
+            assert!((params.capacity - 600.0).abs() < 1e-9);
+        }
+        let options = lab(&arguments.replace("--capacity 600", "").split_whitespace().collect::<Vec<_>>());
+        let scenarios = options.scenarios();
         for scenario in &scenarios {
             assert_eq!(of(&scenario.params), (0.9, 10.0, 500, Discipline::Shared, Service::Lognormal));
             assert!((scenario.params.client_rate() - SMALL_RATE).abs() < 1e-9);
@@ -311,7 +341,7 @@ mod tests {
     #[test]
     fn a_bad_value_is_refused_with_what_is_allowed() {
         let cases: [(&[&str], &str); 8] = [
-            (&["s9"], "s0, s1"),
+            (&["s10"], "s0, s1"),
             (&["--policy", "best"], "all, none, immediate"),
             (&["--seeds", "0"], "1..=1000"),
             (&["--load", "3"], "0.01 to 2"),

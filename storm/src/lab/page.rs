@@ -114,13 +114,17 @@ pub(crate) fn story(params: &Params) -> String {
     let what = match params.disturbance {
         Disturbance::None => "nothing happens".to_owned(),
         Disturbance::Slow => {
-            format!("the capacity falls to {:.0} for {} s", params.capacity * params.drop, params.trigger_s)
+            format!("the capacity falls to {:.0} for {} s", params.capacity * params.share_left(), params.trigger_s)
         }
         Disturbance::Flap => format!("every request fails for {0} s, none for {0} s, six times", params.flap_s),
         Disturbance::DeadShard => format!("one of {} shards fails for {} s", params.shards, params.trigger_s),
         Disturbance::Noisy(factor) => format!("one client sends {factor} times what it declared"),
         Disturbance::Herd(messages) => {
             format!("{} clients come back with {messages} messages together", params.clients)
+        }
+        Disturbance::Partition => format!("the network is cut for {} s", params.trigger_s),
+        Disturbance::Stall(share) => {
+            format!("every reply takes {share} of the time-out for {} s, whatever the load", params.trigger_s)
         }
     };
     let mut besides = Vec::new();

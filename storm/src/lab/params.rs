@@ -27,6 +27,16 @@ pub(crate) enum Service {
     Constant,
 }
 
+/// What is taken from a server that has less of its capacity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Cut {
+    /// Every request takes longer.
+    Speed,
+    /// Fewer are served at once, each as fast as ever: at least one worker is left.
+    Workers,
+}
+
 /// What befalls the service, or its clients, from the trigger on.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -43,6 +53,11 @@ pub(crate) enum Disturbance {
     Noisy(f64),
     /// Clients come back with so many messages together.
     Herd(u32),
+    /// Nothing that is sent, in either direction, comes through the network, which sends it again until it does: all of
+    /// it is there when the trigger ends.
+    Partition,
+    /// Every reply takes so much of the time-out, whatever the load.
+    Stall(f64),
 }
 
 /// From a pause of the server to the next, in the mean.
@@ -58,6 +73,8 @@ pub(crate) struct Params {
     pub(crate) disturbance: Disturbance,
     /// What is left of the capacity while the trigger lasts.
     pub(crate) drop: f64,
+    /// Whether it is lost in speed or in workers.
+    pub(crate) cut: Cut,
     pub(crate) trigger_s: f64,
     /// Whether it counts what is got out of the service during the trigger, and not after it.
     pub(crate) brown_out: bool,
@@ -80,6 +97,8 @@ pub(crate) struct Params {
     /// How long the server stops, every ten seconds in the mean.
     pub(crate) pause_s: f64,
     pub(crate) timeout_s: f64,
+    /// How often a policy that just tries again sends a call.
+    pub(crate) attempts: u32,
     /// The rate that a policy is told, of the rate that there is.
     pub(crate) told: f64,
     /// Seconds before the trigger.
@@ -96,6 +115,7 @@ impl Params {
         capacity: 200.0,
         disturbance: Disturbance::None,
         drop: 1.0,
+        cut: Cut::Speed,
         trigger_s: 60.0,
         brown_out: false,
         flap_s: 10.0,
@@ -110,6 +130,7 @@ impl Params {
         delay_s: 0.0,
         pause_s: 0.0,
         timeout_s: 1.0,
+        attempts: 4,
         told: 1.0,
         calm_s: 30.0,
         after_s: 0.0,
@@ -117,6 +138,22 @@ impl Params {
 
     pub(crate) fn workers(&self) -> usize {
         ((self.capacity * self.mean_s).round() as usize).max(1)
+    }
+
+    /// How many workers are there while the trigger lasts.
+    pub(crate) fn workers_left(&self) -> usize {
+        match self.cut {
+            Cut::Speed => self.workers(),
+            Cut::Workers => ((self.workers() as f64 * self.drop).round() as usize).max(1),
+        }
+    }
+
+    /// What is left of the capacity while the trigger lasts: workers are whole.
+    pub(crate) fn share_left(&self) -> f64 {
+        match self.cut {
+            Cut::Speed => self.drop,
+            Cut::Workers => self.workers_left() as f64 / self.workers() as f64,
+        }
     }
 
     /// What is left of the capacity between the pauses.

@@ -23,6 +23,7 @@ pub(super) struct Server {
     discipline: Discipline,
     service: Service,
     mean_ns: f64,
+    /// Those who serve; more may be busy still, where some have been taken away.
     workers: usize,
     /// How many may wait.
     room: usize,
@@ -162,6 +163,19 @@ impl Server {
         is_gone: impl Fn(Ticket) -> bool,
     ) -> Option<Ticket> {
         self.busy -= 1;
+        self.serve_next(now, queue, is_gone)
+    }
+
+    /// A free worker takes the first of those who wait.
+    pub(super) fn serve_next(
+        &mut self,
+        now: u64,
+        queue: &mut Queue,
+        is_gone: impl Fn(Ticket) -> bool,
+    ) -> Option<Ticket> {
+        if self.busy >= self.workers {
+            return None;
+        }
         while let Some(next) = self.waiting.pop_front() {
             if is_gone(next) {
                 self.left -= 1;
@@ -242,10 +256,12 @@ impl Server {
         }
     }
 
-    /// From now on the server does `speed` of what it did.
-    pub(super) fn set_speed(&mut self, speed: f64, now: u64, queue: &mut Queue) {
+    /// From now on a worker does `speed` of what it did, and there are so many of them. Who is served already is served
+    /// to the end, at the speed with which it began where nothing is shared.
+    pub(super) fn change(&mut self, speed: f64, workers: usize, now: u64, queue: &mut Queue) {
         self.settle(now);
         self.speed = speed;
+        self.workers = workers;
         self.replan(now, queue);
     }
 

@@ -2,7 +2,7 @@
 
 use super::engine;
 use super::metrics::{self, Metrics};
-use super::params::{Discipline, Disturbance, Params};
+use super::params::{Cut, Discipline, Disturbance, Params};
 use super::policy::Kind;
 use super::scenario::{self, Scenario};
 use super::study;
@@ -10,6 +10,17 @@ use super::table;
 
 const SEEDS: std::ops::Range<u64> = 1..6;
 
+fn params(title: &str) -> Params {
+    scenario::all().into_iter().find(|scenario| scenario.title == title).unwrap().params
+}
+
+/// The figures of one run.
+fn with(title: &str, kind: Kind, seed: u64) -> Metrics {
+    let params = params(title);
+    metrics::metrics(&params, &engine::run(&params, kind, seed).unwrap())
+}
+
+/// Medians.
 fn of(title: &str, kind: Kind) -> Metrics {
     let scenario = scenario::all().into_iter().find(|scenario| scenario.title == title).unwrap();
     study::study(&[scenario], &[kind], SEEDS).unwrap().remove(0).metrics
@@ -36,6 +47,83 @@ fn backoff_alone_never_comes_out_of_a_dip() {
             assert_eq!(metrics["recovery_s"], f64::INFINITY, "{title}, {kind:?}");
             assert!(metrics["goodput"] < 0.01, "{title}, {kind:?}");
             assert!(metrics["amplification"] > 3.8, "{title}, {kind:?}");
+        }
+    }
+}
+
+/// Each run by itself, not medians: the published table of four lines, all of it, with every seed.
+#[test]
+fn immediate_resends_survive_or_not_as_published_in_2022_and_the_default_survives_all() {
+    let published = [
+        ("dip to 0.45 for 10 s, four resends", true),
+        ("dip to 0.40 for 10 s, four resends", false),
+        ("dip to 0.40 for 9 s, four resends", true),
+        ("the same for 10 s, 30 % less load", true),
+    ];
+    for (title, survives) in published {
+        for seed in SEEDS {
+            let recovery = |kind| with(title, kind, seed)["recovery_s"];
+            assert_eq!(recovery(Kind::Immediate).is_finite(), survives, "{title}, seed {seed}");
+            assert!(recovery(Kind::Default) <= 2.0, "{title}, seed {seed}");
+        }
+    }
+}
+
+#[test]
+fn one_retry_never_comes_out_of_the_network_cut_of_2021_and_the_default_does() {
+    let (cut, light) = ("network cut, 280 of 300, one retry", "network cut, 140 of 300, one retry");
+    for seed in SEEDS {
+        let naive = with(cut, Kind::Immediate, seed);
+        assert!(naive["recovery_s"].is_infinite() && naive["goodput"] < 0.01, "seed {seed}: {naive:?}");
+        assert!(naive["amplification"] > 1.9, "seed {seed}: {naive:?}");
+        // As published, it heals under half of the capacity, or where there are no retries, once the backlog is gone.
+        assert!(with(light, Kind::Immediate, seed)["recovery_s"].is_finite(), "seed {seed}");
+        let none = with(cut, Kind::None, seed);
+        assert!(none["recovery_s"].is_finite() && none["recovery_s"] > 60.0, "seed {seed}: {none:?}");
+        for title in [cut, light] {
+            assert!(with(title, Kind::Default, seed)["recovery_s"] <= 2.0, "{title}, seed {seed}");
+        }
+    }
+}
+
+#[test]
+fn workers_that_are_taken_away_and_come_back_are_capacity_like_speed() {
+    for server in [Discipline::Fifo, Discipline::Shared] {
+        for cut in [Cut::Speed, Cut::Workers] {
+            // More than there is all the time; nobody times out.
+            let params = Params {
+                load: 1.5,
+                drop: 0.2,
+                disturbance: Disturbance::Slow,
+                trigger_s: 30.0,
+                after_s: 30.0,
+                timeout_s: 300.0,
+                server,
+                cut,
+                ..Params::BASE
+            };
+            let record = engine::run(&params, Kind::None, 3).unwrap();
+            for (from, to, share) in [(10.0, 30.0, 1.0), (31.0, 60.0, 0.2), (61.0, 90.0, 1.0)] {
+                let answers = record.sum(&[super::record::Class::Usual], from, to).answers;
+                let expected = (to - from) * params.capacity * share;
+                let ratio = f64::from(answers) / expected;
+                assert!((ratio - 1.0).abs() < 0.07, "{server:?} {cut:?} from {from} s: {ratio}");
+            }
+        }
+    }
+    for seed in SEEDS {
+        let title = "dip of 10 s at 75 %, in workers";
+        assert!(with(title, Kind::Backoff, seed)["recovery_s"].is_infinite(), "it bites");
+        assert!(with(title, Kind::Default, seed)["recovery_s"] <= 2.0, "seed {seed}");
+    }
+}
+
+#[test]
+fn the_default_comes_back_at_once_when_replies_have_all_taken_the_time_out() {
+    for title in ["every reply at the time-out", "every reply just under the time-out"] {
+        for seed in SEEDS {
+            let figures = with(title, Kind::Default, seed);
+            assert!(figures["recovery_s"] <= 3.0 && figures["trigger_amplification"] < 0.5, "{title}: {figures:?}");
         }
     }
 }

@@ -46,6 +46,9 @@ pub(crate) struct CallerOptions {
     /// How long an attempt may take, in seconds.
     #[arg(long)]
     pub(crate) timeout: f64,
+    /// How often a call is sent, by a policy that just tries again.
+    #[arg(long)]
+    pub(crate) attempts: u32,
     #[arg(long)]
     pub(crate) seed: u64,
     /// When it begins, in nanoseconds on the shared clock.
@@ -167,7 +170,15 @@ pub(crate) async fn run(options: CallerOptions, clock: SharedClock, log: Log) ->
     println!("ready");
     tokio::time::sleep(Duration::from_nanos(options.from.saturating_sub(clock.ns()))).await;
     let timeout = Duration::from_secs_f64(options.timeout);
-    let told = Told { rate: options.told, timeout, is_cold: file.is_some(), seed: options.seed, is_small: false };
+    let told = Told {
+        rate: options.told,
+        timeout,
+        shards: 1,
+        is_cold: file.is_some(),
+        attempts: options.attempts,
+        seed: options.seed,
+        is_small: false,
+    };
     let mut caller = Caller {
         policy: policy::build(options.policy, told, clock.now())?,
         // Apart from the seed of the policy.
@@ -265,7 +276,7 @@ impl Caller {
         let (number, came) = (self.came, self.clock.ns());
         self.came += 1;
         self.unsettled += usize::from(came < self.options.watched);
-        let call = self.policy.begin(Instant::from_nanos(came));
+        let call = self.policy.begin(0, Instant::from_nanos(came));
         self.calls.insert(number, Open { came, call, message: None, was_sent: false, waits_until: None });
         self.log.write(&Event::Came { at: came, call: number, message: false });
         self.ask(number)
@@ -384,7 +395,7 @@ impl Caller {
     fn look_into_outbox(&mut self) -> anyhow::Result<()> {
         while let Some(held) = self.messages.pop_front() {
             let now = self.clock.now();
-            let mut call = self.policy.begin(now);
+            let mut call = self.policy.begin(0, now);
             match self.policy.try_attempt(&mut call, now) {
                 Ok(permit) => {
                     let number = held.number;

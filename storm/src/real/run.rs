@@ -161,6 +161,7 @@ impl Run<'_> {
             ("--policy", self.kind.name().to_owned()),
             ("--told", told.to_string()),
             ("--timeout", self.params.timeout_s.to_string()),
+            ("--attempts", self.params.attempts.to_string()),
             // Another one for each.
             ("--seed", (self.seed << 16).wrapping_add(u64::from(client)).to_string()),
             ("--from", self.zero.to_string()),

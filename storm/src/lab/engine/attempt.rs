@@ -4,7 +4,7 @@ use rand::RngExt;
 
 use super::{Engine, Place, is_current};
 use crate::lab::nanos;
-use crate::lab::params::Discipline;
+use crate::lab::params::{Cut, Discipline, Disturbance};
 use crate::lab::policy::Permit;
 use crate::lab::queue::{Event, Lane, Ticket};
 use crate::lab::record::Record;
@@ -29,7 +29,17 @@ impl Engine<'_> {
         let class = slot.class;
         self.record.at(class, Record::slice(self.now)).sends += 1;
         self.queue.after(Lane::Timeout, self.now + self.timeout_ns, Event::Timeout(ticket));
-        if fails {
+        if let Disturbance::Stall(share) = self.params.disturbance
+            && self.is_disturbed
+        {
+            // At the very instant of the time-out the caller has gone: its event came first.
+            let back = self.now + (share * self.timeout_ns as f64).round() as u64;
+            self.queue.at(back, Event::Reply(ticket, !fails));
+        } else if self.network_back_at > self.now {
+            let there = self.network_back_at + self.delay_ns;
+            let event = if fails { Event::Reply(ticket, false) } else { Event::Reach(ticket) };
+            self.queue.at(there, event);
+        } else if fails {
             let back = self.now + 2 * self.delay_ns + nanos(ERROR_S);
             self.queue.after(Lane::Error, back, Event::Reply(ticket, false));
         } else if self.delay_ns > 0 {
@@ -57,6 +67,25 @@ impl Engine<'_> {
         }
     }
 
+    /// The trigger takes capacity away, or gives it back: then those who waited for it are served.
+    pub(super) fn change_capacity(&mut self, begins: bool) {
+        let (speed, workers) = match (begins, self.params.cut) {
+            (true, Cut::Speed) => (self.params.drop, self.params.workers()),
+            (true, Cut::Workers) => (1.0, self.params.workers_left()),
+            (false, _) => (1.0, self.params.workers()),
+        };
+        self.server.change(speed, workers, self.now, &mut self.queue);
+        let (cancels, slots) = (self.params.cancellation, &self.slots);
+        let is_gone = |ticket: Ticket| cancels && !is_current(slots, ticket);
+        let mut served = Vec::new();
+        while let Some(next) = self.server.serve_next(self.now, &mut self.queue, is_gone) {
+            served.push(next);
+        }
+        for next in served {
+            self.begin_service(Some(next));
+        }
+    }
+
     pub(super) fn begin_service(&mut self, next: Option<Ticket>) {
         if let Some(next) = next
             && is_current(&self.slots, next)
@@ -71,7 +100,9 @@ impl Engine<'_> {
             return;
         }
         self.slots[ticket.call as usize].place = Place::Elsewhere;
-        if self.delay_ns > 0 {
+        if self.network_back_at > self.now {
+            self.queue.at(self.network_back_at + self.delay_ns, Event::Reply(ticket, true));
+        } else if self.delay_ns > 0 {
             self.queue.after(Lane::Back, self.now + self.delay_ns, Event::Reply(ticket, true));
         } else {
             self.finish(ticket.call, true);

@@ -31,8 +31,12 @@ struct Paced {
 impl Composed {
     pub(super) fn new(kind: Kind, told: Told, now: Instant) -> anyhow::Result<Self> {
         let timeout = told.timeout;
-        let backoff =
-            RetryConfig { max_attempts: 4, base_delay: timeout / 10, max_delay: timeout * 10, ..RetryConfig::DEFAULT };
+        let backoff = RetryConfig {
+            max_attempts: told.attempts,
+            base_delay: timeout / 10,
+            max_delay: timeout * 10,
+            ..RetryConfig::DEFAULT
+        };
         let mut policy = Self {
             retry: RetryStrategy::new(match kind {
                 Kind::None => RetryConfig { max_attempts: 1, ..backoff },
@@ -168,7 +172,7 @@ impl Paced {
 }
 
 impl Policy for Composed {
-    fn begin(&mut self, now: Instant) -> Call {
+    fn begin(&mut self, _: u32, now: Instant) -> Call {
         Call::new(now)
     }
 

@@ -5,12 +5,26 @@ use seawall::{Guard, GuardConfig, Instant, LimitConfig, Outcome, Request};
 use super::{Call, Permit, Policy, Refusal, Told, Verdict};
 
 /// Nothing here knows of a scenario: the guard is what a user gets from the expected rate and the time-out.
-pub(super) struct Guarded<const SLOTS: usize> {
-    guard: Guard<SLOTS>,
+///
+/// One guard serves all shards of a service that the client knows of: a breaker for each, and all else shared.
+struct Guarded<const SLOTS: usize, const SHARDS: usize> {
+    guard: Guard<SLOTS, SHARDS>,
 }
 
-impl<const SLOTS: usize> Guarded<SLOTS> {
-    pub(super) fn new(told: Told, now: Instant) -> anyhow::Result<Self> {
+/// The smallest guard that has the room. One with more shards than there are treats those as shards that are never called.
+pub(super) fn build(told: Told, now: Instant) -> anyhow::Result<Box<dyn Policy>> {
+    Ok(match (told.is_small, told.shards) {
+        (true, 1) => Box::new(Guarded::<4, 1>::new(told, now)?),
+        (true, 2..=4) => Box::new(Guarded::<4, 4>::new(told, now)?),
+        (true, _) => Box::new(Guarded::<4, 64>::new(told, now)?),
+        (false, 1) => Box::new(Guarded::<64, 1>::new(told, now)?),
+        (false, 2..=4) => Box::new(Guarded::<64, 4>::new(told, now)?),
+        (false, _) => Box::new(Guarded::<64, 64>::new(told, now)?),
+    })
+}
+
+impl<const SLOTS: usize, const SHARDS: usize> Guarded<SLOTS, SHARDS> {
+    fn new(told: Told, now: Instant) -> anyhow::Result<Self> {
         let config = GuardConfig::for_service(told.rate_times(1.0)?, told.timeout);
         // Fewer slots take a lower ceiling with them.
         let most = u32::try_from(SLOTS)?;
@@ -23,9 +37,9 @@ impl<const SLOTS: usize> Guarded<SLOTS> {
     }
 }
 
-impl<const SLOTS: usize> Policy for Guarded<SLOTS> {
-    fn begin(&mut self, now: Instant) -> Call {
-        Call { guarded: Some(self.guard.begin(Request::DEFAULT, now)), ..Call::new(now) }
+impl<const SLOTS: usize, const SHARDS: usize> Policy for Guarded<SLOTS, SHARDS> {
+    fn begin(&mut self, shard: u32, now: Instant) -> Call {
+        Call { guarded: Some(self.guard.begin(Request { shard, ..Request::DEFAULT }, now)), ..Call::new(now) }
     }
 
     fn try_attempt(&mut self, call: &mut Call, now: Instant) -> Result<Permit, Refusal> {
@@ -51,5 +65,10 @@ impl<const SLOTS: usize> Policy for Guarded<SLOTS> {
         if let Some(guarded) = &mut call.guarded {
             self.guard.abandon(guarded, now);
         }
+    }
+
+    #[cfg(test)]
+    fn in_flight_limit(&self) -> Option<u32> {
+        Some(self.guard.limit().limit())
     }
 }

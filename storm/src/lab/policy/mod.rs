@@ -19,9 +19,9 @@ use serde::Serialize;
 pub(crate) enum Kind {
     /// Send once.
     None,
-    /// Send up to four times, at once.
+    /// Send up to four times, or as the scenario says, at once.
     Immediate,
-    /// Up to four times, with exponential backoff and full jitter.
+    /// As often, with exponential backoff and full jitter.
     Backoff,
     /// Backoff, and a budget: a retry for every ten successes, ten to begin with.
     Budget,
@@ -54,6 +54,11 @@ impl Kind {
             Self::Default => "default",
         }
     }
+
+    /// Whether one policy serves all shards of a service, and knows what is whose.
+    pub(super) fn tells_shards_apart(self) -> bool {
+        self == Self::Default
+    }
 }
 
 /// All that a policy is told.
@@ -62,8 +67,12 @@ pub(crate) struct Told {
     /// Calls a second of this client.
     pub(crate) rate: f64,
     pub(crate) timeout: Duration,
+    /// Of how many shards it is told which one a call goes to.
+    pub(crate) shards: u32,
     /// Whether this client has just been restarted, and is told so.
     pub(crate) is_cold: bool,
+    /// How often a call is sent, by a policy that just tries again.
+    pub(crate) attempts: u32,
     pub(crate) seed: u64,
     /// Of a million clients each has little room.
     pub(crate) is_small: bool,
@@ -127,17 +136,22 @@ pub(crate) enum Verdict {
 
 /// The calls of one client to one service, or to one shard of it.
 pub(crate) trait Policy: Send {
-    fn begin(&mut self, now: Instant) -> Call;
+    /// A call to `shard`, of those that it was told of.
+    fn begin(&mut self, shard: u32, now: Instant) -> Call;
     fn try_attempt(&mut self, call: &mut Call, now: Instant) -> Result<Permit, Refusal>;
     fn finish(&mut self, call: &mut Call, permit: Permit, is_good: bool, now: Instant) -> Verdict;
     /// The call ends without being sent again.
     fn abandon(&mut self, call: &mut Call, now: Instant);
+    /// How many may be in flight, where that is limited.
+    #[cfg(test)]
+    fn in_flight_limit(&self) -> Option<u32> {
+        None
+    }
 }
 
 pub(crate) fn build(kind: Kind, told: Told, now: Instant) -> anyhow::Result<Box<dyn Policy>> {
     Ok(match kind {
-        Kind::Default if told.is_small => Box::new(guarded::Guarded::<4>::new(told, now)?),
-        Kind::Default => Box::new(guarded::Guarded::<64>::new(told, now)?),
+        Kind::Default => guarded::build(told, now)?,
         Kind::Reference => Box::new(reference::Reference::new(told)),
         kind => Box::new(composed::Composed::new(kind, told, now)?),
     })

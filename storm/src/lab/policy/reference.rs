@@ -123,7 +123,7 @@ impl Reference {
 }
 
 impl Policy for Reference {
-    fn begin(&mut self, now: Instant) -> Call {
+    fn begin(&mut self, _: u32, now: Instant) -> Call {
         Call::new(now)
     }
 
