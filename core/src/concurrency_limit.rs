@@ -2,7 +2,8 @@
 //!
 //! Additive increase, multiplicative decrease on the number in flight: a good reply adds `1/limit` while at least half
 //! of the limit is used; a slow one, a throttle or a time-out multiplies it, at most once a round trip and only when
-//! the limit was what held the traffic back. Errors that come fast say nothing of congestion and do not move it.
+//! the limit was what held the traffic back. What is slow follows from what is usual. Errors that come fast say nothing
+//! of congestion and do not move it, unless they come in a row while the limit stays full.
 //!
 //! # The invariant
 //! A permit *is* a slot. A slot holds the end of its lease, or nothing; a call takes the lowest slot that is free, and
@@ -29,9 +30,12 @@
 //! `cuts` counts the cuts: a permit remembers the count, and only a call that began after the last cut may cut again.
 //! No clock is compared for this. `peak` is the highest limit so far: no slot at or above it was ever taken.
 //!
+//! Two more words say what to make of a report, and are advice: what is usual (`usual.rs`), and whether the limit stays
+//! full (`pace.rs`).
+//!
 //! # Orderings
 //! Taking a slot is `Acquire`, giving it back is `Release`: what the last holder did happens before what the next one
-//! does, as with a semaphore. Counting, the control word and the settings are relaxed: the argument above needs no
+//! does, as with a semaphore. Counting, the control word, the advice and the settings are relaxed: the argument above needs no
 //! more, and who knows of a cut reads it.
 //!
 //! # Limits
@@ -40,19 +44,28 @@
 //! - An older `now`: no time has passed; no lease lapses by it. If all that is held ends more than two leases ahead of
 //!   `now`, the refusal says [`ClockStepped`](crate::Reason::ClockStepped); [`rebase`](ConcurrencyLimit::rebase) or
 //!   [`reset`](ConcurrencyLimit::reset) helps.
+//! - A caller that sends as many as the limit allows, waits for all of them and begins anew meets it full once a round:
+//!   with more than `saturated_after` 1 its slow replies do not cut the limit. Time-outs do.
+//! - A call whose every reply is slow from the first on teaches what is usual only from the floor, so the limit falls
+//!   there first.
 //! - A permit is told from an older one of the same slot by the end of its lease and a tag of 12 bits: exact, unless
 //!   4096 are taken on one slot within 4.096 us.
 //! - The number of cuts wraps at 65,536: a permit older than so many cuts may cut once more.
 //!
 //! # Source
 //! Chiu and Jain, *Analysis of the increase and decrease algorithms* (1989); one cut a round trip and no growth when
-//! the window is not used as in TCP (RFC 5681, RFC 7661); latency as the signal as in TCP Vegas (Brakmo, 1994).
+//! the window is not used as in TCP (RFC 5681, RFC 7661); latency as the signal as in TCP Vegas (Brakmo, 1994); a learnt
+//! usual latency with a tolerance as in Netflix' Gradient2. That only a limit that stays full is cut, and that it then
+//! also heeds failures that come at once, is ours.
 
 mod config;
+mod pace;
 mod permit;
+mod usual;
 mod view;
 
 use core::fmt;
+use core::time::Duration;
 
 use crate::outcome::Outcome;
 use crate::refused::Refused;
@@ -62,7 +75,9 @@ use crate::time::Instant;
 
 use config::Settings;
 pub use config::{LimitConfig, LimitConfigError};
+use pace::Pace;
 pub use permit::{LimitChange, LimitPermit, LimitReason};
+use usual::Usual;
 use view::{Control, View, WHOLE};
 
 /// An adaptive bound on the calls in flight, with up to `SLOTS` of them.
@@ -94,6 +109,8 @@ use view::{Control, View, WHOLE};
 pub struct ConcurrencyLimit<const SLOTS: usize> {
     control: AtomicU64,
     settings: Settings,
+    usual: Usual,
+    pace: Pace,
     slots: [AtomicU64; SLOTS],
 }
 
@@ -128,6 +145,8 @@ impl<const SLOTS: usize> ConcurrencyLimit<SLOTS> {
                 Ok(settings) => Ok(Self {
                     control: AtomicU64::new(Control::new(0, config.start, config.start as u64 * WHOLE).0),
                     settings,
+                    usual: Usual::unknown(),
+                    pace: Pace::new(),
                     slots: free_slots(),
                 }),
             }
@@ -178,13 +197,16 @@ impl<const SLOTS: usize> ConcurrencyLimit<SLOTS> {
 
     /// Reports how a call ended and gives its slot back. The latency is `now` less the instant of its admission.
     ///
+    /// *Slow* is over `slow_after`, or over the tolerated share of the usual latency where that is longer. The limit is
+    /// *saturated* once `saturated_after` reports in a row have met it full.
+    ///
     /// | outcome | latency | the limit |
     /// | --- | --- | --- |
-    /// | `Success` | up to `slow_after` | grows by its own inverse, if at least half was used when the call began |
-    /// | `Success`, `Failure` | over `slow_after` | x `slow_factor` |
-    /// | `Failure` | `timeout` and more | x `timeout_factor` |
-    /// | `Failure` | up to `slow_after` | stays: a quick error is no congestion |
-    /// | `Throttled` | any | x `slow_factor` |
+    /// | `Success` | not slow | grows by its own inverse, if at least half was used when the call began |
+    /// | `Success`, `Failure` | slow | x `slow_factor`, if it is saturated |
+    /// | `Failure` | `timeout` and more | x `timeout_factor`; where over two fifths of the time-out are tolerated, as a slow one, after half as many full reports |
+    /// | `Failure` | not slow | x `slow_factor`, if the last report was one too and after twice as many full ones; then it grows at a tenth for ten time-outs |
+    /// | `Throttled` | any | x `slow_factor`; then it grows at a tenth for ten time-outs |
     /// | `Ignored` | any | stays |
     ///
     /// It is cut only by a call that began after the last cut, and only if all of it was in use when the call began
@@ -235,6 +257,30 @@ impl<const SLOTS: usize> ConcurrencyLimit<SLOTS> {
     pub fn cancel(&self, permit: LimitPermit, now: Instant) -> bool {
         let _ = now;
         self.view().release(permit)
+    }
+
+    /// Whether so much of the time-out is usual that some calls time out while all is well.
+    pub(crate) fn expects_timeouts(&self) -> bool {
+        self.usual.is_long(&self.settings)
+    }
+
+    /// From which latency on a reply is slow, by what is known now.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use seawall::{ConcurrencyLimit, Instant, LimitConfig, Outcome};
+    /// let limit = ConcurrencyLimit::<64>::new(LimitConfig { start: 8, ..LimitConfig::DEFAULT })?;
+    /// assert_eq!(limit.slow_after(), Duration::from_millis(250));
+    /// for _ in 0..1000 {
+    ///     let permit = limit.try_attempt(Instant::ORIGIN).unwrap();
+    ///     limit.finish(permit, Outcome::Success, Instant::from_nanos(300_000_000));
+    /// }
+    /// assert!((650..675).contains(&limit.slow_after().as_millis()));
+    /// # Ok::<(), seawall::LimitConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn slow_after(&self) -> Duration {
+        Duration::from_nanos(self.usual.slow_after_ns(&self.settings))
     }
 
     /// How many calls may be in flight.
@@ -345,13 +391,20 @@ impl<const SLOTS: usize> ConcurrencyLimit<SLOTS> {
     /// # Ok::<(), seawall::LimitConfigError>(())
     /// ```
     pub fn rebase(&self, old_now: Instant, new_now: Instant) {
+        self.pace.reset();
         for slot in &self.slots {
             Stamp::rebase_in(slot, old_now, new_now);
         }
     }
 
     fn view(&self) -> View<'_> {
-        View { control: &self.control, settings: &self.settings, slots: &self.slots }
+        View {
+            control: &self.control,
+            settings: &self.settings,
+            usual: &self.usual,
+            pace: &self.pace,
+            slots: &self.slots,
+        }
     }
 }
 

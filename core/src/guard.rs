@@ -16,10 +16,10 @@
 //! - Nothing that is in shadow changes what is enforced.
 //!
 //! # Two passes
-//! Admission first looks at every stage, with loads only, and refuses there: deadline, retry, pause, breaker, limit,
-//! bucket. A refused storm so writes nothing shared, whichever stage refuses. Only then it takes, in the order limit,
-//! bucket, breaker: a probe's lease comes last, as it is the dearest to give back. A stage that refuses in the second
-//! pass lost its place to another thread since the first; the slot goes back, and the tokens where the bucket can take
+//! Admission first looks at every stage, with loads only, and refuses there: deadline, retry, pause, breaker, keyed
+//! bucket, limit, bucket. A refused storm so writes nothing shared, whichever stage refuses. Only then it takes, in the
+//! order limit, bucket, keyed bucket, breaker: a probe's lease comes last, as it is the dearest to give back. A stage that refuses in the second
+//! pass lost its place to another thread since the first; the slot goes back, and the tokens where the buckets can take
 //! them without granting too much.
 //!
 //! # Modes
@@ -38,6 +38,21 @@
 //! Each shard has a breaker, and none of them knows of the others: the failures of one open no other, a probe of one
 //! closes no other. The tokens restart after a close only if no other shard is closed: else the service was not spared,
 //! the calls to the others have kept the bucket low, and to lower it would take tokens from shards that are well.
+//!
+//! # Keys
+//! With [`Guard::with_keyed`] each key has a bucket of its own beside the shared one, and a key that sends too much is
+//! refused there with nothing taken: the others find slots and tokens as if it were not there. Every attempt pays, retries
+//! too. A key without a place passes or is refused as [`WhenFull`](crate::WhenFull) says.
+//!
+//! The key is looked at before limit and bucket, though that costs a hash and a line of a table for what those would
+//! refuse: who has spent its own tokens is not helped by a slot that is free, nor by the next shared token. It hears how
+//! long its own wait is, does not stand in line for what is shared, and is counted as what it is, not as a service that
+//! is full. Before it stand pause and breaker, which nobody passes.
+//!
+//! A restart does not touch these buckets: what a user has left says nothing of the service.
+//!
+//! What is bounded is how often a key sends, and so only by way of that how many of its calls are in flight: at most its
+//! burst and what its rate emits while an attempt takes, all of its leases if it never reports.
 //!
 //! # The pause and the restart
 //! A Retry-After of one call pauses all of them, by what it names and up to a quarter more, at most five minutes and a
@@ -81,9 +96,11 @@
 //! - One attempt of a call at a time: the guard sends no hedges. Of two permits of a call that are out at once, the one
 //!   that is reported second only frees its slot.
 //! - What is done to a part through [`Guard::breaker`] and its like goes past the guard: no restart follows it.
+//! - A call that is let through without a place is counted by the table, also where a later stage then refuses it.
 
 mod call;
 mod config;
+mod keyed;
 mod modes;
 mod parts;
 mod pause;
@@ -110,6 +127,7 @@ use crate::warm_up::WarmUp;
 pub use call::{Admission, Call, Finished, Permit, Request, Verdict};
 use config::Schedule;
 pub use config::{GuardConfig, GuardConfigError};
+pub use keyed::KeyedStage;
 pub use modes::{GuardModes, Mode, ModeError};
 use modes::{Modes, Way};
 use pause::Pause;
@@ -145,6 +163,10 @@ const fn out_of_phase(now: Instant, rate: Rate, seed: u64) -> Instant {
 ///
 /// A guard with the default 64 slots has 1.3 KiB of state, and each shard more takes 96 bytes: 1.6 KiB with four.
 ///
+/// # Keys
+/// One process may call for many users. `Keyed` is a bucket for each of them, the [`KeyedBuckets`](crate::KeyedBuckets)
+/// that [`with_keyed`](Guard::with_keyed) was given; or `()`, which takes no byte and is what [`new`](Guard::new) makes.
+///
 /// # Concurrency
 /// Every call is lock-free, from any thread or interrupt handler; a refused attempt writes nothing, unless it lost a
 /// race. No call panics or allocates.
@@ -168,7 +190,7 @@ const fn out_of_phase(now: Instant, rate: Rate, seed: u64) -> Instant {
 /// # Ok::<(), seawall::GuardConfigError>(())
 /// ```
 #[repr(C)]
-pub struct Guard<const SLOTS: usize = 64, const SHARDS: usize = 1> {
+pub struct Guard<const SLOTS: usize = 64, const SHARDS: usize = 1, Keyed = ()> {
     modes: Modes,
     pause: Pause,
     random: SharedRandom,
@@ -190,6 +212,8 @@ pub struct Guard<const SLOTS: usize = 64, const SHARDS: usize = 1> {
     /// Whether a success may open the breaker, which then draws a number.
     opens_when_slow: bool,
     limit: ConcurrencyLimit<SLOTS>,
+    /// `()` takes no byte.
+    keyed: Keyed,
 }
 
 impl<const SLOTS: usize, const SHARDS: usize> Guard<SLOTS, SHARDS> {
@@ -263,10 +287,13 @@ impl<const SLOTS: usize, const SHARDS: usize> Guard<SLOTS, SHARDS> {
                     Ok(limit) => limit,
                     Err(error) => return Err(GuardConfigError::Limit(error)),
                 },
+                keyed: (),
             })
         }
     }
+}
 
+impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SHARDS, Keyed> {
     /// A logical call begins. Takes nothing: that is the work of [`try_attempt`](Self::try_attempt).
     ///
     /// The call's deadline is the request's, or the end of the retry strategy's total deadline where that is earlier.
@@ -296,7 +323,8 @@ impl<const SLOTS: usize, const SHARDS: usize> Guard<SLOTS, SHARDS> {
         Call {
             began: now,
             deadline,
-            held: self.modes.held(request.key),
+            held: self.modes.held(request.key, Keyed::IS_THERE),
+            key: request.key,
             shard: if fault("guard: all shards have one breaker") { 0 } else { request.shard % SHARDS as u32 },
             cost: request.cost,
             ended: 0,
@@ -335,7 +363,7 @@ impl<const SLOTS: usize, const SHARDS: usize> Guard<SLOTS, SHARDS> {
     pub fn try_attempt(&self, call: &mut Call, now: Instant) -> Result<Admission, Refused> {
         let early = fault("guard: a restart is looked for before the stages").then(|| self.pause.restart(now));
         if fault("guard: the modes are read anew for each attempt") {
-            call.held = self.modes.held(0);
+            call.held = self.modes.held(0, Keyed::IS_THERE);
         }
         let mut way = Way { held: call.held, refusal: call.shadow };
         self.look(call, &mut way, now)?;
@@ -447,6 +475,9 @@ impl<const SLOTS: usize, const SHARDS: usize> Guard<SLOTS, SHARDS> {
         if is_good || fault("guard: a void permit refunds") {
             self.free_probe(permit, now);
             self.refund(permit.tokens, now);
+            if permit.keyed_tokens != 0 {
+                self.keyed.give_back(permit.key, permit.keyed_tokens, now);
+            }
         }
         is_good
     }
@@ -478,7 +509,7 @@ impl<const SLOTS: usize, const SHARDS: usize> Guard<SLOTS, SHARDS> {
     }
 }
 
-impl<const SLOTS: usize, const SHARDS: usize> fmt::Debug for Guard<SLOTS, SHARDS> {
+impl<const SLOTS: usize, const SHARDS: usize, Keyed> fmt::Debug for Guard<SLOTS, SHARDS, Keyed> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Guard").field("limit", &self.limit).finish_non_exhaustive()
     }

@@ -74,6 +74,7 @@ mod settings;
 mod terms;
 mod view;
 
+use core::convert::Infallible;
 use core::fmt;
 
 pub use config::{KeyedChangeError, KeyedConfig, KeyedConfigError, WhenFull};
@@ -91,6 +92,8 @@ use view::View;
 ///
 /// Choose 1 group for each 4 keys that are busy at the same time, that is within (burst / rate) of each other: 32 bytes
 /// a key. What happens when there are more is [`WhenFull`].
+///
+/// As a stage of a guard: [`Guard::with_keyed`](crate::Guard::with_keyed).
 ///
 /// # Concurrency
 /// Every call is lock-free: a step is retried only because another thread made one. A key that has a place costs one
@@ -201,6 +204,12 @@ impl<const GROUPS: usize> KeyedBuckets<GROUPS> {
     /// # Ok::<(), seawall::KeyedConfigError>(())
     /// ```
     pub fn try_take(&self, key: u64, n: u32, now: Instant) -> Result<(), Refused> {
+        self.try_charge(key, n, now).map(|_| ())
+    }
+
+    /// As [`try_take`](Self::try_take), and whether the tokens were taken from a bucket: who was let through without a
+    /// place has nothing to give back.
+    pub(crate) fn try_charge(&self, key: u64, n: u32, now: Instant) -> Result<bool, Refused> {
         self.view().try_take(self.hash.of_word(key), n, now)
     }
 
@@ -386,6 +395,17 @@ impl<const GROUPS: usize> KeyedBuckets<GROUPS> {
         self.change(old_now, new_now, |old| old)
     }
 
+    /// As [`rebase`](Self::rebase), after `first`, and only if that succeeds. `first` is not begun where this cannot be
+    /// done; only another change that spends the range in between could still fail it.
+    pub(crate) fn rebase_after<E>(
+        &self,
+        first: impl FnOnce() -> Result<(), E>,
+        old_now: Instant,
+        new_now: Instant,
+    ) -> Result<Result<(), E>, KeyedChangeError> {
+        self.change_after(first, old_now, new_now, |old| old)
+    }
+
     /// Begins anew at `now`, with every bucket full and every place free, at the configuration in force. The count of
     /// what was let through goes on. For operators and tests, and for a clock that stepped by an unknown time.
     ///
@@ -408,10 +428,22 @@ impl<const GROUPS: usize> KeyedBuckets<GROUPS> {
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
     pub fn reset(&self, now: Instant) -> Result<(), KeyedChangeError> {
+        self.reset_after(unconditionally, now).map(|_| ())
+    }
+
+    /// As [`reset`](Self::reset), after `first`, and only if that succeeds. `first` is not begun where this cannot be
+    /// done.
+    pub(crate) fn reset_after<E>(
+        &self,
+        first: impl FnOnce() -> Result<(), E>,
+        now: Instant,
+    ) -> Result<Result<(), E>, KeyedChangeError> {
         let k = self.settings.unit_exponent();
-        self.settings.change(|old| Ok(old.anew(k, now.as_nanos())))?;
-        self.view().clear();
-        Ok(())
+        let done = self.settings.change_after(first, |old| Ok(old.anew(k, now.as_nanos())))?;
+        if done.is_ok() {
+            self.view().clear();
+        }
+        Ok(done)
     }
 
     fn change(
@@ -420,13 +452,28 @@ impl<const GROUPS: usize> KeyedBuckets<GROUPS> {
         new_now: Instant,
         to: impl Fn(KeyedConfig) -> KeyedConfig,
     ) -> Result<(), KeyedChangeError> {
+        self.change_after(unconditionally, now, new_now, to).map(|_| ())
+    }
+
+    fn change_after<E>(
+        &self,
+        first: impl FnOnce() -> Result<(), E>,
+        now: Instant,
+        new_now: Instant,
+        to: impl Fn(KeyedConfig) -> KeyedConfig,
+    ) -> Result<Result<(), E>, KeyedChangeError> {
         let k = self.settings.unit_exponent();
-        self.settings.change(|old| old.next(&to(old.config()), k, now.as_nanos(), new_now.as_nanos()))
+        self.settings.change_after(first, |old| old.next(&to(old.config()), k, now.as_nanos(), new_now.as_nanos()))
     }
 
     fn view(&self) -> View<'_> {
         View { settings: &self.settings, let_through: &self.let_through, groups: &self.groups }
     }
+}
+
+/// What comes before a change that follows nothing.
+const fn unconditionally() -> Result<(), Infallible> {
+    Ok(())
 }
 
 impl<const GROUPS: usize> fmt::Debug for KeyedBuckets<GROUPS> {

@@ -26,7 +26,7 @@
 //! | leaving a service alone that fails | [`CircuitBreaker`] |
 //! | how many calls are under way | [`ConcurrencyLimit`] |
 //! | how fast to send | [`TokenBucket`] with a [`WarmUp`], [`AimdController`]; with `std` a [`TakeQueue`] to wait in |
-//! | how fast each user may send | [`KeyedBuckets`] |
+//! | how fast each user may send | [`KeyedBuckets`], alone or [in a guard](Guard::with_keyed) |
 //! | all of it in front of a call | [`Guard`], each stage enforced, in shadow, for a canary or off by its [`Mode`] |
 //! | what happened lately | [`SlidingWindow`]; beside a guard a [`Recorder`] a worker, and a [`Snapshot`] that explains itself |
 //! | time, chance and numbers | [`Instant`], [`Clock`], [`Random`], [`SharedRandom`], [`Rate`], [`Ratio`] |
@@ -106,8 +106,8 @@ pub use clock::{Clock, ManualClock};
 pub use clock::{MonotonicClock, entropy};
 pub use concurrency_limit::{ConcurrencyLimit, LimitChange, LimitConfig, LimitConfigError, LimitPermit, LimitReason};
 pub use guard::{
-    Admission, Call, Finished, Guard, GuardConfig, GuardConfigError, GuardModes, Mode, ModeError, Permit, Request,
-    Verdict,
+    Admission, Call, Finished, Guard, GuardConfig, GuardConfigError, GuardModes, KeyedStage, Mode, ModeError, Permit,
+    Request, Verdict,
 };
 pub use keyed_buckets::{KeyedBuckets, KeyedChangeError, KeyedConfig, KeyedConfigError, WhenFull};
 pub use outcome::Outcome;

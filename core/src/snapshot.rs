@@ -19,7 +19,8 @@ mod words;
 
 use core::time::Duration;
 
-use crate::guard::{Guard, Mode};
+use crate::guard::{Guard, KeyedStage, Mode};
+use crate::keyed_buckets::KeyedConfig;
 use crate::rate::Rate;
 use crate::ratio::Ratio;
 use crate::recorder::{Change, Counts, Recorder, reading_order};
@@ -90,13 +91,17 @@ pub struct Snapshot {
     pub tokens: u32,
     /// What the retry budget holds.
     pub budget: RetryTokens,
+    /// Rate and burst of each key, of a guard that has [buckets by key](Guard::with_keyed).
+    pub keyed: Option<KeyedConfig>,
+    /// How many attempts passed without a limit of their key, as there was no place for it. Since the start.
+    pub keyed_let_through: u64,
     /// Pause, breaker, limit, bucket: what each says to an attempt of one token.
     refusals: [Option<Refused>; 4],
 }
 
 impl Snapshot {
     /// How `stage` would refuse an attempt of one token, if it would. The stages that judge a call and not the service,
-    /// the deadline and the retry budget, refuse nobody beforehand.
+    /// the deadline, the retry budget and the bucket of a key, refuse nobody beforehand.
     ///
     /// ```
     /// use core::time::Duration;
@@ -220,7 +225,7 @@ fn summary<'a, const SLICES: usize, const CELLS: usize>(
     snapshot.summary()
 }
 
-impl<const SLOTS: usize, const SHARDS: usize> Guard<SLOTS, SHARDS> {
+impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SHARDS, Keyed> {
     /// This guard and what `recorders` counted and measured beside it, at `now`: every figure that there is, and
     /// [`Snapshot::explain`] to say it in words. A recorder that is given twice counts twice.
     ///
@@ -253,6 +258,7 @@ impl<const SLOTS: usize, const SHARDS: usize> Guard<SLOTS, SHARDS> {
         let pause =
             self.paused_until(now).map(|end| Refused::not_yet(Stage::Pause, Some(end.saturating_duration_since(now))));
         let (shard, breaker) = self.worst_shard(now);
+        let keyed = self.keyed_figures();
         // What was heard of another state is older than this one.
         let change = change.filter(|change| change.to == breaker && (SHARDS == 1 || change.shard == shard.min(255)));
         Snapshot {
@@ -272,6 +278,8 @@ impl<const SLOTS: usize, const SHARDS: usize> Guard<SLOTS, SHARDS> {
             burst: self.bucket().burst(),
             tokens: self.bucket().available(now),
             budget: self.budget().balance(now),
+            keyed: keyed.map(|(config, _)| config),
+            keyed_let_through: keyed.map_or(0, |(_, let_through)| let_through),
             refusals: [
                 pause,
                 self.breaker(shard).peek(now).err(),

@@ -284,6 +284,37 @@ fn limit_let_through_and_remove_keys() {
     black_box(KEYS.available(alice, CLOCK.now()));
 }
 
+static BY_KEY: Guard<64, 1, KeyedBuckets<1>> = match (
+    Guard::<64>::new(GuardConfig::for_service(Rate::per_second(20), Duration::from_secs(1)), 7, Instant::ORIGIN),
+    KeyedBuckets::new(KEYED, 7, Instant::ORIGIN),
+) {
+    (Ok(guard), Ok(keys)) => guard.with_keyed(keys),
+    _ => panic!("the defaults are legal"),
+};
+
+/// Admitted, refused, given back, let through, in every mode, and made by hand.
+fn guard_by_key() {
+    for mode in [Mode::Shadow, Mode::Canary(Ratio::HALF), Mode::Off, Mode::Enforce] {
+        assert!(BY_KEY.set_mode(Stage::KeyedBucket, mode).is_ok());
+        for key in (0..9).flat_map(|key| [key; 4]) {
+            CLOCK.advance(STEP);
+            let now = CLOCK.now();
+            let mut call = BY_KEY.begin(Request { key, ..Request::DEFAULT }, now);
+            if let Ok(admission) = BY_KEY.try_attempt(&mut call, now) {
+                black_box(BY_KEY.cancel(admission.permit, now));
+            }
+            if let Ok(admission) = BY_KEY.try_attempt(&mut call, now) {
+                black_box(BY_KEY.finish(&mut call, admission.permit, Outcome::Success, now).shadow_refusal);
+            }
+        }
+    }
+    let now = CLOCK.now();
+    assert!(BY_KEY.rebase(now, now).is_ok() && BY_KEY.reset(now).is_ok());
+    let config = GuardConfig::for_service(Rate::per_second(20), Duration::from_secs(1));
+    let made = Guard::<64>::new(config, 7, now).ok().zip(KeyedBuckets::<1>::new(KEYED, 7, now).ok());
+    assert!(made.is_some_and(|(guard, keys)| guard.with_keyed(keys).keyed().let_through() == 0));
+}
+
 static WINDOW: SlidingWindow = match SlidingWindow::new(WindowConfig::DEFAULT) {
     Ok(window) => window,
     Err(_) => panic!("the default is legal"),
@@ -377,6 +408,7 @@ fn paths() -> Vec<(&'static str, fn())> {
         ("Guard", guard_calls),
         ("Guard of four shards", guard_of_four_shards),
         ("Guard, in all modes", guard_in_all_modes),
+        ("Guard, with buckets by key", guard_by_key),
         ("TokenBucket, bookings, drains and clocks", book_take_what_there_is_and_move),
         ("CircuitBreaker, its trips, refusals, probes and ramp", trip_refuse_probe_and_close),
         ("CircuitBreaker, forced, tripped and configured", force_trip_and_configure),

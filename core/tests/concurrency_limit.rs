@@ -24,8 +24,13 @@ fn ms(millis: u64) -> Instant {
     Instant::from_nanos(millis * MS)
 }
 
+/// A limit that learns nothing and takes each sign at once.
 fn limit_of(start: u32) -> Limit {
-    Limit::new(LimitConfig { start, ceiling: 16, ..LimitConfig::DEFAULT }).unwrap()
+    Limit::new(LimitConfig { start, tolerance_percent: 0, saturated_after: 0, ..adaptive() }).unwrap()
+}
+
+fn adaptive() -> LimitConfig {
+    LimitConfig { ceiling: 16, ..LimitConfig::DEFAULT }
 }
 
 fn permit(limit: &Limit, now: Instant) -> LimitPermit {
@@ -95,7 +100,7 @@ fn slow_replies_and_time_outs_cut_by_their_factors() {
     for (outcome, after, to, reason) in [
         (Outcome::Success, 251, 8, LimitReason::Slow),
         (Outcome::Failure, 251, 8, LimitReason::Slow),
-        (Outcome::Failure, 1000, 7, LimitReason::Timeout),
+        (Outcome::Failure, 1000, 5, LimitReason::Timeout),
         (Outcome::Success, 1000, 8, LimitReason::Slow),
         (Outcome::Throttled(None), 0, 8, LimitReason::Throttled),
     ] {
@@ -106,7 +111,7 @@ fn slow_replies_and_time_outs_cut_by_their_factors() {
 }
 
 #[test]
-fn quick_errors_do_not_move_the_limit() {
+fn quick_errors_alone_do_not_move_the_limit() {
     let limit = limit_of(10);
     for _ in 0..100 {
         let permits = fill(&limit, ms(0));
@@ -115,6 +120,121 @@ fn quick_errors_do_not_move_the_limit() {
         }
     }
     assert_eq!(limit.limit(), 10);
+}
+
+#[test]
+fn a_slow_reply_cuts_only_a_limit_that_stays_full() {
+    let limit = Limit::new(LimitConfig { start: 4, tolerance_percent: 0, ..adaptive() }).unwrap();
+    // Full by chance: of every three reports one finds room.
+    for round in 0..100 {
+        let permits = fill(&limit, ms(round * 1000));
+        for permit in permits {
+            assert_eq!(limit.finish(permit, Outcome::Success, ms(round * 1000 + 300)), None);
+        }
+    }
+    // Full at every report: whoever ends is followed by the next at once. The fourth cuts.
+    let mut permits = fill(&limit, ms(1_000_000));
+    for turn in 1..=4 {
+        let change = limit.finish(permits.remove(0), Outcome::Success, ms(1_000_000 + 300 * turn));
+        assert_eq!(change.map(|change| (change.to, change.reason)), (turn == 4).then_some((3, LimitReason::Slow)));
+        if change.is_none() {
+            permits.push(permit(&limit, ms(1_000_000 + 300 * turn)));
+        }
+    }
+}
+
+#[test]
+fn what_is_slow_follows_from_what_is_usual() {
+    let limit = Limit::new(LimitConfig { start: 8, ..adaptive() }).unwrap();
+    assert_eq!(limit.slow_after(), Duration::from_millis(250));
+    let reply = |began: u64, after: u64| {
+        limit.finish(permit(&limit, ms(began)), Outcome::Success, ms(began + after));
+    };
+    for call in 0..600 {
+        reply(call * 1000, 300);
+    }
+    // 2.25 x 300 ms, less what is left of the first guess.
+    assert!((660..=675).contains(&limit.slow_after().as_millis()), "{:?}", limit.slow_after());
+    // Never so long that only a time-out would be slow; and it is forgotten when the service is quick again.
+    for call in 600..3000 {
+        reply(call * 1000, 900);
+    }
+    assert_eq!(limit.slow_after(), Duration::from_millis(900));
+    for call in 3000..6000 {
+        reply(call * 1000, 20);
+    }
+    assert_eq!(limit.slow_after(), Duration::from_millis(250));
+}
+
+#[test]
+fn what_is_measured_while_the_limit_is_used_is_not_usual() {
+    let limit = Limit::new(LimitConfig { start: 4, ..adaptive() }).unwrap();
+    for round in 0..500 {
+        let [first, second] = [0; 2].map(|_| permit(&limit, ms(round * 1000)));
+        limit.cancel(first, ms(round * 1000));
+        // In flight with another when it began: half of four.
+        limit.finish(second, Outcome::Success, ms(round * 1000 + 400));
+    }
+    assert_eq!(limit.slow_after(), Duration::from_millis(250));
+}
+
+#[test]
+fn a_service_that_always_takes_long_is_found_out_from_the_floor() {
+    let limit = Limit::new(LimitConfig { start: 2, ..adaptive() }).unwrap();
+    // As much as it lets through, each reply after 400 ms: from 2 down to the floor, and up again.
+    let mut permits: std::collections::VecDeque<_> = [ms(0), ms(150)].map(|now| permit(&limit, now)).into();
+    let mut least = u32::MAX;
+    for _ in 0..4000 {
+        let oldest = permits.pop_front().unwrap();
+        let now = Instant::from_nanos(oldest.started().as_nanos() + 400 * MS);
+        limit.finish(oldest, Outcome::Success, now);
+        least = least.min(limit.limit());
+        while let Ok(permit) = limit.try_attempt(now) {
+            permits.push_back(permit);
+        }
+    }
+    assert_eq!(least, 1);
+    assert_eq!(limit.limit(), 16);
+}
+
+#[test]
+fn where_some_calls_always_time_out_one_of_them_says_nothing() {
+    let limit = Limit::new(LimitConfig { start: 8, ..adaptive() }).unwrap();
+    for call in 0..600 {
+        limit.finish(permit(&limit, ms(call * 1000)), Outcome::Success, ms(call * 1000 + 300));
+    }
+    let permits = fill(&limit, ms(1_000_000));
+    assert_eq!(limit.finish(permits[0], Outcome::Failure, ms(1_001_000)), None);
+    let _full_again = permit(&limit, ms(1_001_000));
+    let change = LimitChange { from: 8, to: 6, reason: LimitReason::Slow };
+    assert_eq!(limit.finish(permits[1], Outcome::Failure, ms(1_001_000)), Some(change));
+}
+
+#[test]
+fn quick_failures_in_a_row_at_a_limit_that_stays_full_are_refusals() {
+    let limit = Limit::new(LimitConfig { start: 4, ceiling: 4, ..adaptive() }).unwrap();
+    let mut permits = fill(&limit, ms(0));
+    let mut report = |outcome, now| {
+        let change = limit.finish(permits.remove(0), outcome, ms(now));
+        while let Ok(permit) = limit.try_attempt(ms(now)) {
+            permits.push(permit);
+        }
+        change
+    };
+    // Every third fails at once, as by a fault that has nothing to do with the load.
+    for turn in 0..60 {
+        let outcome = if turn % 3 == 0 { Outcome::Failure } else { Outcome::Success };
+        assert_eq!(report(outcome, turn), None);
+    }
+    assert_eq!(report(Outcome::Failure, 61), None);
+    let change = LimitChange { from: 4, to: 3, reason: LimitReason::Refused };
+    assert_eq!(report(Outcome::Failure, 62), Some(change));
+    // Then it grows with care: a tenth of a third for each good reply, for ten seconds.
+    let mut replies_to_grow = |now| (1..100).find(|_| report(Outcome::Success, now).is_some());
+    assert!(replies_to_grow(70) > Some(20));
+    limit.set_limit(3);
+    // The first few are of calls whose leases have lapsed.
+    assert!(replies_to_grow(10_070).is_some_and(|replies| replies <= 10));
 }
 
 #[test]
@@ -141,7 +261,7 @@ fn a_limit_that_was_never_full_is_not_cut() {
     // Full at the end is enough.
     let first = permit(&limit, ms(0));
     let _others = [0; 9].map(|_| permit(&limit, ms(900)));
-    assert_eq!(limit.finish(first, Outcome::Failure, ms(1000)).map(|change| change.to), Some(7));
+    assert_eq!(limit.finish(first, Outcome::Failure, ms(1000)).map(|change| change.to), Some(5));
 }
 
 #[test]
@@ -219,14 +339,20 @@ fn rebase_keeps_the_rest_of_a_lease_on_another_clock() {
 
 #[test]
 fn the_state_is_small() {
-    assert_eq!(size_of::<ConcurrencyLimit<64>>(), 48 + 64 * 8);
+    assert_eq!(size_of::<ConcurrencyLimit<64>>(), 64 + 64 * 8);
     assert_eq!(size_of::<LimitPermit>(), 24);
 }
 
 #[test]
 fn a_change_of_configuration_takes_effect() {
     let limit = limit_of(10);
-    let config = LimitConfig { ceiling: 6, start: 6, slow_after: Duration::from_millis(10), ..LimitConfig::DEFAULT };
+    let config = LimitConfig {
+        ceiling: 6,
+        start: 6,
+        slow_after: Duration::from_millis(10),
+        saturated_after: 0,
+        ..LimitConfig::DEFAULT
+    };
     let change = LimitChange { from: 10, to: 6, reason: LimitReason::Set };
     assert_eq!(limit.set_config(config), Ok(Some(change)));
     let permits = fill(&limit, ms(0));
@@ -250,6 +376,9 @@ fn a_wrong_configuration_is_refused_with_what_is_allowed() {
         (LimitConfig { slow_factor: Ratio::ONE, ..good }, LimitConfigError::Factor),
         (LimitConfig { timeout_factor: Ratio::ONE, ..good }, LimitConfigError::Factor),
         (LimitConfig { lease: Duration::from_millis(999), ..good }, LimitConfigError::Lease),
+        (LimitConfig { tolerance_percent: 99, ..good }, LimitConfigError::Tolerance),
+        (LimitConfig { tolerance_percent: 10_001, ..good }, LimitConfigError::Tolerance),
+        (LimitConfig { saturated_after: 61, ..good }, LimitConfigError::Saturation),
     ] {
         assert_eq!(Limit::new(config).err(), Some(error));
         assert!(error.to_string().contains("allowed"), "{error}");
@@ -370,6 +499,8 @@ proptest! {
         more in 0..500 * MS,
         lease_more in 0..1000 * MS,
         factors in (0..1_000_000u32, 0..1_000_000u32),
+        tolerance_percent in prop_oneof![Just(0u32), 100..=10_000u32, 100..=400u32],
+        saturated_after in prop_oneof![Just(0u32), 0..=60u32, 1..=3u32],
         operations in proptest::collection::vec(prop_oneof![
             10 => prop_oneof![0..3000 * MS, Just(0)].prop_map(|now| Operation::Attempt { now }),
             8 => (0..40usize, 0..8u8, 0..3000 * MS)
@@ -386,6 +517,8 @@ proptest! {
             lease: Duration::from_nanos(slow_after + more + lease_more),
             slow_factor: Ratio::from_ppm(factors.0).unwrap(),
             timeout_factor: Ratio::from_ppm(factors.1).unwrap(),
+            tolerance_percent,
+            saturated_after,
         };
         let (product, mut oracle, mut permits) = (Limit::new(config).unwrap(), Oracle::new(config), Vec::new());
         for operation in operations {
@@ -432,10 +565,12 @@ fn refused(stepped: bool) -> String {
 fn oracle_lines() -> Vec<String> {
     let mut lines = Vec::new();
     for seed in 0..6 {
-        let config = LimitConfig { start: 1 + 3 * seed, ceiling: 16, ..LimitConfig::DEFAULT };
+        // Half of them take each sign at once.
+        let saturated_after = 2 * (seed % 2);
+        let config = LimitConfig { start: 1 + 3 * seed, ceiling: 16, saturated_after, ..LimitConfig::DEFAULT };
         lines.push(format!(
             "new start={} floor={} ceiling={} slow_after_ns={} timeout_ns={} slow_factor_ppm={} \
-             timeout_factor_ppm={} lease_ns={} -> ok",
+             timeout_factor_ppm={} tolerance_percent={} saturated_after={} lease_ns={} -> ok",
             config.start,
             config.floor,
             config.ceiling,
@@ -443,6 +578,8 @@ fn oracle_lines() -> Vec<String> {
             config.timeout.as_nanos(),
             config.slow_factor.as_ppm(),
             config.timeout_factor.as_ppm(),
+            config.tolerance_percent,
+            config.saturated_after,
             config.lease.as_nanos()
         ));
         let (mut oracle, mut now, mut permits) = (Oracle::new(config), 0, 0);
@@ -501,6 +638,8 @@ fn the_vectors_of_the_oracle_replay() {
                     timeout: duration("timeout_ns"),
                     slow_factor: ratio("slow_factor_ppm"),
                     timeout_factor: ratio("timeout_factor_ppm"),
+                    tolerance_percent: step.number("tolerance_percent") as u32,
+                    saturated_after: step.number("saturated_after") as u32,
                     lease: duration("lease_ns"),
                 };
                 (product, permits) = (Limit::new(config).unwrap(), Vec::new());

@@ -1,5 +1,8 @@
 //! The guard by its behaviour: each stage refuses by its own name, nothing is taken by halves, no storm goes through.
 
+#[allow(unreachable_pub, reason = "a module of a test program")]
+mod support;
+
 use std::sync::Barrier;
 use std::time::Duration;
 
@@ -7,12 +10,9 @@ use seawall::{
     BreakerConfig, BucketConfig, Call, Fill, GiveUpReason, Guard, GuardConfig, GuardConfigError, Instant, LimitConfig,
     Outcome, Permit, Rate, Reason, Request, RetryConfig, RetryTokens, Stage, State, TripRule, Verdict, WarmUp,
 };
+use support::guards::{guard, ms, send};
 
 const T: Duration = Duration::from_secs(1);
-
-fn ms(ms: u64) -> Instant {
-    Instant::from_nanos(ms * 1_000_000)
-}
 
 /// Ten a second with a burst of eight, all of it there; four in flight; a breaker that opens at two.
 fn roomy() -> GuardConfig {
@@ -26,16 +26,6 @@ fn roomy() -> GuardConfig {
         retry_streak: None,
         ..base
     }
-}
-
-fn guard(config: GuardConfig) -> Guard {
-    Guard::new(config, 7, Instant::ORIGIN).unwrap()
-}
-
-fn send(guard: &Guard, now: Instant) -> (Call, Permit) {
-    let mut call = guard.begin(Request::DEFAULT, now);
-    let permit = guard.try_attempt(&mut call, now).expect("the guard admits").permit;
-    (call, permit)
 }
 
 /// A first attempt that ends at once.

@@ -1,5 +1,8 @@
 //! When a guard promises a retry: while the service is well, paid for before the backoff, and where a breaker says so.
 
+#[allow(unreachable_pub, reason = "a module of a test program")]
+mod support;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -7,13 +10,10 @@ use seawall::{
     BreakerConfig, Call, Fill, GiveUpReason, Guard, GuardConfig, GuardConfigError, Instant, Mode, Outcome, Permit,
     Random, Rate, Request, RetryBudgetConfig, RetryCost, RetryTokens, Stage, State, TripRule, Verdict,
 };
+use support::guards::{guard, ms, send};
 
 const T: Duration = Duration::from_secs(1);
 const FAILING: Verdict = Verdict::GiveUp(GiveUpReason::ServiceFailing);
-
-fn ms(ms: u64) -> Instant {
-    Instant::from_nanos(ms * 1_000_000)
-}
 
 /// Four failures in a row open, two are the end of retries; tokens and budget for many.
 fn config() -> GuardConfig {
@@ -25,16 +25,6 @@ fn config() -> GuardConfig {
         retry_streak: Some(2),
         ..base
     }
-}
-
-fn guard(config: GuardConfig) -> Guard {
-    Guard::new(config, 7, Instant::ORIGIN).unwrap()
-}
-
-fn send(guard: &Guard, now: Instant) -> (Call, Permit) {
-    let mut call = guard.begin(Request::DEFAULT, now);
-    let permit = guard.try_attempt(&mut call, now).expect("the guard admits").permit;
-    (call, permit)
 }
 
 /// A first attempt that ends after `latency`.

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use seawall::{
     AimdConfig, AimdController, BreakerConfig, BucketConfig, CircuitBreaker, ConcurrencyLimit, Guard, GuardConfig,
-    Instant, KeyedBuckets, KeyedConfig, LimitConfig, Outcome, Rate, Ratio, Recorder, Request, RetryBudget,
+    Instant, KeyedBuckets, KeyedConfig, LimitConfig, Outcome, Rate, Ratio, Reason, Recorder, Request, RetryBudget,
     RetryBudgetConfig, RetryCost, RetryTokens, SlidingWindow, Snapshot, Stage, State, TokenBucket, TripRule, WhenFull,
     WindowConfig,
 };
@@ -139,6 +139,28 @@ fn a_full_window_of_successes_writes_nothing_in_a_breaker_that_judges_by_share()
 fn guard() -> Paged<Guard<64>> {
     let config = GuardConfig::for_service(Rate::per_second(20), Duration::from_secs(1));
     Paged::new(Guard::new(config, 7, at(0)).unwrap())
+}
+
+#[test]
+fn a_guard_that_refuses_a_key_writes_nothing_whether_for_tokens_or_for_a_place() {
+    let each = KeyedConfig::new(Rate::per_minute(1), WhenFull::FailClosed);
+    let config = GuardConfig::for_service(Rate::per_second(20), Duration::from_secs(1));
+    let users = KeyedBuckets::<1>::new(each, 7, at(0)).unwrap();
+    let guard = Paged::new(Guard::<64>::new(config, 7, at(0)).unwrap().with_keyed(users));
+    (0..7).for_each(|key| guard.get().keyed().try_take(key, 1, at(100)).unwrap());
+    let recorder = recorder();
+    guard.read_only(|guard| {
+        for (key, cost) in (0..20).flat_map(|key| [(key, 1), (key, 2)]) {
+            let (mut call, mut record) =
+                (guard.begin(Request { key, cost, ..Request::DEFAULT }, at(100)), recorder.get().begun(at(100)));
+            let answer = guard.try_attempt(&mut call, at(100));
+            recorder.get().attempted(&mut record, &answer, at(100));
+            recorder.get().abandoned(record, at(100));
+        }
+    });
+    assert_eq!(recorder.get().totals().refused_by(Stage::KeyedBucket), 40);
+    let counted = recorder.get().totals();
+    assert!(counted.refused_for(Stage::KeyedBucket, Reason::NoPlace) == 13, "of those without a place");
 }
 
 fn recorder() -> Paged<Recorder<8, 64>> {

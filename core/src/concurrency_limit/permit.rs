@@ -98,6 +98,8 @@ pub enum LimitReason {
     Throttled = 4,
     /// The caller set it, or set bounds that it lay beyond.
     Set = 5,
+    /// Failures that came at once, in a row, while the limit stayed full: the service refuses what it gets too much of.
+    Refused = 6,
 }
 
 impl LimitReason {
@@ -114,6 +116,7 @@ impl LimitReason {
             Self::Timeout => "time-out",
             Self::Throttled => "throttled",
             Self::Set => "set",
+            Self::Refused => "refused",
         }
     }
 }

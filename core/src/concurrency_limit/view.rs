@@ -1,7 +1,9 @@
 //! The work of a concurrency limit, on any number of slots.
 
 use crate::concurrency_limit::config::Settings;
+use crate::concurrency_limit::pace::{Pace, Report, Seen};
 use crate::concurrency_limit::permit::{LimitChange, LimitPermit, LimitReason};
+use crate::concurrency_limit::usual::Usual;
 use crate::outcome::Outcome;
 use crate::refused::{Refused, Stage};
 use crate::stamp::Stamp;
@@ -49,7 +51,22 @@ impl Control {
 pub(super) struct View<'a> {
     pub(super) control: &'a AtomicU64,
     pub(super) settings: &'a Settings,
+    pub(super) usual: &'a Usual,
+    pub(super) pace: &'a Pace,
     pub(super) slots: &'a [AtomicU64],
+}
+
+/// What part of its growth is left to a limit that grows with care.
+const CAREFUL: u64 = 10;
+
+/// What a report says of the service.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sign {
+    Good,
+    QuickFailure,
+    Slow,
+    Timeout,
+    Throttled,
 }
 
 /// A slot that can be taken.
@@ -161,28 +178,62 @@ impl View<'_> {
 
     fn judge(&self, permit: LimitPermit, outcome: Outcome, now: Instant) -> Option<LimitChange> {
         let latency_ns = now.as_nanos().saturating_sub(permit.started.as_nanos());
-        let is_slow = latency_ns > self.settings.slow_after_ns();
-        match outcome {
-            Outcome::Throttled(_) => self.cut(permit, LimitReason::Throttled, now),
-            Outcome::Failure if latency_ns >= self.settings.timeout_ns() => self.cut(permit, LimitReason::Timeout, now),
-            Outcome::Success | Outcome::Failure if is_slow => self.cut(permit, LimitReason::Slow, now),
-            Outcome::Success if permit.is_half_used => self.adjust(LimitReason::Growth, |control, floor, ceiling| {
-                let fixed = control.fixed();
-                // At least a floor of one whole, so the inverse is at most one whole: under 2^33. Clamped on both
-                // sides, so that a move under way while the bounds change is mended by the next good reply.
-                let (least, most) = (u64::from(floor) * WHOLE, u64::from(ceiling.max(floor)) * WHOLE);
-                Some((fixed + WHOLE * WHOLE / fixed.max(1)).clamp(least, most))
-            }),
+        let is_slow = latency_ns > self.usual.slow_after_ns(self.settings);
+        let sign = match outcome {
+            Outcome::Ignored => return None,
+            Outcome::Throttled(_) => Sign::Throttled,
+            Outcome::Failure if latency_ns >= self.settings.timeout_ns() => Sign::Timeout,
+            Outcome::Success | Outcome::Failure if is_slow => Sign::Slow,
+            Outcome::Failure => Sign::QuickFailure,
+            Outcome::Success => Sign::Good,
+        };
+        let control = self.control();
+        // This call has given its slot back already.
+        let ends_full = self.held(control, now) + 1 >= control.limit();
+        let (floor, _) = self.settings.bounds();
+        if outcome == Outcome::Success && (!permit.is_half_used || control.fixed() <= u64::from(floor) * WHOLE) {
+            self.usual.learn(latency_ns, self.settings);
+        }
+        let is_full = permit.is_full || ends_full;
+        let seen = self.note(sign, is_full, ends_full, now);
+        let saturated_after = self.settings.saturated_after();
+        match sign {
+            Sign::Good if permit.is_half_used => self.grow(now),
+            Sign::Throttled if is_full => self.cut(permit, LimitReason::Throttled),
+            Sign::Timeout if is_full && !self.usual.is_long(self.settings) => self.cut(permit, LimitReason::Timeout),
+            // Some time out while all is well: such a one is a slow reply like others, and half as many of them tell.
+            Sign::Timeout if is_full && seen.row >= saturated_after / 2 => self.cut(permit, LimitReason::Slow),
+            Sign::Slow if is_full && seen.row >= saturated_after => self.cut(permit, LimitReason::Slow),
+            Sign::QuickFailure if seen.is_refused => self.cut(permit, LimitReason::Refused),
             _ => None,
         }
     }
 
-    pub(super) fn cut(&self, permit: LimitPermit, reason: LimitReason, now: Instant) -> Option<LimitChange> {
-        let control = self.control();
-        // This call has given its slot back already.
-        if !permit.is_full && self.held(control, now) + 1 < control.limit() {
-            return None;
+    fn note(&self, sign: Sign, is_full: bool, ends_full: bool, now: Instant) -> Seen {
+        let saturated_after = self.settings.saturated_after();
+        if saturated_after == 0 {
+            return Seen { row: 0, is_refused: false };
         }
+        let report = match sign {
+            Sign::QuickFailure => Report::QuickFailure,
+            Sign::Throttled if is_full => Report::Throttled,
+            _ => Report::Other,
+        };
+        self.pace.note(ends_full, report, saturated_after, self.settings.timeout_ns(), now)
+    }
+
+    fn grow(&self, now: Instant) -> Option<LimitChange> {
+        let share = if self.pace.is_careful(self.settings.timeout_ns(), now) { CAREFUL } else { 1 };
+        self.adjust(LimitReason::Growth, |control, floor, ceiling| {
+            let fixed = control.fixed();
+            // At least a floor of one whole, so the inverse is at most one whole: under 2^33. Clamped on both
+            // sides, so that a move under way while the bounds change is mended by the next good reply.
+            let (least, most) = (u64::from(floor) * WHOLE, u64::from(ceiling.max(floor)) * WHOLE);
+            Some((fixed + WHOLE * WHOLE / fixed.max(1) / share).clamp(least, most))
+        })
+    }
+
+    fn cut(&self, permit: LimitPermit, reason: LimitReason) -> Option<LimitChange> {
         let factor_ppm = match reason {
             LimitReason::Timeout => self.settings.timeout_factor_ppm(),
             _ => self.settings.slow_factor_ppm(),
@@ -220,6 +271,7 @@ impl View<'_> {
     }
 
     pub(super) fn reset(&self) {
+        self.pace.reset();
         for slot in self.slots {
             let mut seen = slot.load(Ordering::Relaxed);
             while let Err(now_seen) =

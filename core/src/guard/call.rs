@@ -20,14 +20,15 @@ use crate::transition::Transition;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// Whose call it is: a user, a tenant, a connection. The canary shares of a guard go by it, so that a caller is
-    /// treated alike in every call. Where all calls have the same key, a canary has the whole guard or none of it: a
+    /// Whose call it is: a user, a tenant, a connection. A guard with [keyed buckets](crate::Guard::with_keyed) has one
+    /// for each key; [`KeyedBuckets::key_of`](crate::KeyedBuckets::key_of) makes a key of a name. And the canary shares
+    /// of a guard go by it, so that a caller is treated alike in every call. Where all calls have the same key, a canary has the whole guard or none of it: a
     /// share of the processes of a fleet. Any number; 0 is one like any other.
     pub key: u64,
     /// Which part of the service it goes to, and so which circuit breaker judges it; all its retries go there too. Taken
     /// modulo the number of shards of the guard, so that any number will do, a hash too.
     pub shard: u32,
-    /// The tokens that each attempt takes from the bucket; 0 is legal and takes none.
+    /// The tokens that each attempt takes from the bucket, and from the bucket of its key; 0 is legal and takes none.
     pub cost: u32,
     /// From this instant on the answer is of no use: nothing is sent at it or after it.
     pub deadline: Option<Instant>,
@@ -69,6 +70,7 @@ pub struct Call {
     pub(super) deadline: Option<Instant>,
     /// The modes that hold for all its attempts.
     pub(super) held: Held,
+    pub(super) key: u64,
     /// Under the number of shards.
     pub(super) shard: u32,
     pub(super) cost: u32,
@@ -122,11 +124,15 @@ pub struct Permit {
     pub(super) limit: Option<LimitPermit>,
     /// None where the breaker has no part in the attempt.
     pub(super) breaker: Option<BreakerPermit>,
-    /// The tokens that it took.
+    /// The tokens that it took from the bucket.
     pub(super) tokens: u32,
+    /// The tokens that it took from the bucket of its key: none where the key was let through without a place.
+    pub(super) keyed_tokens: u32,
     /// The attempts that had ended when it was given.
     pub(super) ended: u32,
     pub(super) shard: u32,
+    /// Whose tokens it took.
+    pub(super) key: u64,
     /// The stage in shadow that would have refused.
     pub(super) shadow: Option<Refused>,
 }

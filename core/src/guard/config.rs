@@ -42,7 +42,8 @@ pub struct GuardConfig {
     pub call_timeout: Duration,
     /// How many failures in a row the breaker counts for a first attempt that timed out; at least 1. A time-out has held
     /// a slot for the whole time, and its work goes on in the server: it says more than an error that came at once. A
-    /// share of failures counts calls, and does not weigh them.
+    /// share of failures counts calls, and does not weigh them. Where the limit has learnt that some calls time out while
+    /// all is well, each counts as one.
     pub timeout_weight: u32,
     /// A retry is promised only while the breaker of its shard is closed, and fewer than so many failures of first
     /// attempts stand in a row, its own among them. 0: never. `None`: whatever the breaker counts.
@@ -91,7 +92,7 @@ impl GuardConfig {
     /// | part | value |
     /// | --- | --- |
     /// | bucket | a backstop: 16 x `expected`; burst `n`, from 4 to 1000; begins with one token |
-    /// | limit | starts at `n / 5`, from 1 to 64; slow after `T / 4`; leases of `5 T` |
+    /// | limit | starts at `n / 5`, from 1 to 64; slow after `T / 4`, or 2.25 times what is usual; leases of `5 T` |
     /// | breaker | `n / 2` failures in a row, 2 to 4; open for `1 / expected`, `T / 10` to `10 T`, ± 30 %; one probe |
     /// | time-outs | a first attempt that timed out weighs two failures in a row |
     /// | retries | only while fewer than three failures stand in a row; at most 3, full jitter from `T / 10`, doubling up to `10 T` |

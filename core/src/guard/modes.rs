@@ -81,6 +81,8 @@ pub struct GuardModes {
     pub bucket: Mode,
     /// The retry budget. Off: retries are free, up to the retry strategy's number of attempts.
     pub budget: Mode,
+    /// The buckets by key, of a guard [that has them](crate::Guard::with_keyed); any other heeds no mode here.
+    pub keyed: Mode,
 }
 
 impl GuardModes {
@@ -95,7 +97,7 @@ impl GuardModes {
     /// ```
     #[must_use]
     pub const fn all(mode: Mode) -> Self {
-        Self { pause: mode, breaker: mode, limit: mode, bucket: mode, budget: mode }
+        Self { pause: mode, breaker: mode, limit: mode, bucket: mode, budget: mode, keyed: mode }
     }
 }
 
@@ -105,12 +107,13 @@ impl Default for GuardModes {
     }
 }
 
-/// A stage has no mode: the deadline of a call always holds, as nobody waits for what comes after it.
+/// A stage has no mode: the deadline of a call always holds, as nobody waits for what comes after it; and there may be
+/// no [keyed bucket](crate::Guard::with_keyed).
 ///
 /// ```
 /// use seawall::{ModeError, Stage};
 /// let said = "the deadline has no mode: allowed are the pause, the circuit breaker, the concurrency limit, \
-///             the token bucket and the retry budget";
+///             the token bucket, the retry budget, and the keyed bucket of a guard that has one";
 /// assert_eq!(ModeError { stage: Stage::Deadline }.to_string(), said);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -123,8 +126,8 @@ impl fmt::Display for ModeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "the {} has no mode: allowed are the pause, the circuit breaker, the concurrency limit, the token bucket \
-             and the retry budget",
+            "the {} has no mode: allowed are the pause, the circuit breaker, the concurrency limit, the token bucket, \
+             the retry budget, and the keyed bucket of a guard that has one",
             self.stage.name()
         )
     }
@@ -133,10 +136,11 @@ impl fmt::Display for ModeError {
 impl core::error::Error for ModeError {}
 
 const OFF: u32 = u32::MAX;
+const ENFORCED: u32 = Ratio::ONE.as_ppm();
 
 const fn word_of(mode: Mode) -> u32 {
     match mode {
-        Mode::Enforce => Ratio::ONE.as_ppm(),
+        Mode::Enforce => ENFORCED,
         Mode::Shadow => 0,
         Mode::Canary(share) => share.as_ppm(),
         Mode::Off => OFF,
@@ -147,7 +151,7 @@ const fn mode_of(word: u32) -> Mode {
     match word {
         OFF => Mode::Off,
         0 => Mode::Shadow,
-        ppm if ppm >= Ratio::ONE.as_ppm() => Mode::Enforce,
+        ppm if ppm >= ENFORCED => Mode::Enforce,
         ppm => Mode::Canary(Ratio::ppm(ppm)),
     }
 }
@@ -161,6 +165,8 @@ pub(super) struct Modes {
     limit: AtomicU32,
     bucket: AtomicU32,
     budget: AtomicU32,
+    /// Of no use to a guard without the stage, and in what would else be padding.
+    keyed: AtomicU32,
 }
 
 impl Modes {
@@ -174,6 +180,7 @@ impl Modes {
                 limit: AtomicU32::new(word_of(modes.limit)),
                 bucket: AtomicU32::new(word_of(modes.bucket)),
                 budget: AtomicU32::new(word_of(modes.budget)),
+                keyed: AtomicU32::new(word_of(modes.keyed)),
             }
         }
     }
@@ -185,7 +192,8 @@ impl Modes {
             Stage::ConcurrencyLimit => Some(&self.limit),
             Stage::TokenBucket => Some(&self.bucket),
             Stage::RetryBudget => Some(&self.budget),
-            _ => None,
+            Stage::KeyedBucket => Some(&self.keyed),
+            Stage::Deadline => None,
         }
     }
 
@@ -201,17 +209,23 @@ impl Modes {
 
     /// What holds for a call with this key.
     #[inline]
-    pub(super) fn held(&self, key: u64) -> Held {
+    pub(super) fn held(&self, key: u64, has_keyed: bool) -> Held {
+        // A stage that is not there is not loaded either.
+        let keyed = if has_keyed { self.keyed.load(Ordering::Relaxed) } else { OFF };
         let words = [&self.pause, &self.breaker, &self.limit, &self.bucket, &self.budget];
         let shares = words.map(|word| word.load(Ordering::Relaxed));
         // Not as arrays: the loads are to stay in registers.
-        let differs = shares.iter().fold(0, |differs, share| differs | (share ^ Ratio::ONE.as_ppm()));
-        if differs == 0 { Held::ENFORCED } else { self.held_by(shares, key) }
+        let differs = shares.iter().fold(0, |differs, share| differs | (share ^ ENFORCED));
+        match (differs, keyed) {
+            (0, OFF) if !has_keyed => Held::ENFORCED,
+            (0, ENFORCED) => Held::ENFORCED_BY_KEY,
+            _ => self.held_by(shares, keyed, key),
+        }
     }
 
     /// Where not all of it is enforced for all.
     #[inline(never)]
-    fn held_by(&self, shares: [u32; 5], key: u64) -> Held {
+    fn held_by(&self, shares: [u32; 5], keyed: u32, key: u64) -> Held {
         let most = Ratio::ONE.as_ppm() - 1;
         // At most `most`: it fits.
         let place = up_to(mix(key ^ self.salt), most as u64) as u32;
@@ -222,6 +236,7 @@ impl Modes {
             .with(Stage::ConcurrencyLimit, limit, place)
             .with(Stage::TokenBucket, bucket, place)
             .with(Stage::RetryBudget, budget, place)
+            .with(Stage::KeyedBucket, keyed, place)
             .restarting(Stage::Pause, pause, bucket)
             .restarting(Stage::CircuitBreaker, breaker, bucket)
     }
@@ -232,7 +247,7 @@ impl Modes {
 /// ```text
 ///  23        16 15         8 7          0
 /// +------------+------------+------------+
-/// | restarts   | in shadow  | enforced   |    bits 1 to 6: the stages by their numbers
+/// | restarts   | in shadow  | enforced   |    bits 1 to 7: the stages by their numbers
 /// +------------+------------+------------+
 /// ```
 /// Restarts: the stages after whose end the tokens restart.
@@ -240,7 +255,7 @@ impl Modes {
 pub(super) struct Held(u32);
 
 const fn bit(stage: Stage) -> u32 {
-    // Stages are numbered 1 to 6.
+    // Stages are numbered 1 to 7.
     1 << (stage as u32 & 7)
 }
 
@@ -248,7 +263,7 @@ const SHADOW: u32 = 8;
 const RESTARTS: u32 = 16;
 
 impl Held {
-    /// Every stage for every call.
+    /// Every stage for every call, of a guard without buckets by key.
     const ENFORCED: Self = Self::none()
         .with(Stage::Pause, 1, 0)
         .with(Stage::CircuitBreaker, 1, 0)
@@ -257,6 +272,9 @@ impl Held {
         .with(Stage::RetryBudget, 1, 0)
         .restarting(Stage::Pause, 1, 1)
         .restarting(Stage::CircuitBreaker, 1, 1);
+
+    /// And with them.
+    const ENFORCED_BY_KEY: Self = Self::ENFORCED.with(Stage::KeyedBucket, 1, 0);
 
     const fn none() -> Self {
         Self(0)
@@ -356,7 +374,7 @@ mod tests {
             let modes = Modes::new(GuardModes::ENFORCE, seed);
             let within = |ppm: u32| {
                 modes.set(Stage::TokenBucket, Mode::Canary(Ratio::ppm(ppm))).unwrap();
-                let is_in = |key: &u64| modes.held(*key).enforces(Stage::TokenBucket);
+                let is_in = |key: &u64| modes.held(*key, false).enforces(Stage::TokenBucket);
                 (0..100_000_u64).filter(is_in).collect::<std::vec::Vec<_>>()
             };
             let (few, many) = (within(10_000), within(300_000));
@@ -375,14 +393,15 @@ mod tests {
     fn what_is_enforced_for_all_is_enforced_for_each() {
         let modes = Modes::new(GuardModes::ENFORCE, 7);
         for key in 0..100 {
-            assert_eq!(modes.held(key), modes.held_by([1_000_000; 5], key));
+            assert_eq!(modes.held(key, false), modes.held_by([1_000_000; 5], OFF, key));
+            assert_eq!(modes.held(key, true), modes.held_by([1_000_000; 5], 1_000_000, key));
         }
     }
 
     #[test]
     fn two_guards_choose_different_canaries() {
         let modes = [1, 2].map(|seed| Modes::new(GuardModes::all(Mode::Canary(Ratio::HALF)), seed));
-        let both = |key: &u64| modes.iter().all(|modes| modes.held(*key).enforces(Stage::Pause));
+        let both = |key: &u64| modes.iter().all(|modes| modes.held(*key, false).enforces(Stage::Pause));
         assert!((0..10_000).filter(both).count().abs_diff(2_500) < 300);
     }
 }

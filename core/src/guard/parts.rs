@@ -2,7 +2,7 @@
 
 use crate::concurrency_limit::ConcurrencyLimit;
 use crate::guard::shards::of_shard;
-use crate::guard::{Guard, Mode, ModeError};
+use crate::guard::{Guard, KeyedStage, Mode, ModeError};
 use crate::refused::Stage;
 use crate::retry_budget::RetryBudget;
 use crate::sync::Ordering;
@@ -10,7 +10,7 @@ use crate::time::Instant;
 use crate::token_bucket::{ChangeError, Fill, TokenBucket};
 use crate::transition::Transition;
 
-impl<const SLOTS: usize, const SHARDS: usize> Guard<SLOTS, SHARDS> {
+impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SHARDS, Keyed> {
     /// Until when the server asked to be spared, with the spread, if that is still to come.
     ///
     /// # Concurrency
@@ -61,8 +61,8 @@ impl<const SLOTS: usize, const SHARDS: usize> Guard<SLOTS, SHARDS> {
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
     pub fn rebase(&self, old_now: Instant, new_now: Instant) -> Result<(), ChangeError> {
-        // First what can fail.
-        self.bucket.rebase(old_now, new_now)?;
+        // First what can fail: both or neither.
+        self.keyed.rebase_after(|| self.bucket.rebase(old_now, new_now), old_now, new_now)?;
         let left = self.warm_until.load(Ordering::Relaxed).saturating_sub(old_now.as_nanos());
         self.warm_until.store(new_now.as_nanos().saturating_add(left), Ordering::Relaxed);
         self.pause.rebase(old_now, new_now);
@@ -74,7 +74,7 @@ impl<const SLOTS: usize, const SHARDS: usize> Guard<SLOTS, SHARDS> {
         Ok(())
     }
 
-    /// As if new at `now`: tokens and warm-up as at the start, no pause, breaker closed without evidence, nothing in
+    /// As if new at `now`: tokens and warm-up as at the start, every key with its burst, no pause, breaker closed without evidence, nothing in
     /// flight, the budget at its initial tokens. Rates, limits and configurations that were set stay, and so does what
     /// the concurrency limit has learned. Permits that are out are void.
     ///
@@ -98,8 +98,9 @@ impl<const SLOTS: usize, const SHARDS: usize> Guard<SLOTS, SHARDS> {
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
     pub fn reset(&self, now: Instant) -> Result<[Option<Transition>; SHARDS], ChangeError> {
-        // First what can fail.
-        self.bucket.reset(Fill::Tokens(self.fill), self.warm_up.warm_up(), now)?;
+        // First what can fail: both or neither.
+        let bucket = || self.bucket.reset(Fill::Tokens(self.fill), self.warm_up.warm_up(), now);
+        self.keyed.reset_after(bucket, now)?;
         self.warm_until.store(now.saturating_add(self.warm_up.duration()).as_nanos(), Ordering::Relaxed);
         self.pause.reset();
         self.limit.reset();
@@ -112,7 +113,8 @@ impl<const SLOTS: usize, const SHARDS: usize> Guard<SLOTS, SHARDS> {
         }))
     }
 
-    /// The mode of a stage. The deadline of a call always holds: [`Mode::Enforce`]. A canary of all calls is `Enforce`, one
+    /// The mode of a stage. The deadline of a call always holds: [`Mode::Enforce`]. The keyed bucket of a guard that has
+    /// none is [`Mode::Off`]. A canary of all calls is `Enforce`, one
     /// of none is `Shadow`.
     ///
     /// # Concurrency
@@ -128,14 +130,14 @@ impl<const SLOTS: usize, const SHARDS: usize> Guard<SLOTS, SHARDS> {
     /// ```
     #[must_use]
     pub fn mode(&self, stage: Stage) -> Mode {
-        self.modes.get(stage)
+        if stage == Stage::KeyedBucket && !Keyed::IS_THERE { Mode::Off } else { self.modes.get(stage) }
     }
 
     /// Sets the mode of a stage, for the calls that begin from now on: one that has begun is treated alike in all its
     /// attempts. What the stage holds stays: one that was off goes on from where it stood.
     ///
     /// # Errors
-    /// [`ModeError`]: the deadline has no mode. Then nothing has changed.
+    /// [`ModeError`]: the deadline has no mode, and no stage that is not there. Then nothing has changed.
     ///
     /// # Concurrency
     /// Wait-free, one store. A call that begins meanwhile goes by the old mode or the new.
@@ -156,6 +158,9 @@ impl<const SLOTS: usize, const SHARDS: usize> Guard<SLOTS, SHARDS> {
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
     pub fn set_mode(&self, stage: Stage, mode: Mode) -> Result<(), ModeError> {
+        if stage == Stage::KeyedBucket && !Keyed::IS_THERE {
+            return Err(ModeError { stage });
+        }
         self.modes.set(stage, mode)
     }
 

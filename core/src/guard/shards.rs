@@ -1,7 +1,7 @@
 //! The breakers of a guard, one for each shard.
 
 use crate::circuit_breaker::{BreakerConfig, BreakerConfigError, CircuitBreaker};
-use crate::guard::Guard;
+use crate::guard::{Guard, KeyedStage};
 use crate::time::Instant;
 use crate::transition::{State, Transition};
 
@@ -40,7 +40,7 @@ pub(super) fn of_shard(transition: Option<Transition>, shard: u32) -> Option<Tra
     transition.map(|transition| Transition { shard, ..transition })
 }
 
-impl<const SLOTS: usize, const SHARDS: usize> Guard<SLOTS, SHARDS> {
+impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SHARDS, Keyed> {
     /// The circuit breaker of a shard, to look at it, to trip it on evidence of the caller's own or to hold it. `shard` is
     /// taken modulo the number of shards, as in [`Request::shard`](crate::Request::shard). What it tells names shard 0.
     ///

@@ -7,7 +7,7 @@ use crate::concurrency_limit::LimitChange;
 use crate::guard::modes::Way;
 use crate::guard::pause::Restart;
 use crate::guard::shards::of_shard;
-use crate::guard::{Admission, Call, Finished, Guard, Permit, Verdict};
+use crate::guard::{Admission, Call, Finished, Guard, KeyedStage, Permit, Verdict};
 use crate::outcome::Outcome;
 use crate::refused::{Refused, Stage};
 use crate::retry_budget::RetryCost;
@@ -25,7 +25,7 @@ pub(super) struct Failed {
     pub(super) shadow: Option<Refused>,
 }
 
-impl<const SLOTS: usize, const SHARDS: usize> Guard<SLOTS, SHARDS> {
+impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SHARDS, Keyed> {
     /// The first pass: loads only.
     pub(super) fn look(&self, call: &Call, way: &mut Way, now: Instant) -> Result<(), Refused> {
         if call.deadline.is_some_and(|deadline| now >= deadline) {
@@ -41,6 +41,9 @@ impl<const SLOTS: usize, const SHARDS: usize> Guard<SLOTS, SHARDS> {
         }
         way.pass(Stage::Pause, || self.pause.check(now))?;
         way.pass(Stage::CircuitBreaker, || self.breaker(call.shard).peek(now))?;
+        if Keyed::IS_THERE {
+            way.pass(Stage::KeyedBucket, || self.keyed.look(call.key, call.cost, now))?;
+        }
         way.pass(Stage::ConcurrencyLimit, || self.limit.peek(now))?;
         way.pass(Stage::TokenBucket, || self.bucket.peek(call.cost, now))
     }
@@ -53,8 +56,10 @@ impl<const SLOTS: usize, const SHARDS: usize> Guard<SLOTS, SHARDS> {
             limit: None,
             breaker: None,
             tokens: 0,
+            keyed_tokens: 0,
             ended: call.ended,
             shard: call.shard,
+            key: call.key,
             shadow: way.refusal,
         };
         permit.limit = way.ask(Stage::ConcurrencyLimit, || self.limit.try_attempt(now))?;
@@ -64,6 +69,18 @@ impl<const SLOTS: usize, const SHARDS: usize> Guard<SLOTS, SHARDS> {
             Err(refused) => {
                 self.give_back(&mut permit, &way, true, now);
                 return Err(refused);
+            }
+        }
+        if Keyed::IS_THERE && !fault("guard: the bucket of a key is only looked at") {
+            match way.ask(Stage::KeyedBucket, || self.keyed.charge(call.key, call.cost, now)) {
+                Ok(Some(true)) => permit.keyed_tokens = call.cost,
+                // Let through without a place, or for no token.
+                Ok(Some(false)) => {}
+                Ok(None) => self.give_back(&mut permit, &way, false, now),
+                Err(refused) => {
+                    self.give_back(&mut permit, &way, true, now);
+                    return Err(refused);
+                }
             }
         }
         let mut transition = None;
@@ -88,6 +105,12 @@ impl<const SLOTS: usize, const SHARDS: usize> Guard<SLOTS, SHARDS> {
         let forgets = fault("guard: a shadow keeps what it took for an attempt that another would refuse");
         let gives_all = is_refused || fault("guard: a refusal in shadow gives back what is enforced");
         let keeps = |stage| !gives_all && (forgets || way.held.heeds(stage, way.refusal));
+        if permit.keyed_tokens != 0 && !keeps(Stage::KeyedBucket) {
+            if !fault("guard: the tokens of the key stay spent when the breaker refuses") {
+                self.keyed.give_back(permit.key, permit.keyed_tokens, now);
+            }
+            permit.keyed_tokens = 0;
+        }
         if permit.tokens != 0 && !keeps(Stage::TokenBucket) {
             if !fault("guard: the tokens stay spent when the breaker refuses") {
                 self.refund(permit.tokens, now);
@@ -146,9 +169,10 @@ impl<const SLOTS: usize, const SHARDS: usize> Guard<SLOTS, SHARDS> {
         if outcome == Outcome::Failure && latency >= self.timeout_ns { RetryCost::Timeout } else { RetryCost::Error }
     }
 
-    /// How many failures in a row the breaker counts for it.
-    const fn weight_of(&self, cost: RetryCost) -> u32 {
-        if matches!(cost, RetryCost::Timeout) { self.timeout_weight } else { 1 }
+    /// How many failures in a row the breaker counts for it. A time-out is no more than another failure where some are
+    /// usual.
+    fn weight_of(&self, cost: RetryCost) -> u32 {
+        if cost == RetryCost::Timeout && !self.limit.expects_timeouts() { self.timeout_weight } else { 1 }
     }
 
     /// Whether the service is well enough for a retry.

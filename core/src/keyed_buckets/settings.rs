@@ -105,23 +105,31 @@ impl Settings {
         self.live().0
     }
 
-    /// Puts what `next` makes of the live terms in their place.
-    pub(super) fn change(
+    /// Puts what `next` makes of the live terms in their place, if `first` succeeds, which is done when nothing but a
+    /// change under way can still fail this one: the cell is claimed, and the terms are made.
+    pub(super) fn change_after<E>(
         &self,
+        first: impl FnOnce() -> Result<(), E>,
         next: impl Fn(&Terms) -> Result<Terms, KeyedChangeError>,
-    ) -> Result<(), KeyedChangeError> {
+    ) -> Result<Result<(), E>, KeyedChangeError> {
         let spare = self.claim().ok_or(KeyedChangeError::Contended)?;
+        let mut first = Some(first);
         let result = loop {
             let (terms, live) = self.live();
             match next(&terms) {
                 Err(error) => break Err(error),
                 Ok(terms) => self.cells[spare & (CELLS - 1)].write(&terms),
             }
+            if let Some(first) = first.take()
+                && let Err(error) = first()
+            {
+                break Ok(Err(error));
+            }
             // The version wraps after 2^62 changes.
             let after = ((live >> 2).wrapping_add(1) << 2) | spare as u64;
             // Release: who reads it sees the cell. Acquire: who claims a cell next sees what was live.
             if self.live.compare_exchange(live, after, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
-                break Ok(());
+                break Ok(Ok(()));
             }
         };
         self.cells[spare & (CELLS - 1)].claim.store(0, Ordering::Release);

@@ -161,10 +161,11 @@ impl<'a> View<'a> {
         Head(key.home.head.load(Ordering::Acquire))
     }
 
-    pub(super) fn try_take(&self, hash: u64, n: u32, now: Instant) -> Result<(), Refused> {
-        let Some(key) = self.key(hash) else { return Ok(()) };
+    /// Whether the tokens were taken from a bucket: not where there was no place for one, nor where there are none.
+    pub(super) fn try_take(&self, hash: u64, n: u32, now: Instant) -> Result<bool, Refused> {
+        let Some(key) = self.key(hash) else { return Ok(false) };
         if n == 0 {
-            return Ok(());
+            return Ok(false);
         }
         let now = now.as_nanos();
         // What this call has put into a place: it has paid there.
@@ -185,7 +186,7 @@ impl<'a> View<'a> {
                     if let Some(own) = own.take() {
                         if own.is(&entry) {
                             // Admitted by another call of this key.
-                            return Ok(());
+                            return Ok(true);
                         }
                         self.withdraw(Some(own));
                     }
@@ -193,7 +194,7 @@ impl<'a> View<'a> {
                         return Err(self.why_not(&terms, entry.state.position(), n, now));
                     };
                     if Self::take(&entry, after) {
-                        return Ok(());
+                        return Ok(true);
                     }
                     continue;
                 }
@@ -211,13 +212,13 @@ impl<'a> View<'a> {
                 }
                 own = match self.come(&key, &terms, n, now)? {
                     Some(own) => own,
-                    None => return Ok(()),
+                    None => return Ok(false),
                 };
             }
             if let Some(own) = own
                 && self.admit(&key, head, &own)
             {
-                return Ok(());
+                return Ok(true);
             }
         }
     }

@@ -64,6 +64,9 @@ impl Snapshot {
         if self.budget < RetryTokens::ONE {
             text.sentence(&|to| self.say_budget(to));
         }
+        if self.keyed_let_through != 0 {
+            text.sentence(&|to| self.say_let_through(to));
+        }
         if self.recent.given_up() != 0 {
             text.sentence(&|to| self.say_given_up(to));
         }
@@ -156,6 +159,15 @@ impl Snapshot {
                 counted(to, self.burst.into(), "token", "tokens");
                 to.say(", and more were asked for");
             }
+            (Reason::Never, Stage::KeyedBucket) => {
+                if let Some(keyed) = self.keyed {
+                    to.say("no key ever holds more than ");
+                    counted(to, keyed.burst.into(), "token", "tokens");
+                    to.say(", and more were asked for");
+                } else {
+                    to.say("more was asked for than a key ever holds");
+                }
+            }
             (_, Stage::Deadline) => to.say("it has passed, and the call is of no use any more"),
             (Reason::Never, Stage::RetryBudget) => to.say("the call is over"),
             (Reason::Never, _) => to.say("more was asked for than there can ever be"),
@@ -189,6 +201,14 @@ impl Snapshot {
             }
             (Reason::NotYet, Stage::KeyedBucket) => {
                 to.say("this key has too few tokens");
+                if let Some(keyed) = self.keyed {
+                    if keyed.rate.is_zero() {
+                        to.say(", and earns none until its rate is raised");
+                    } else {
+                        to.say(", earns ");
+                        rate(to, keyed.rate);
+                    }
+                }
                 say_wait(to, ", and has enough in ", wait);
             }
             (Reason::NotYet, Stage::RetryBudget) => {
@@ -223,6 +243,12 @@ impl Snapshot {
         // Rounded down: less than what there is, so that less than one is never said to be one.
         tenths(to, u64::from(self.budget.as_millionths() / 100_000));
         to.say(" tokens: what fails is given up until calls that succeed have earned one.");
+    }
+
+    fn say_let_through(&self, to: &mut dyn Words) {
+        to.say("Since the start ");
+        counted(to, self.keyed_let_through, "attempt passed", "attempts passed");
+        to.say(" without a limit of the key, as there was no place for one: more groups would have room.");
     }
 
     fn say_given_up(&self, to: &mut dyn Words) {
@@ -286,11 +312,21 @@ fn say_wait(to: &mut dyn Words, before: &str, wait: Option<Duration>) {
 mod tests {
     use super::*;
     use crate::guard::{Guard, GuardConfig};
+    use crate::keyed_buckets::{KeyedConfig, WhenFull};
     use crate::rate::Rate;
     use crate::recorder::{Counts, Recorder};
     use crate::sliding_window::WindowConfig;
     use crate::time::Instant;
     use crate::transition::Cause;
+
+    const LONGEST_KEYED: KeyedConfig = KeyedConfig {
+        rate: match Rate::new(u64::MAX, Duration::from_nanos(u64::MAX)) {
+            Ok(rate) => rate,
+            Err(_) => Rate::ZERO,
+        },
+        burst: u32::MAX,
+        when_full: WhenFull::FailOpen,
+    };
 
     /// Every sentence that there is, with the longest numbers: longer than any real one.
     fn longest() -> Snapshot {
@@ -311,6 +347,8 @@ mod tests {
             burst: u32::MAX,
             tokens: u32::MAX,
             budget: RetryTokens::from_millionths(999_999),
+            keyed: Some(LONGEST_KEYED),
+            keyed_let_through: u64::MAX,
             refusals: [
                 wait(Stage::Pause),
                 wait(Stage::CircuitBreaker),
@@ -336,7 +374,10 @@ mod tests {
         let snapshot = longest();
         for stage in STAGES {
             let wait = Some(Duration::from_nanos(u64::MAX - 1));
-            for refused in [Refused::not_yet(stage, wait), Refused::never(stage), Refused::clock_stepped(stage)] {
+            let no_place = Refused::no_place(stage, wait);
+            for refused in
+                [Refused::not_yet(stage, wait), Refused::never(stage), Refused::clock_stepped(stage), no_place]
+            {
                 assert!(snapshot.explain_refusal::<256>(refused).ends_with('.'), "{refused}");
             }
         }

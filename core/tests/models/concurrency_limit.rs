@@ -125,6 +125,43 @@ fn racing_cuts() {
     assert!(limit.limit() >= 2);
 }
 
+/// Four full reports in a row saturate; two have been made. One that is slow and full races one that finds room, and
+/// then one that is slow and full comes: it has at most one before it, whatever the race did.
+fn broken_row() {
+    let config = LimitConfig { start: 3, ceiling: 3, saturated_after: 4, tolerance_percent: 0, ..LimitConfig::DEFAULT };
+    let limit = Arc::new(Limit::new(config).unwrap());
+    for _ in 0..2 {
+        let permits = [0; 3].map(|_| limit.try_attempt(at(0)).unwrap());
+        let [first, second, third] = permits;
+        assert_eq!(limit.finish(first, Outcome::Success, at(1)), None);
+        limit.cancel(second, at(1));
+        limit.cancel(third, at(1));
+    }
+    let full = [0; 3].map(|_| limit.try_attempt(at(0)).unwrap());
+    let [first, second, third] = full;
+    let reporter = {
+        let limit = limit.clone();
+        thread::spawn(move || limit.finish(first, Outcome::Success, at(1)))
+    };
+    // Two slots are free before it reports: it finds room.
+    limit.cancel(second, at(1));
+    assert_eq!(limit.finish(third, Outcome::Success, at(1)), None);
+    assert_eq!(reporter.join().unwrap(), None);
+    let last = [0; 3].map(|_| limit.try_attempt(at(2)).unwrap());
+    assert_eq!(limit.finish(last[0], Outcome::Success, at(3)), None, "a row went on across a report that found room");
+}
+
+#[test]
+fn concurrency_limit_rows_end() {
+    check("concurrency_limit broken row", Preemptions::Unbounded, broken_row);
+}
+
+#[test]
+fn concurrency_limit_counting_by_exchange_is_needed() {
+    let fault = "concurrency_limit: a report is stored, not exchanged";
+    must_fail("concurrency_limit broken row", fault, Preemptions::Unbounded, broken_row);
+}
+
 #[test]
 fn concurrency_limit_is_strict() {
     check("concurrency_limit exclusion", Preemptions::Unbounded, exclusion);

@@ -40,6 +40,9 @@ pub(super) fn config(limit: u32, burst: u32) -> GuardConfig {
             floor: limit,
             ceiling: limit,
             lease: Duration::from_secs(1_000),
+            // The limit does not move; what moves it has models of its own.
+            tolerance_percent: 0,
+            saturated_after: 0,
             ..LimitConfig::DEFAULT
         },
         retry: RetryConfig { base_delay: Duration::ZERO, jitter: Jitter::None, ..RetryConfig::DEFAULT },

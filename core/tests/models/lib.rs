@@ -8,6 +8,7 @@ mod aimd_controller;
 mod circuit_breaker;
 mod concurrency_limit;
 mod guard;
+mod guard_keyed;
 mod guard_modes;
 mod guard_shards;
 mod harness;

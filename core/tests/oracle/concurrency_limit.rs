@@ -27,6 +27,12 @@ pub struct Oracle {
     cuts: u64,
     flights: Vec<Flight>,
     permits: usize,
+    /// In 1,024ths of a nanosecond, and its weight.
+    usual: Option<(i128, u32)>,
+    /// Whether each report met a full limit, since the last that did not.
+    full_reports: usize,
+    last_failed_at_once: bool,
+    careful_until: u64,
 }
 
 const ONE: i128 = 65_536;
@@ -40,7 +46,17 @@ pub enum Reply {
 
 impl Oracle {
     pub fn new(config: LimitConfig) -> Self {
-        Self { config, limit: i128::from(config.start) * ONE, cuts: 0, flights: vec![], permits: 0 }
+        Self {
+            config,
+            limit: i128::from(config.start) * ONE,
+            cuts: 0,
+            flights: vec![],
+            permits: 0,
+            usual: None,
+            full_reports: 0,
+            last_failed_at_once: false,
+            careful_until: 0,
+        }
     }
 
     pub fn limit(&self) -> u32 {
@@ -84,27 +100,80 @@ impl Oracle {
         self.flights.iter().any(|flight| flight.permit == permit)
     }
 
+    /// The latency that is tolerated, in whole nanoseconds; 0 where none is known.
+    fn tolerated(&self) -> i128 {
+        self.usual.map_or(0, |(mean, _)| mean.div_euclid(1024) * i128::from(self.config.tolerance_percent) / 100)
+    }
+
+    fn is_slow(&self, latency: i128) -> bool {
+        let (least, timeout) = (self.config.slow_after.as_nanos() as i128, self.config.timeout.as_nanos() as i128);
+        latency > least && latency > self.tolerated().min(timeout / 10 * 9)
+    }
+
+    pub fn expects_timeouts(&self) -> bool {
+        self.tolerated() > self.config.timeout.as_nanos() as i128 / 5 * 2
+    }
+
+    fn learn(&mut self, latency: i128) {
+        if self.config.tolerance_percent == 0 {
+            return;
+        }
+        let first = self.config.slow_after.as_nanos() as i128 * 100 / i128::from(self.config.tolerance_percent);
+        let (mean, weight) = self.usual.unwrap_or((first.min((1 << 44) - 1) * 1024, 8));
+        // Half of the replies so far, rounded to a power of two, or all of them.
+        let part = (0..).map(|power| 1 << power).take_while(|part| *part <= weight).last().unwrap();
+        let mean = mean + (latency.min((1 << 44) - 1) * 1024 - mean).div_euclid(i128::from(part));
+        self.usual = Some((mean, (weight + 1).min(512)));
+    }
+
     pub fn finish(&mut self, permit: usize, reply: Reply, now: u64) -> Change {
         let flight = self.flights.remove(self.flights.iter().position(|flight| flight.permit == permit)?);
-        let latency = u128::from(now.saturating_sub(flight.started));
-        let slow = latency > self.config.slow_after.as_nanos();
-        let timed_out = latency >= self.config.timeout.as_nanos();
-        let (why, factor) = match reply {
-            Reply::Ignored => return None,
-            Reply::Throttled => ("throttled", self.config.slow_factor),
-            Reply::Failed if timed_out => ("time-out", self.config.timeout_factor),
-            Reply::Good | Reply::Failed if slow => ("slow", self.config.slow_factor),
-            Reply::Failed => return None,
-            Reply::Good => {
-                if flight.was_half_used {
-                    let grown = self.limit + ONE * ONE / self.limit;
-                    return self.go(grown.min(i128::from(self.config.ceiling) * ONE), "growth");
-                }
-                return None;
+        if matches!(reply, Reply::Ignored) {
+            return None;
+        }
+        let latency = i128::from(now.saturating_sub(flight.started));
+        let timeout = self.config.timeout.as_nanos() as u64;
+        let (slow, failed) = (self.is_slow(latency), matches!(reply, Reply::Failed));
+        let timed_out = failed && latency >= i128::from(timeout);
+        let fails_at_once = failed && !timed_out && !slow;
+        let ends_full = self.in_flight(now) + 1 >= self.limit() as usize;
+        let full = flight.was_full || ends_full;
+        if matches!(reply, Reply::Good) && (!flight.was_half_used || self.limit <= i128::from(self.config.floor) * ONE)
+        {
+            self.learn(latency);
+        }
+        let enough = self.config.saturated_after as usize;
+        let care = timeout.saturating_mul(10);
+        let mut refused = false;
+        if enough > 0 {
+            self.full_reports = if ends_full { (self.full_reports + 1).min(127) } else { 0 };
+            refused = fails_at_once && self.last_failed_at_once && self.full_reports >= 2 * enough;
+            self.last_failed_at_once = fails_at_once;
+            if refused || matches!(reply, Reply::Throttled) && full {
+                self.careful_until = now.saturating_add(care) / 256 * 256;
+                self.last_failed_at_once = false;
             }
+        }
+        let saturated = |reports| full && (enough == 0 || self.full_reports >= reports);
+        let (why, factor) = match reply {
+            Reply::Throttled if full => ("throttled", self.config.slow_factor),
+            Reply::Failed if timed_out && full && !self.expects_timeouts() => ("time-out", self.config.timeout_factor),
+            Reply::Failed if timed_out => {
+                if !self.expects_timeouts() || !saturated(enough / 2) {
+                    return None;
+                }
+                ("slow", self.config.slow_factor)
+            }
+            Reply::Good | Reply::Failed if slow && saturated(enough) => ("slow", self.config.slow_factor),
+            Reply::Failed if refused => ("refused", self.config.slow_factor),
+            Reply::Good if !slow && flight.was_half_used => {
+                let is_careful = self.careful_until > now && self.careful_until - now <= care;
+                let step = ONE * ONE / self.limit / if is_careful { 10 } else { 1 };
+                return self.go((self.limit + step).min(i128::from(self.config.ceiling) * ONE), "growth");
+            }
+            _ => return None,
         };
-        let full = flight.was_full || self.in_flight(now) + 1 >= self.limit() as usize;
-        if !full || flight.cuts != self.cuts {
+        if flight.cuts != self.cuts {
             return None;
         }
         let cut = (self.limit * i128::from(factor.as_ppm()) / 1_000_000).max(i128::from(self.config.floor) * ONE);

@@ -5,142 +5,47 @@
 //! stream that it is drawn from is stated here too: SplitMix64 as published, one number for each bad outcome and one
 //! more for the decision that follows it.
 
+#[path = "guard/buckets.rs"]
+mod buckets;
+#[path = "guard/calls.rs"]
+mod calls;
+
 use seawall::{GuardConfig, Mode, RetryConfig};
 
 use super::{breaker_oracle, budget_oracle, limit_oracle, retry_oracle};
+use buckets::{Bucket, Keyed, No, TOKEN, UNIT_NS, drawn};
+pub use calls::Outcome;
+use calls::{Call, Part, Permit, Verdict, share};
 use limit_oracle::Reply;
 
-pub const TOKEN: i128 = 1 << 16;
-pub const UNIT_NS: i128 = 16;
-const SECOND: i128 = 1_000_000_000;
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Outcome {
-    Success,
-    Failure,
-    Throttled(Option<u64>),
-    Ignored,
-}
-
-/// What has been taken, on the scale of what has been earned.
-struct Bucket {
-    burst: i128,
-    /// From here on it earns.
-    begins: i128,
-    first: i128,
-    taken: i128,
-}
-
 /// The stages that have a mode.
-pub const STAGES: [&str; 5] = ["pause", "circuit_breaker", "concurrency_limit", "token_bucket", "retry_budget"];
+pub const STAGES: [&str; 6] =
+    ["pause", "circuit_breaker", "concurrency_limit", "token_bucket", "retry_budget", "keyed_bucket"];
 const PAUSE: usize = 0;
 const BREAKER: usize = 1;
 const LIMIT: usize = 2;
 const BUCKET: usize = 3;
 const BUDGET: usize = 4;
+const KEYED: usize = 5;
 const MILLION: u64 = 1_000_000;
 /// What the seed of the phase is told apart by.
 const PHASE: u64 = 0x9A5E_0F7E_57A2_7E42;
 /// From one token to the next.
 const INTERVAL_NS: u128 = (TOKEN * UNIT_NS) as u128;
 
-/// Stage, reason, wait.
-type No = (&'static str, &'static str, Option<i128>);
-
-/// The number in 0..=most that is as far in its range as `random` is in that of 64 bits.
-fn drawn(random: u64, most: u128) -> i128 {
-    (u128::from(random) * (most + 1) / (1 << 64)) as i128
-}
-
-impl Bucket {
-    fn earned(&self, now: i128) -> i128 {
-        self.first + (now - self.begins).max(0) / UNIT_NS
-    }
-
-    /// What was taken if `n` more were; a full bucket has forgotten what it could not hold.
-    fn after(&self, n: u32, now: i128) -> Result<i128, No> {
-        let after = self.taken.max(self.earned(now) - self.burst) + i128::from(n) * TOKEN;
-        let wait = |target: i128| self.begins + UNIT_NS * (target - self.first) - now;
-        if n == 0 {
-            Ok(self.taken)
-        } else if i128::from(n) * TOKEN > self.burst {
-            Err(("token_bucket", "never", None))
-        } else if after <= self.earned(now) {
-            Ok(after)
-        } else if after > self.earned(now) + 2 * self.burst && wait(after - 2 * self.burst) > SECOND {
-            Err(("token_bucket", "clock_stepped", None))
-        } else {
-            Err(("token_bucket", "not_yet", Some(wait(after))))
-        }
-    }
-
-    /// One token is left at `now`; where there is no more, nothing changes.
-    fn restart(&mut self, now: i128) {
-        let one = self.earned(now) - TOKEN;
-        if one > self.taken.max(self.earned(now) - self.burst) {
-            self.taken = one;
-        }
-    }
-
-    fn refund(&mut self, n: u32, now: i128) {
-        if self.earned(now) >= self.taken {
-            self.taken -= i128::from(n) * TOKEN;
-        }
-    }
-}
-
-/// What a stage is to a call.
-#[derive(Clone, Copy, PartialEq)]
-enum Part {
-    Enforced,
-    Shadow,
-    Off,
-}
-
-struct Call {
-    shard: usize,
-    parts: [Part; 5],
-    /// Whether the tokens restart after a pause, and after a close.
-    restarts: [bool; 2],
-    /// The stage in shadow that would have ended it.
-    shadow: Option<&'static str>,
-    cost: u32,
-    began: u64,
-    deadline: Option<u64>,
-    ended: u32,
-    previous: Option<u64>,
-    verdict: Option<Verdict>,
-    paid: Option<u64>,
-}
-
-#[derive(Clone, Copy)]
-enum Verdict {
-    Done,
-    RetryAt(u64),
-    GiveUp(&'static str),
-}
-
-struct Permit {
-    call: usize,
-    tokens: u32,
-    ended: u32,
-    started: u64,
-    limit: Option<usize>,
-    breaker: Option<usize>,
-    is_probe: bool,
-    shadow: Option<&'static str>,
-    is_out: bool,
-}
+/// The keys whose tokens are looked at.
+pub const KEYS: [u64; 5] = [0, 1, 2, 3, 4];
 
 pub struct Oracle {
     config: GuardConfig,
     bucket: Bucket,
+    keyed: Option<Keyed>,
     breakers: Vec<breaker_oracle::Oracle>,
     limit: limit_oracle::Oracle,
     budget: budget_oracle::Oracle,
     retry: retry_oracle::Oracle,
     stream: u64,
-    modes: [Mode; 5],
+    modes: [Mode; 6],
     salt: u64,
     pause: Option<i128>,
     /// When the tokens restart, and whether it is at the end of a pause.
@@ -178,29 +83,9 @@ fn mixed(z: u64) -> u64 {
     z ^ z >> 31
 }
 
-/// Of a million keys so many are refused; none where the stage is off.
-fn share(mode: Mode) -> Option<u64> {
-    match mode {
-        Mode::Enforce => Some(MILLION),
-        Mode::Shadow => Some(0),
-        Mode::Canary(share) => Some(share.as_ppm().into()),
-        Mode::Off => None,
-    }
-}
-
-impl Call {
-    fn heeds(&self, stage: usize, shadow: Option<&'static str>) -> bool {
-        match self.parts[stage] {
-            Part::Enforced => true,
-            Part::Shadow => shadow.is_none(),
-            Part::Off => false,
-        }
-    }
-}
-
 impl Oracle {
-    /// A guard that begins at 0 with `tokens`.
-    pub fn new(config: GuardConfig, shards: usize, tokens: u32, seed: u64) -> Self {
+    /// A guard that begins at 0 with `tokens`, and buckets by key with a burst of `keyed`, if any.
+    pub fn new(config: GuardConfig, shards: usize, tokens: u32, keyed: Option<u32>, seed: u64) -> Self {
         let budget = config.budget;
         Self {
             bucket: Bucket {
@@ -210,6 +95,7 @@ impl Oracle {
                 first: i128::from(tokens.min(config.bucket.burst)) * TOKEN,
                 taken: 0,
             },
+            keyed: keyed.map(Keyed::new),
             breakers: vec![breaker_oracle::Oracle::new(config.breaker); shards],
             limit: limit_oracle::Oracle::new(config.limit),
             budget: budget_oracle::Oracle::new(
@@ -228,6 +114,7 @@ impl Oracle {
                 config.modes.limit,
                 config.modes.bucket,
                 config.modes.budget,
+                if keyed.is_some() { config.modes.keyed } else { Mode::Off },
             ],
             salt: mixed((!seed).wrapping_add(GOLDEN)),
             pause: None,
@@ -282,6 +169,9 @@ impl Oracle {
     }
 
     pub fn set_mode(&mut self, stage: usize, mode: Mode) -> String {
+        if stage == KEYED && self.keyed.is_none() {
+            return "no_mode".into();
+        }
         self.modes[stage] = mode;
         "ok".into()
     }
@@ -298,6 +188,7 @@ impl Oracle {
         let restarts = |stage: usize| bucket.is_some() && share(self.modes[stage]) >= bucket;
         self.calls.push(Call {
             shard: shard as usize % self.breakers.len(),
+            key,
             parts: self.modes.map(part),
             restarts: [restarts(PAUSE), restarts(BREAKER)],
             shadow: None,
@@ -324,7 +215,8 @@ impl Oracle {
                 let stepped = self.limit.clone().attempt(now).err()?;
                 Some(("concurrency_limit", if stepped { "clock_stepped" } else { "not_yet" }, None))
             }
-            _ => self.bucket.after(call.cost, now.into()).err(),
+            BUCKET => self.bucket.after(call.cost, now.into()).err(),
+            _ => self.keyed.as_ref()?.after(call.key, call.cost, now.into()).err(),
         }
     }
 
@@ -341,7 +233,7 @@ impl Oracle {
             Some(_) => return Err(("retry_budget", "never", None)),
         }
         let mut shadow = call.shadow;
-        for stage in [PAUSE, BREAKER, LIMIT, BUCKET] {
+        for stage in [PAUSE, BREAKER, KEYED, LIMIT, BUCKET] {
             match self.no(stage, call, now) {
                 Some(no) if call.parts[stage] == Part::Enforced => return Err(no),
                 Some(no) if call.heeds(stage, shadow) => shadow = Some(no.0),
@@ -379,6 +271,10 @@ impl Oracle {
         if tokens > 0 {
             self.bucket.taken = self.bucket.after(tokens, now.into()).expect("asked before");
         }
+        let keyed_tokens = if call.heeds(KEYED, shadow) { call.cost } else { 0 };
+        if let Some(keyed) = &mut self.keyed {
+            keyed.take(call.key, keyed_tokens, now.into());
+        }
         let (mut breaker, mut told) = (None, None);
         if call.heeds(BREAKER, shadow) {
             let (permit, transition) = self.breakers[call.shard].attempt(now);
@@ -387,6 +283,7 @@ impl Oracle {
         self.permits.push(Permit {
             call: index,
             tokens,
+            keyed_tokens,
             ended: call.ended,
             started: now,
             limit,
@@ -440,7 +337,7 @@ impl Oracle {
         let judge = &mut self.breakers[self.calls[call].shard];
         let is_late = outcome == Outcome::Failure
             && u128::from(now.saturating_sub(started)) >= self.config.call_timeout.as_nanos();
-        let weight = if is_late { self.config.timeout_weight as usize } else { 1 };
+        let weight = if is_late && !self.limit.expects_timeouts() { self.config.timeout_weight as usize } else { 1 };
         let told = breaker.and_then(|breaker| judge.finish_weighing(breaker, says, weight, now, random));
         let told = told.map(|(_, to, _)| to);
         self.calls[call].ended += 1;
@@ -504,7 +401,7 @@ impl Oracle {
         if let Some(bound) = self.config.retry_streak
             && call.heeds(BREAKER, shadow)
         {
-            let excess = if is_late { self.config.timeout_weight - 1 } else { 0 };
+            let excess = if is_late && !self.limit.expects_timeouts() { self.config.timeout_weight - 1 } else { 0 };
             let row = self.breakers[call.shard].row();
             let is_well = row.is_some_and(|row| bound > 0 && row < (bound + excess) as usize);
             if !is_well && call.parts[BREAKER] == Part::Enforced {
@@ -559,7 +456,7 @@ impl Oracle {
     }
 
     pub fn cancel(&mut self, permit: usize, now: u64) -> String {
-        let Permit { call, tokens, limit, breaker, .. } = self.permits[permit];
+        let Permit { call, tokens, keyed_tokens, limit, breaker, .. } = self.permits[permit];
         self.permits[permit].is_out = false;
         let is_good = limit.is_some_and(|limit| self.limit.is_good(limit));
         if let (Some(breaker), true) = (breaker, is_good || limit.is_none()) {
@@ -568,6 +465,9 @@ impl Oracle {
         if let (Some(limit), true) = (limit, is_good) {
             self.limit.finish(limit, Reply::Ignored, now);
             self.bucket.refund(tokens, now.into());
+            if let Some(keyed) = &mut self.keyed {
+                keyed.refund(self.calls[call].key, keyed_tokens, now.into());
+            }
         }
         format!("ok good={}", u32::from(is_good))
     }
@@ -588,8 +488,12 @@ impl Oracle {
             state => name(state),
         });
         let states = states.collect::<Vec<_>>().join(",");
+        let keys = self.keyed.as_ref().map_or(String::new(), |keyed| {
+            let tokens = KEYS.map(|key| keyed.available(key, now.into()).to_string());
+            format!(" keys={}", tokens.join(","))
+        });
         format!(
-            "tokens={tokens} in_flight={} limit={} states={states} budget={} paused_until={}",
+            "tokens={tokens} in_flight={} limit={} states={states} budget={} paused_until={}{keys}",
             self.limit.in_flight(now),
             self.limit.limit(),
             self.budget.balance(now),

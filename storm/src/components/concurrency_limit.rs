@@ -1,8 +1,9 @@
 //! The concurrency limit.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
-use seawall::{Clock, ConcurrencyLimit, Instant, LimitConfig, ManualClock, Outcome};
+use seawall::{Clock, ConcurrencyLimit, Instant, LimitConfig, LimitPermit, ManualClock, Outcome};
 
 use super::{Board, Lesson};
 
@@ -17,16 +18,24 @@ fn show(board: &mut Board) -> anyhow::Result<()> {
     let clock = ManualClock::starting_at(Instant::ORIGIN);
     let limit = ConcurrencyLimit::<64>::new(LimitConfig::DEFAULT)?;
     let since = |now: Instant| now.saturating_duration_since(Instant::ORIGIN);
-    let phases = [("answers in 50 ms", 50), ("answers in 800 ms", 800), ("answers in 50 ms again", 50)];
-    for (phase, takes) in phases {
-        for _round in 0..8 {
-            let permits: Vec<_> = (0..64).map_while(|_| limit.try_attempt(clock.now()).ok()).collect();
-            clock.advance(Duration::from_millis(takes));
-            for permit in permits {
+    let mut in_flight = VecDeque::new();
+    let phases = [("answers in 50 ms", 50, 1), ("answers in 800 ms", 800, 5), ("answers in 50 ms again", 50, 2)];
+    for (phase, takes, seconds) in phases {
+        let end = clock.now().saturating_add(Duration::from_secs(seconds));
+        // There is always more to send than is let through, a call every 5 ms.
+        while clock.now() < end {
+            in_flight.extend(limit.try_attempt(clock.now()).ok());
+            clock.advance(Duration::from_millis(5));
+            let is_answered = |permit: &LimitPermit| {
+                clock.now().saturating_duration_since(permit.started()) >= Duration::from_millis(takes)
+            };
+            while in_flight.front().is_some_and(is_answered)
+                && let Some(permit) = in_flight.pop_front()
+            {
                 let _change = limit.finish(permit, Outcome::Success, clock.now());
             }
         }
-        board.at(since(clock.now()), format!("{phase}, eight rounds: the limit is {}", limit.limit()));
+        board.at(since(clock.now()), format!("{phase}: after {seconds} s the limit is {}", limit.limit()));
     }
     Ok(())
 }

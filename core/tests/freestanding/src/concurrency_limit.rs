@@ -21,6 +21,8 @@ fn config(a: u64, b: u64, c: u64) -> LimitConfig {
         slow_factor: Ratio::of(a, b),
         timeout_factor: Ratio::of(b, c),
         lease: Duration::from_secs(c),
+        tolerance_percent: c as u32,
+        saturated_after: b as u32,
     }
 }
 
@@ -47,7 +49,7 @@ crate::proofs! {
         0
     }
     fn proof_limit_numbers(a, _b, _c) {
-        u64::from(LIMIT.limit()) + u64::from(LIMIT.in_flight(Instant::from_nanos(a)))
+        u64::from(LIMIT.limit()) + LIMIT.slow_after().as_secs() + u64::from(LIMIT.in_flight(Instant::from_nanos(a)))
     }
     fn proof_limit_set_limit(a, _b, _c) { told(LIMIT.set_limit(a as u32)) }
     fn proof_limit_set_config(a, b, c) { LIMIT.set_config(config(a, b, c)).map_or(0, told) }

@@ -17,6 +17,7 @@ mod circuit_breaker;
 mod concurrency_limit;
 mod foundation;
 mod guard;
+mod guard_keyed;
 mod keyed_buckets;
 mod recorder;
 mod retry;

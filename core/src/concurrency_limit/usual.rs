@@ -1,0 +1,84 @@
+//! [`Usual`]: how long a good reply usually takes while the limit holds nothing back.
+//!
+//! A mean over the good replies of calls that began while less than half of the limit was in use, or while it stood at
+//! its floor: then the calls of this process are not what makes the service slow. The first 512 weigh alike, later ones
+//! 1/512 each: a service that gets slower for good is learnt in some thousand calls, an overload of a minute is not. It
+//! starts from `slow_after` with the weight of eight replies, so that a process that comes up in the middle of a storm
+//! does not take the storm for the usual.
+//!
+//! ```text
+//! 63                                            10 9                 0
+//! +-----------------------------------------------+-------------------+
+//! | mean: 54 bits, 2^-10 ns                       | weight: 10 bits   |
+//! +-----------------------------------------------+-------------------+
+//! ```
+//! Relaxed, and one exchange a reply at most: a reply that loses a race is not learnt. Replies of over 4.8 h count as
+//! 4.8 h.
+
+use crate::concurrency_limit::config::Settings;
+use crate::sync::{AtomicU64, Ordering, const_constructor};
+
+#[derive(Debug)]
+#[repr(C)]
+pub(super) struct Usual(AtomicU64);
+
+const WEIGHT_BITS: u32 = 10;
+const WEIGHT: u64 = (1 << WEIGHT_BITS) - 1;
+/// The weight of what stands there before anything was learnt.
+const FIRST: u64 = 8;
+/// Where the weight stops to grow.
+const FULL: u64 = 512;
+/// The longest latency that fits.
+const LONGEST_NS: u64 = u64::MAX >> (2 * WEIGHT_BITS);
+
+impl Usual {
+    const_constructor! {
+        pub(super) fn unknown() -> Self {
+            Self(AtomicU64::new(0))
+        }
+    }
+
+    /// From which latency on a reply is slow: `tolerance` times the usual one, but at least `slow_after`, and at most
+    /// nine tenths of the time-out where `slow_after` is no more.
+    pub(super) fn slow_after_ns(&self, settings: &Settings) -> u64 {
+        let least = settings.slow_after_ns();
+        let most = (settings.timeout_ns() / 10).saturating_mul(9).max(least);
+        self.tolerated_ns(settings).clamp(least, most)
+    }
+
+    /// Whether so much of the time-out is usual that some calls time out while all is well.
+    pub(super) fn is_long(&self, settings: &Settings) -> bool {
+        self.tolerated_ns(settings) > settings.timeout_ns() / 5 * 2
+    }
+
+    /// 0 while nothing is known, or nothing is to be learnt.
+    fn tolerated_ns(&self, settings: &Settings) -> u64 {
+        let percent = settings.tolerance_percent();
+        if percent == 0 {
+            return 0;
+        }
+        // Under 2^44 x 10,000.
+        (self.0.load(Ordering::Relaxed) >> (2 * WEIGHT_BITS)) * percent / 100
+    }
+
+    pub(super) fn learn(&self, latency_ns: u64, settings: &Settings) {
+        let percent = settings.tolerance_percent();
+        if percent == 0 {
+            return;
+        }
+        let word = self.0.load(Ordering::Relaxed);
+        let (mean, weight) = match word & WEIGHT {
+            // At least 100 percent: no more than `slow_after`.
+            0 => (fixed((u128::from(settings.slow_after_ns()) * 100 / u128::from(percent)) as u64), FIRST),
+            weight => (word >> WEIGHT_BITS, weight),
+        };
+        // A share that is a power of two, no larger than one in the weight, spares a division. Both are under 2^54.
+        let step = (fixed(latency_ns) as i64 - mean as i64) >> weight.ilog2();
+        let next = mean.wrapping_add_signed(step) << WEIGHT_BITS | FULL.min(weight + 1);
+        let _ = self.0.compare_exchange(word, next, Ordering::Relaxed, Ordering::Relaxed);
+    }
+}
+
+const fn fixed(nanos: u64) -> u64 {
+    if nanos > LONGEST_NS { LONGEST_NS << WEIGHT_BITS } else { nanos << WEIGHT_BITS }
+}
