@@ -1,13 +1,16 @@
-//! One attempt: a message posted over HTTP/1.1 within a time limit, on a kept connection where there is one.
+//! One attempt: a message posted over HTTP/1.1 within a time limit, on a kept connection where there is one. And the
+//! request that slows the server down.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use anyhow::Context;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::header::{CONTENT_TYPE, HOST, RETRY_AFTER};
-use hyper::{Request, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use seawall::Outcome;
 use tokio::net::TcpStream;
@@ -57,6 +60,33 @@ async fn exchange(
     kept: Option<Connection>,
     message: &Message,
 ) -> anyhow::Result<(Reply, Connection)> {
+    let body = serde_json::to_vec(message)?;
+    let (response, connection) = send(server, kept, Method::POST, "/messages", body).await?;
+    let ending = match response.status() {
+        StatusCode::OK => Ending::Answered,
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => Ending::Refused,
+        _ => Ending::Failed,
+    };
+    let seconds = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
+    response.into_body().collect().await?;
+    Ok((Reply { ending, retry_after: seconds.map(Duration::from_secs) }, connection))
+}
+
+/// Makes the server work at `speed`, of full speed, from the next request on.
+pub(crate) async fn put_speed(server: SocketAddr, speed: f64, limit: Duration) -> anyhow::Result<()> {
+    let sent = send(server, None, Method::PUT, "/speed", serde_json::to_vec(&speed)?);
+    let (response, _) = tokio::time::timeout(limit, sent).await.context("the server is not to be reached")??;
+    anyhow::ensure!(response.status() == StatusCode::OK, "the server does not take the speed {speed}");
+    Ok(())
+}
+
+async fn send(
+    server: SocketAddr,
+    kept: Option<Connection>,
+    method: Method,
+    path: &str,
+    body: Vec<u8>,
+) -> anyhow::Result<(Response<Incoming>, Connection)> {
     let mut connection = match kept.filter(|connection| !connection.is_closed()) {
         Some(connection) => connection,
         None => {
@@ -69,17 +99,11 @@ async fn exchange(
         }
     };
     connection.ready().await?;
-    let request = Request::post("/messages")
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
         .header(HOST, server.to_string())
         .header(CONTENT_TYPE, "application/json")
-        .body(Full::new(Bytes::from(serde_json::to_vec(message)?)))?;
-    let response = connection.send_request(request).await?;
-    let ending = match response.status() {
-        StatusCode::OK => Ending::Answered,
-        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => Ending::Refused,
-        _ => Ending::Failed,
-    };
-    let seconds = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
-    response.into_body().collect().await?;
-    Ok((Reply { ending, retry_after: seconds.map(Duration::from_secs) }, connection))
+        .body(Full::new(Bytes::from(body)))?;
+    Ok((connection.send_request(request).await?, connection))
 }

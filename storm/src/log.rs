@@ -7,6 +7,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// How an attempt ended, as its sender saw it.
@@ -41,6 +42,8 @@ pub(crate) enum Event {
     Served { at: u64, known: bool, heard: bool },
     /// Server: turned away, as the queue was full.
     TurnedAway { at: u64 },
+    /// Server: what is begun from now on is done at so much of full speed.
+    Speed { at: u64, speed: f64 },
     /// Client: a process started and found so many messages undelivered in its outbox.
     Started { at: u64, pending: u64 },
     /// Client: an attempt was sent.
@@ -80,7 +83,7 @@ impl Log {
         Ok(Self(OpenOptions::new().create(true).append(true).open(path)?))
     }
 
-    pub(crate) fn write(&self, event: &Event) {
+    pub(crate) fn write<E: Serialize>(&self, event: &E) {
         let mut line = serde_json::to_vec(event).expect("events are plain data");
         line.push(b'\n');
         // A log that cannot be written (disk full) makes the figures worthless: end this process, the orchestrator
@@ -103,7 +106,7 @@ impl Tail {
     }
 
     /// Feeds every complete new line to `take`; a line not ended yet waits for the next call.
-    pub(crate) fn read(&mut self, mut take: impl FnMut(Event)) -> io::Result<()> {
+    pub(crate) fn read<E: DeserializeOwned>(&mut self, mut take: impl FnMut(E)) -> io::Result<()> {
         if self.file.is_none() {
             match File::open(&self.path) {
                 Ok(file) => self.file = Some(file),
@@ -131,7 +134,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a.jsonl");
         let mut tail = Tail::of(path.clone());
-        let mut seen = Vec::new();
+        let mut seen: Vec<Event> = Vec::new();
         tail.read(|event| seen.push(event)).unwrap();
         let mut file = OpenOptions::new().create(true).append(true).open(&path).unwrap();
         file.write_all(b"{\"event\":\"drained\",\"at\":1}\n{\"event\":\"dra").unwrap();

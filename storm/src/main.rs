@@ -15,9 +15,11 @@ mod outbox;
 mod plan;
 mod processes;
 mod protection;
+mod real;
 mod report;
 mod run;
 mod server;
+mod service;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -45,9 +47,13 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }),
         Some(Role::Lab(options)) => lab::run(&options).map(|()| ExitCode::SUCCESS),
-        Some(Role::Server { child, options }) => be(child, |clock, log| server::serve(options, clock, log)),
+        Some(Role::Run(options)) => real::run(&options).map(|()| ExitCode::SUCCESS),
+        Some(Role::Server { child, options, service }) => {
+            be(child, |clock, log| server::serve(options, service, clock, log))
+        }
         Some(Role::Probe { child, options }) => be(child, |_, _| capacity::probe(options)),
         Some(Role::Client { child, options }) => be(child, |clock, log| client::run(options, clock, log)),
+        Some(Role::Caller { child, options }) => be(child, |clock, log| real::caller::run(options, clock, log)),
         Some(Role::Live { child, options }) => be(child, |clock, log| live::run(options, clock, log)),
     };
     result.unwrap_or_else(|error| {

@@ -7,7 +7,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::plan::{Behaviour, Plan};
-use crate::{capacity, client, lab, live, report, server};
+use crate::{capacity, client, lab, live, real, report, server, service};
 
 const ABOUT: &str = "\
 See a retry storm on this machine, and see the guard flatten it.
@@ -60,6 +60,7 @@ Examples:
   storm                                 the three runs side by side
   storm components                      each mechanism alone, at once
   storm lab                             every scenario in virtual time
+  storm run s2                          a dip on real sockets and in virtual time
   storm --seed 2 --json figures.json    another storm, and its figures
   storm capped --clients 32             the cap that fitted four clients
   storm protected --clients 32          the guard with as many
@@ -119,12 +120,21 @@ pub(crate) enum Role {
     #[command(after_help = "`storm lab --help` says what is measured, and what the figures mean.",
         after_long_help = lab::MEASURED)]
     Lab(lab::LabOptions),
+    /// Three of the scenarios on real sockets: beside each run, the same in virtual time.
+    ///
+    /// A real server with the lab's service times, and a process for each client with the very policy that the lab
+    /// runs. The server's capacity is cut while it runs, or a herd of processes is started. It takes 45 s at most for
+    /// each scenario and policy, and touches nothing but loopback.
+    #[command(after_help = "`storm run --help` says what is measured, and how.", after_long_help = real::MEASURED)]
+    Run(real::RunOptions),
     #[command(name = "child-server", hide = true)]
     Server {
         #[command(flatten)]
         child: Child,
         #[command(flatten)]
         options: server::ServerOptions,
+        #[command(flatten)]
+        service: service::ServiceOptions,
     },
     #[command(name = "child-probe", hide = true)]
     Probe {
@@ -139,6 +149,13 @@ pub(crate) enum Role {
         child: Child,
         #[command(flatten)]
         options: client::ClientOptions,
+    },
+    #[command(name = "child-caller", hide = true)]
+    Caller {
+        #[command(flatten)]
+        child: Child,
+        #[command(flatten)]
+        options: real::caller::CallerOptions,
     },
     #[command(name = "child-live", hide = true)]
     Live {

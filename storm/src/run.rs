@@ -88,7 +88,7 @@ pub(crate) fn run(
 }
 
 /// The command line of a child; an option with an empty value is left out.
-fn arguments(role: &str, clock: SharedClock, log: &Path, options: &[(&str, String)]) -> Vec<String> {
+pub(crate) fn arguments(role: &str, clock: SharedClock, log: &Path, options: &[(&str, String)]) -> Vec<String> {
     let mut arguments = vec![
         format!("child-{role}"),
         "--origin".to_owned(),

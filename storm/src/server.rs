@@ -2,7 +2,8 @@
 //!
 //! `POST /messages` with `{"id": "…", "text": "…"}` waits in the queue, takes a worker for its service time and is
 //! stored under its id; a message known already costs the same work (the unique index says so only at the end) and is
-//! answered well again. `GET /messages/{id}` reads it back.
+//! answered well again. `GET /messages/{id}` reads it back. `PUT /speed` with a number from 0.01 to 1 slows the work down,
+//! or speeds it up again, from the next message on: for `storm run`, which cuts the capacity while the server runs.
 //!
 //! As in most servers, work goes on when the caller has hung up: what waits in the queue is served, heard or not.
 //! That is what keeps a storm alive, so nothing else is needed to make it: no dice, no injected error.
@@ -21,20 +22,17 @@ use hyper::header::{CONTENT_TYPE, RETRY_AFTER};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use seawall::Random;
 use serde::{Deserialize, Serialize};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::time::Instant;
 
 use crate::clock::SharedClock;
 use crate::log::{Event, Log};
+use crate::service::{SPEEDS, Service, ServiceOptions};
 
 /// How many messages are worked on at once.
 pub(crate) const WORKERS: usize = 10;
-/// The service time of nine messages in ten.
-pub(crate) const USUAL: Duration = Duration::from_millis(30);
-/// The service time of the tenth. The mean is 50 ms, so ten workers do about 200 messages a second.
-pub(crate) const SLOW: Duration = Duration::from_millis(230);
 
 /// A body above this is refused: nobody writes chat messages of 64 KiB.
 const MOST_BYTES: usize = 64 * 1024;
@@ -64,6 +62,7 @@ pub(crate) struct Message {
 
 struct Job {
     message: Message,
+    came: Instant,
     answer: oneshot::Sender<()>,
 }
 
@@ -75,33 +74,17 @@ struct Server {
     /// A place in the queue for each message that may wait; `None` without a bound.
     places: Option<Semaphore>,
     full: StatusCode,
-}
-
-/// Service times: nine usual ones and a slow one in every ten on average, dealt from a shuffled deck of 50, so that a
-/// few seconds suffice to measure the capacity and each run meets the same.
-struct Deck {
-    random: Random,
-    left: Vec<Duration>,
-}
-
-impl Deck {
-    const CARDS: usize = 50;
-
-    fn deal(&mut self) -> Duration {
-        if self.left.is_empty() {
-            self.left = (0..Self::CARDS).map(|card| if card % 10 == 0 { SLOW } else { USUAL }).collect();
-            for last in (1..Self::CARDS).rev() {
-                // The modulo's bias is under 2^-58 here.
-                self.left.swap(last, (self.random.next_u64() % (last as u64 + 1)) as usize);
-            }
-        }
-        self.left.pop().unwrap_or(USUAL)
-    }
+    service: Mutex<Service>,
 }
 
 /// Serves until the process is killed. The port goes to standard output as the first line.
-pub(crate) async fn serve(options: ServerOptions, clock: SharedClock, log: Log) -> anyhow::Result<()> {
-    let listener = TcpListener::bind("127.0.0.1:0").await.context("no port on the loopback interface")?;
+pub(crate) async fn serve(
+    options: ServerOptions,
+    service: ServiceOptions,
+    clock: SharedClock,
+    log: Log,
+) -> anyhow::Result<()> {
+    let listener = listen().context("no port on the loopback interface")?;
     println!("{}", listener.local_addr()?.port());
 
     let (queue, waiting) = mpsc::unbounded_channel();
@@ -112,11 +95,11 @@ pub(crate) async fn serve(options: ServerOptions, clock: SharedClock, log: Log) 
         queue,
         places: options.queue.map(|places| Semaphore::new(places as usize)),
         full: StatusCode::from_u16(options.full)?,
+        service: Mutex::new(Service::new(&service, options.seed)),
     });
     let waiting = Arc::new(tokio::sync::Mutex::new(waiting));
-    let deck = Arc::new(Mutex::new(Deck { random: Random::from_seed(options.seed), left: Vec::new() }));
     for _ in 0..WORKERS {
-        tokio::spawn(work(Arc::clone(&server), Arc::clone(&waiting), Arc::clone(&deck)));
+        tokio::spawn(work(Arc::clone(&server), Arc::clone(&waiting)));
     }
     loop {
         let (stream, _): (_, SocketAddr) = match listener.accept().await {
@@ -136,19 +119,25 @@ pub(crate) async fn serve(options: ServerOptions, clock: SharedClock, log: Log) 
     }
 }
 
-async fn work(
-    server: Arc<Server>,
-    waiting: Arc<tokio::sync::Mutex<mpsc::UnboundedReceiver<Job>>>,
-    deck: Arc<Mutex<Deck>>,
-) {
+/// On a port that the system chooses.
+fn listen() -> std::io::Result<TcpListener> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind(SocketAddr::from(([127, 0, 0, 1], 0)))?;
+    // A herd connects all at once: a caller who is not let in at once would try again a second later.
+    socket.listen(4_096)
+}
+
+async fn work(server: Arc<Server>, waiting: Arc<tokio::sync::Mutex<mpsc::UnboundedReceiver<Job>>>) {
+    let mut free_at = Instant::now();
     loop {
         // First come, first served: the lock is fair and so is the channel.
         let Some(job) = waiting.lock().await.recv().await else { return };
         if let Some(places) = &server.places {
             places.add_permits(1);
         }
-        let service = deck.lock().unwrap_or_else(PoisonError::into_inner).deal();
-        tokio::time::sleep(service).await;
+        // Not now: a timer that fires late would make the worker slower than its service times say.
+        free_at = free_at.max(job.came) + server.service.lock().unwrap_or_else(PoisonError::into_inner).next();
+        tokio::time::sleep_until(free_at).await;
         let known = server.store(job.message);
         let heard = job.answer.send(()).is_ok();
         server.log.write(&Event::Served { at: server.clock.ns(), known, heard });
@@ -173,11 +162,12 @@ impl Server {
 async fn respond(server: Arc<Server>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
     Ok(match (request.method(), request.uri().path()) {
         (&Method::POST, "/messages") => post(&server, request).await,
+        (&Method::PUT, "/speed") => put_speed(&server, request).await,
         (&Method::GET, path) => match path.strip_prefix("/messages/") {
             Some(id) => get(&server, id),
             None => answer(StatusCode::NOT_FOUND, r#"{"error":"no such place"}"#),
         },
-        _ => answer(StatusCode::METHOD_NOT_ALLOWED, r#"{"error":"POST /messages or GET /messages/{id}"}"#),
+        _ => answer(StatusCode::METHOD_NOT_ALLOWED, r#"{"error":"POST /messages, GET /messages/{id} or PUT /speed"}"#),
     })
 }
 
@@ -204,11 +194,22 @@ async fn post(server: &Server, request: Request<Incoming>) -> Response<Full<Byte
         }
     }
     let (sender, done) = oneshot::channel();
-    if server.queue.send(Job { message, answer: sender }).is_ok() && done.await.is_ok() {
+    if server.queue.send(Job { message, came: Instant::now(), answer: sender }).is_ok() && done.await.is_ok() {
         answer(StatusCode::OK, r#"{"stored":true}"#)
     } else {
         answer(StatusCode::INTERNAL_SERVER_ERROR, r#"{"error":"the server ends"}"#)
     }
+}
+
+async fn put_speed(server: &Server, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    let body = Limited::new(request.into_body(), MOST_BYTES).collect().await.map(|body| body.to_bytes());
+    let speed = body.ok().and_then(|body| serde_json::from_slice::<f64>(&body).ok());
+    let Some(speed) = speed.filter(|speed| SPEEDS.contains(speed)) else {
+        return answer(StatusCode::BAD_REQUEST, r#"{"error":"expected a number from 0.01 to 1"}"#);
+    };
+    server.service.lock().unwrap_or_else(PoisonError::into_inner).set_speed(speed);
+    server.log.write(&Event::Speed { at: server.clock.ns(), speed });
+    answer(StatusCode::OK, serde_json::json!({ "speed": speed }).to_string())
 }
 
 fn get(server: &Server, id: &str) -> Response<Full<Bytes>> {
@@ -226,16 +227,4 @@ fn answer(status: StatusCode, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, const { hyper::header::HeaderValue::from_static("application/json") });
     response
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_service_time_in_ten_is_slow() {
-        let mut deck = Deck { random: Random::from_seed(1), left: Vec::new() };
-        let slow = (0..1_000).filter(|_| deck.deal() == SLOW).count();
-        assert_eq!(slow, 100);
-    }
 }

@@ -2,25 +2,17 @@
 
 #![cfg(target_os = "linux")]
 
+mod support;
+
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use serde_json::Value;
-
-fn storm(directory: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_storm"));
-    command.args(arguments).current_dir(directory).env("TMPDIR", directory).stdin(Stdio::null());
-    command
-}
-
-fn events(path: &Path) -> Vec<Value> {
-    let text = std::fs::read_to_string(path).unwrap();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
+use support::{events, processes_about, signal, storm, wait_for_processes};
 
 /// How often the server stored each message, from its log.
 fn stored(run: &Path) -> HashMap<String, u32> {
@@ -118,15 +110,6 @@ fn a_storm_that_is_cut_off_loses_nothing_either() {
     }
 }
 
-/// The processes whose command line names `directory`.
-fn processes_about(directory: &Path) -> usize {
-    let wanted = directory.to_string_lossy().into_owned();
-    let about = |process: std::fs::DirEntry| {
-        std::fs::read(process.path().join("cmdline")).is_ok_and(|line| String::from_utf8_lossy(&line).contains(&wanted))
-    };
-    std::fs::read_dir("/proc").unwrap().flatten().filter_map(|process| about(process).then_some(())).count()
-}
-
 /// Where in a run the storm is interrupted.
 #[derive(Clone, Copy, Debug)]
 enum Phase {
@@ -166,19 +149,6 @@ fn storm_in(phase: Phase, directory: &Path) -> Child {
     std::thread::spawn(move || lines.for_each(drop));
     wait_for_processes(directory, processes);
     child
-}
-
-fn signal(child: &Child, name: &str) {
-    assert!(Command::new("kill").args([name, &child.id().to_string()]).status().unwrap().success());
-}
-
-/// A process just begun has no command line yet, and one just orphaned needs a moment to end.
-fn wait_for_processes(directory: &Path, count: usize) {
-    let deadline = Instant::now() + Duration::from_secs(5);
-    while processes_about(directory) != count {
-        assert!(Instant::now() < deadline, "{} processes instead of {count}", processes_about(directory));
-        std::thread::sleep(Duration::from_millis(5));
-    }
 }
 
 /// Ends by `name` in `phase`, and leaves nothing.

@@ -3,18 +3,18 @@
 //! `engine` runs one scenario under one `policy` with one seed; `metrics` makes figures of its `record`. Clock and chance
 //! are arguments of the core, so a run of minutes takes milliseconds, and the same seed gives the same run to the digit.
 
-mod engine;
-mod metrics;
-mod options;
-mod page;
-mod params;
-mod policy;
+pub(crate) mod engine;
+pub(crate) mod metrics;
+pub(crate) mod options;
+pub(crate) mod page;
+pub(crate) mod params;
+pub(crate) mod policy;
 mod queue;
-mod record;
-mod scenario;
+pub(crate) mod record;
+pub(crate) mod scenario;
 mod server;
 mod study;
-mod table;
+pub(crate) mod table;
 #[cfg(test)]
 mod tests;
 

@@ -183,14 +183,14 @@ fn policy(text: &str) -> Result<Policies, String> {
     Kind::from_str(text, false).map(Policies::One).map_err(|_| format!("allowed are all, {}", names()))
 }
 
-fn within(text: &str, allowed: std::ops::RangeInclusive<f64>) -> Result<f64, String> {
+pub(crate) fn within(text: &str, allowed: std::ops::RangeInclusive<f64>) -> Result<f64, String> {
     match text.parse() {
         Ok(number) if allowed.contains(&number) => Ok(number),
         _ => Err(format!("allowed is a number from {} to {}", allowed.start(), allowed.end())),
     }
 }
 
-fn time(text: &str, allowed: std::ops::RangeInclusive<f64>) -> Result<f64, String> {
+pub(crate) fn time(text: &str, allowed: std::ops::RangeInclusive<f64>) -> Result<f64, String> {
     let shown = |seconds: &f64| humantime::format_duration(Duration::from_secs_f64(*seconds)).to_string();
     match humantime::parse_duration(text).map(|duration| duration.as_secs_f64()) {
         Ok(seconds) if allowed.contains(&seconds) => Ok(seconds),

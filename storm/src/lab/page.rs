@@ -10,7 +10,7 @@ use super::study::Outcome;
 use super::table::{figure, same_scenario};
 use crate::report::panel::{Panel, Scale, escape, text};
 
-const STYLE: &str = "
+pub(crate) const STYLE: &str = "
 :root{color-scheme:light}
 body{margin:0;background:#eef2f6;color:#0f172a;font:15px/1.5 ui-sans-serif,system-ui,-apple-system,'Segoe UI',Inter,\
 Roboto,'Liberation Sans',sans-serif}
@@ -110,7 +110,7 @@ fn matrix(outcomes: &[Outcome]) -> String {
 }
 
 /// What befalls whom.
-fn story(params: &Params) -> String {
+pub(crate) fn story(params: &Params) -> String {
     let what = match params.disturbance {
         Disturbance::None => "nothing happens".to_owned(),
         Disturbance::Slow => {
@@ -217,7 +217,7 @@ fn triggers(params: &Params) -> Vec<(f64, f64)> {
 }
 
 /// The largest round number up to `most`.
-fn round(most: f64) -> f64 {
+pub(crate) fn round(most: f64) -> f64 {
     let power = 10_f64.powf(most.log10().floor());
     (most / power).floor() * power
 }

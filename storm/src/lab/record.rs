@@ -47,11 +47,11 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    pub(super) fn slice(now: u64) -> u32 {
+    pub(crate) fn slice(now: u64) -> u32 {
         (now / (SECOND / SLICES)) as u32
     }
 
-    pub(super) fn at(&mut self, class: Class, slice: u32) -> &mut Slice {
+    pub(crate) fn at(&mut self, class: Class, slice: u32) -> &mut Slice {
         let slices = &mut self.classes[class as usize];
         let index = slice as usize;
         if slices.len() <= index {

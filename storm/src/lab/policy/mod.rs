@@ -63,20 +63,20 @@ impl Kind {
 
 /// All that a policy is told.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Told {
+pub(crate) struct Told {
     /// Calls a second of this client.
-    pub(super) rate: f64,
-    pub(super) timeout: Duration,
-    pub(super) max_wait: Duration,
+    pub(crate) rate: f64,
+    pub(crate) timeout: Duration,
+    pub(crate) max_wait: Duration,
     /// Of how many shards it is told which one a call goes to.
-    pub(super) shards: u32,
+    pub(crate) shards: u32,
     /// Whether this client has just been restarted, and is told so.
-    pub(super) is_cold: bool,
+    pub(crate) is_cold: bool,
     /// How often a call is sent, by a policy that just tries again.
-    pub(super) attempts: u32,
-    pub(super) seed: u64,
+    pub(crate) attempts: u32,
+    pub(crate) seed: u64,
     /// Of a million clients each has little room.
-    pub(super) is_small: bool,
+    pub(crate) is_small: bool,
 }
 
 impl Told {
@@ -88,7 +88,7 @@ impl Told {
 
 /// One logical call, as its policy sees it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Call {
+pub(crate) struct Call {
     /// Attempts that were sent and have ended.
     pub(super) ended: u32,
     began: Instant,
@@ -104,7 +104,7 @@ impl Call {
 
 /// Leave to send an attempt.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Permit {
+pub(crate) struct Permit {
     started: Instant,
     limit: Option<LimitPermit>,
     breaker: Option<BreakerPermit>,
@@ -121,22 +121,22 @@ impl Permit {
 
 /// Why an attempt was not admitted: what can be done about it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Refusal {
+pub(crate) struct Refusal {
     /// How long the call may wait for leave; without it, it has failed.
-    pub(super) wait: Option<Duration>,
+    pub(crate) wait: Option<Duration>,
     /// When to ask again, if that is known.
-    pub(super) retry_after: Option<Duration>,
+    pub(crate) retry_after: Option<Duration>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     Done,
     RetryAt(Instant),
     GiveUp,
 }
 
 /// The calls of one client to one service, or to one shard of it.
-pub(super) trait Policy: Send {
+pub(crate) trait Policy: Send {
     /// A call to `shard`, of those that it was told of.
     fn begin(&mut self, shard: u32, now: Instant) -> Call;
     fn try_attempt(&mut self, call: &mut Call, now: Instant) -> Result<Permit, Refusal>;
@@ -150,7 +150,7 @@ pub(super) trait Policy: Send {
     }
 }
 
-pub(super) fn build(kind: Kind, told: Told, now: Instant) -> anyhow::Result<Box<dyn Policy>> {
+pub(crate) fn build(kind: Kind, told: Told, now: Instant) -> anyhow::Result<Box<dyn Policy>> {
     Ok(match kind {
         Kind::Default => guarded::build(told, now)?,
         Kind::Reference => Box::new(reference::Reference::new(told)),
