@@ -244,7 +244,7 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
     /// let recorders = [Recorder::<4, 32>::new(WindowConfig::DEFAULT)?, Recorder::new(WindowConfig::DEFAULT)?];
     /// let snapshot = guard.snapshot(&recorders, Instant::ORIGIN);
     /// assert_eq!((snapshot.rate, snapshot.burst, snapshot.tokens), (Rate::per_second(320), 20, 1));
-    /// assert_eq!((snapshot.limit, snapshot.budget), (4, RetryTokens::whole(2)));
+    /// assert_eq!((snapshot.limit, snapshot.budget), (4, RetryTokens::ONE));
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
     #[must_use]

@@ -279,14 +279,14 @@ fn what_a_user_knows_of_the_traffic_makes_a_budget_for_every_size() {
         assert!(RetryBudget::new(config, at(0)).is_ok(), "{config:?}");
         (config.cap.as_millionths(), config.initial.as_millionths(), config.lifetime.as_secs())
     };
-    assert_eq!(of(3, 10, 1_000), (1_000_000, 1_000_000, 10), "0.3/s");
-    assert_eq!(of(5, 1, 1_000), (5_000_000, 1_000_000, 10), "5/s");
-    assert_eq!(of(15, 1, 500), (7_500_000, 1_000_000, 5), "15/s at half a second");
-    assert_eq!(of(20, 1, 1_000), (10_000_000, 2_000_000, 10), "20/s");
-    assert_eq!(of(1_000, 1, 1_000), (10_000_000, 5_000_000, 10), "1000/s");
+    assert_eq!(of(3, 10, 1_000), (1_000_000, 1_000_000, 60), "0.3/s");
+    assert_eq!(of(5, 1, 1_000), (5_000_000, 1_000_000, 60), "5/s");
+    assert_eq!(of(15, 1, 500), (7_500_000, 1_000_000, 30), "15/s at half a second");
+    assert_eq!(of(20, 1, 1_000), (10_000_000, 1_000_000, 60), "20/s");
+    assert_eq!(of(1_000, 1, 1_000), (10_000_000, 1_000_000, 60), "1000/s");
     assert_eq!(of(0, 1, 0), (1_000_000, 1_000_000, 1), "nothing known");
-    assert_eq!(of(1, 1, 365_000), (10_000_000, 5_000_000, 3_600), "six minutes of time-out");
-    assert_eq!(of(u64::MAX, 1, u64::MAX), (10_000_000, 5_000_000, 3_600), "everything");
+    assert_eq!(of(1, 1, 365_000), (10_000_000, 1_000_000, 3_600), "six minutes of time-out");
+    assert_eq!(of(u64::MAX, 1, u64::MAX), (10_000_000, 1_000_000, 3_600), "everything");
 }
 
 #[test]

@@ -228,7 +228,7 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
     /// use seawall::{Guard, GuardConfig, Instant, Rate, RetryTokens};
     /// let config = GuardConfig::for_service(Rate::per_second(20), Duration::from_secs(1));
     /// let guard = Guard::<64>::new(config, 7, Instant::ORIGIN)?;
-    /// assert_eq!(guard.budget().balance(Instant::ORIGIN), RetryTokens::whole(2));
+    /// assert_eq!(guard.budget().balance(Instant::ORIGIN), RetryTokens::ONE);
     /// # Ok::<(), seawall::GuardConfigError>(())
     /// ```
     #[must_use]

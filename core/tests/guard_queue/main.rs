@@ -14,7 +14,7 @@ use std::task::Wake;
 use portable_atomic::{AtomicUsize, Ordering};
 use seawall::{
     Admission, BucketConfig, Call, Fill, Guard, GuardConfig, GuardQueue, Instant, Jitter, LimitConfig, ManualClock,
-    Permit, Rate, Refused, Request, RetryConfig, RetryTokens, State,
+    Permit, Rate, Refused, Request, RetryBudgetConfig, RetryConfig, RetryTokens, State,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -29,6 +29,7 @@ fn config(slots: u32, tokens: u32) -> GuardConfig {
     GuardConfig {
         bucket: BucketConfig::new(Rate::per_second(1)).burst(100).fill(Fill::Tokens(tokens)),
         limit: LimitConfig { start: slots, floor: slots, ceiling: slots, lease: 10 * SECOND, ..base.limit },
+        budget: RetryBudgetConfig { initial: RetryTokens::whole(2), ..base.budget },
         retry: RetryConfig { max_attempts: 3, jitter: Jitter::None, base_delay: SECOND, ..base.retry },
         ..base
     }

@@ -84,6 +84,9 @@ fn in_flight(told: Told) -> anyhow::Result<ConcurrencyLimit<64>> {
         slow_factor: nine_tenths,
         timeout_factor: nine_tenths,
         lease: told.timeout * 5,
+        // Each sign is taken at once, and nothing is learnt.
+        tolerance_percent: 0,
+        saturated_after: 0,
         ..LimitConfig::DEFAULT
     })?)
 }
