@@ -6,6 +6,8 @@ mod aimd_controller;
 mod circuit_breaker;
 mod concurrency_limit;
 mod guard;
+mod keyed_buckets;
+mod recorder;
 mod retry_budget;
 mod retry_strategy;
 mod sliding_window;
@@ -23,7 +25,7 @@ struct Lesson {
 }
 
 /// The lessons, in the order in which a service takes the mechanisms up.
-const LESSONS: [Lesson; 9] = [
+const LESSONS: [Lesson; 11] = [
     token_bucket::LESSON,
     warm_up::LESSON,
     retry_strategy::LESSON,
@@ -32,7 +34,9 @@ const LESSONS: [Lesson; 9] = [
     concurrency_limit::LESSON,
     sliding_window::LESSON,
     aimd_controller::LESSON,
+    keyed_buckets::LESSON,
     guard::LESSON,
+    recorder::LESSON,
 ];
 
 /// What a lesson writes on.
