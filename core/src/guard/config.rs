@@ -155,7 +155,8 @@ impl GuardConfig {
                 .burst(clamp(lost / MILLION, LEAST_BURST as u128, BURST as u128, BURST as u64) as u32)
                 .fill(Fill::Tokens(1)),
             breaker: BreakerConfig {
-                rule: TripRule::Consecutive(clamp((lost_of_one + MILLION) / (2 * MILLION), 2, 4, 4) as u32),
+                // It may have saturated before.
+                rule: TripRule::Consecutive(clamp(lost_of_one.saturating_add(MILLION) / (2 * MILLION), 2, 4, 4) as u32),
                 open_for: Duration::from_nanos(open_ns),
                 open_growth_percent: 100,
                 // The interval and the whole of its jitter.
