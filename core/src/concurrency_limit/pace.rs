@@ -122,10 +122,11 @@ impl Pace {
         }
     }
 
-    /// Whether it grows with care. What lies further ahead than it can is the work of a clock that stepped.
+    /// Whether it grows with care. What lies over twice as far ahead as it can is the work of a clock that stepped; twice,
+    /// because readings of several threads differ a little.
     pub(super) fn is_careful(&self, timeout_ns: u64, now: Instant) -> bool {
         let left = (self.0.load(Ordering::Relaxed) >> TICK_BITS << TICK_BITS).saturating_sub(now.as_nanos());
-        left != 0 && left <= timeout_ns.saturating_mul(CARE)
+        left != 0 && left <= timeout_ns.saturating_mul(2 * CARE)
     }
 
     pub(super) fn reset(&self) {

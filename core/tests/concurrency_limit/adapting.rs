@@ -183,3 +183,56 @@ fn the_limit_stays_within_floor_and_ceiling() {
     }
     assert_eq!(limit.limit(), 16);
 }
+
+/// Good replies of a whole limit at `now`, until it grows.
+fn replies_to_grow(limit: &Limit, now: Instant) -> u32 {
+    (1..1000)
+        .find(|_| {
+            let permits = fill(limit, now);
+            permits.into_iter().any(|permit| limit.finish(permit, Outcome::Success, now).is_some())
+        })
+        .expect("it grows")
+}
+
+#[test]
+fn after_a_throttle_it_grows_at_a_tenth_also_by_the_readings_of_a_thread_that_is_a_little_behind() {
+    let throttled = |now| {
+        let limit = Limit::new(LimitConfig { start: 4, ..adaptive() }).unwrap();
+        let permits = fill(&limit, now);
+        assert!(limit.finish(permits[0], Outcome::Throttled(None), now).is_some());
+        for permit in permits {
+            limit.cancel(permit, now);
+        }
+        limit
+    };
+    let (now, at_once) = (ms(100_000), replies_to_grow(&throttled(ms(100_000)), ms(200_000)));
+    for behind in [0, 1, 100_000, MS] {
+        let rounds = replies_to_grow(&throttled(now), Instant::from_nanos(now.as_nanos() - behind));
+        assert!(rounds > 5 * at_once, "{behind}: {rounds} rounds, {at_once} without");
+    }
+    // What lies further ahead than that is the work of a clock that stepped: no care for ever.
+    assert_eq!(replies_to_grow(&throttled(now), ms(0)), at_once);
+}
+
+#[test]
+fn rows_and_care_stay_in_their_bounds_at_the_extremes() {
+    let nanosecond = Duration::from_nanos(1);
+    for timeout in [nanosecond, Duration::MAX] {
+        for saturated_after in [0, 1, 60] {
+            let config =
+                LimitConfig { saturated_after, slow_after: nanosecond, timeout, lease: Duration::MAX, ..adaptive() };
+            let limit = Limit::new(config).unwrap();
+            for now in [0, 1, u64::MAX / 2, u64::MAX - 65_536, u64::MAX] {
+                for outcome in [Outcome::Failure, Outcome::Throttled(None), Outcome::Success] {
+                    for after in [0, 1, u64::MAX] {
+                        for _ in 0..300 {
+                            let Ok(permit) = limit.try_attempt(Instant::from_nanos(now)) else { break };
+                            limit.finish(permit, outcome, Instant::from_nanos(now.saturating_add(after)));
+                            assert!((1..=16).contains(&limit.limit()));
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

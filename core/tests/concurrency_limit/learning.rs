@@ -55,3 +55,39 @@ fn a_service_that_always_takes_long_is_found_out_from_the_floor() {
     assert_eq!(least, 1);
     assert_eq!(limit.limit(), 16);
 }
+
+#[test]
+fn one_reading_from_far_ahead_teaches_no_more_than_a_time_out() {
+    let limit = Limit::new(LimitConfig { start: 8, ..adaptive() }).unwrap();
+    for call in 0..600 {
+        limit.finish(permit(&limit, ms(call * 1000)), Outcome::Success, ms(call * 1000 + 20));
+    }
+    // Under way while the machine was suspended: it took 20 ms and eight hours.
+    limit.finish(permit(&limit, ms(600_000)), Outcome::Success, ms(600_000 + 8 * 3_600_000));
+    assert_eq!(limit.slow_after(), Duration::from_millis(250));
+    // The very first reply of a limit is such a one: a ninth of the time-out, and of the first guess the rest.
+    let young = Limit::new(LimitConfig { start: 8, ..adaptive() }).unwrap();
+    young.finish(permit(&young, ms(0)), Outcome::Success, Instant::MAX);
+    assert!((470..=475).contains(&young.slow_after().as_millis()), "{:?}", young.slow_after());
+}
+
+#[test]
+fn what_is_usual_stays_in_its_bounds_at_the_extremes() {
+    let (nanosecond, most) = (Duration::from_nanos(1), Duration::MAX);
+    for tolerance_percent in [0, 100, 10_000] {
+        for (slow_after, timeout) in [(nanosecond, nanosecond), (nanosecond, most), (most, most)] {
+            let config = LimitConfig { tolerance_percent, slow_after, timeout, lease: most, ..adaptive() };
+            let limit = Limit::new(config).unwrap();
+            for (began, ended) in [(0, u64::MAX), (u64::MAX, 0), (u64::MAX / 2, u64::MAX), (7, 7), (0, 1 << 44)] {
+                for _ in 0..600 {
+                    let permit = permit(&limit, Instant::from_nanos(began));
+                    limit.finish(permit, Outcome::Success, Instant::from_nanos(ended));
+                    let nine_tenths = Duration::from_nanos(u64::MAX / 10 * 9);
+                    let bounds = slow_after.min(Duration::from_nanos(u64::MAX))..=nine_tenths.max(slow_after);
+                    assert!(bounds.contains(&limit.slow_after()), "{config:?} {:?}", limit.slow_after());
+                    limit.reset();
+                }
+            }
+        }
+    }
+}
