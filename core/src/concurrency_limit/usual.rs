@@ -1,6 +1,6 @@
 //! [`Usual`]: how long a good reply usually takes while the limit holds nothing back.
 //!
-//! A mean over the good replies of calls that began while less than half of the limit was in use, or while it stood at
+//! A mean over the successes, quick or slow, of calls that began while less than half of the limit was in use, or while it stood at
 //! its floor: then the calls of this process are not what makes the service slow. The first 512 weigh alike, later ones
 //! 1/512 each: a service that gets slower for good is learnt in some thousand calls, an overload of a minute is not. It
 //! starts from `slow_after` with the weight of eight replies, so that a process that comes up in the middle of a storm
