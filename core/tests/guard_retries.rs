@@ -10,9 +10,8 @@ use seawall::{
     BreakerConfig, Call, Fill, GiveUpReason, Guard, GuardConfig, GuardConfigError, Instant, LimitConfig, Mode, Outcome,
     Permit, Random, Rate, Request, RetryBudgetConfig, RetryCost, RetryTokens, Stage, State, TripRule, Verdict,
 };
-use support::guards::{guard, ms, send};
+use support::guards::{T, guard, ms, send};
 
-const T: Duration = Duration::from_secs(1);
 const FAILING: Verdict = Verdict::GiveUp(GiveUpReason::ServiceFailing);
 
 /// Four failures in a row open, two are the end of retries; tokens and budget for many.

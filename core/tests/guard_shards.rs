@@ -1,17 +1,16 @@
 //! A guard with several shards: each has a breaker of its own, and what else there is they share.
 
+#[allow(unreachable_pub, reason = "a module of a test program")]
+mod support;
+
 use std::time::Duration;
 
 use seawall::{
     Call, Fill, Guard, GuardConfig, Instant, LimitConfig, Outcome, Rate, Refused, Request, Stage, State, Verdict,
 };
+use support::guards::{T, ms};
 
-const T: Duration = Duration::from_secs(1);
 type Four = Guard<64, 4>;
-
-fn ms(ms: u64) -> Instant {
-    Instant::from_nanos(ms * 1_000_000)
-}
 
 /// A hundred a second, sixteen tokens, four of them in flight, all of it there.
 fn guard() -> Four {
