@@ -212,6 +212,14 @@ fn after_a_throttle_it_grows_at_a_tenth_also_by_the_readings_of_a_thread_that_is
     }
     // What lies further ahead than that is the work of a clock that stepped: no care for ever.
     assert_eq!(replies_to_grow(&throttled(now), ms(0)), at_once);
+    // Nor does a limit that takes each sign at once know it.
+    let at_once_always = limit_of(4);
+    let permits = fill(&at_once_always, now);
+    assert!(at_once_always.finish(permits[0], Outcome::Throttled(None), now).is_some());
+    for permit in permits {
+        at_once_always.cancel(permit, now);
+    }
+    assert_eq!(replies_to_grow(&at_once_always, now), at_once);
 }
 
 #[test]

@@ -104,3 +104,30 @@ fn extremes_neither_panic_nor_wrap() {
         };
     assert_eq!(WIDE.limit(), 65_535);
 }
+
+#[test]
+fn a_rebase_and_a_reset_keep_the_limit_and_what_is_usual_and_forget_the_rows() {
+    for heals in [|limit: &Limit| limit.rebase(ms(1_000_000), ms(7)), |limit: &Limit| limit.reset()] {
+        let limit = Limit::new(LimitConfig { start: 8, ceiling: 8, ..adaptive() }).unwrap();
+        for call in 0..600 {
+            limit.finish(permit(&limit, ms(call)), Outcome::Success, ms(call + 300));
+        }
+        // As many slow replies as say something, but one.
+        let mut permits = fill(&limit, ms(1_000_000));
+        let slow = |permits: &mut Vec<LimitPermit>, began: u64| {
+            permits.extend(core::iter::from_fn(|| limit.try_attempt(ms(began)).ok()));
+            limit.finish(permits.remove(0), Outcome::Success, ms(began + 800))
+        };
+        for _ in 0..3 {
+            assert_eq!(slow(&mut permits, 1_000_000), None);
+        }
+        let usual = limit.slow_after();
+        assert!(usual > Duration::from_millis(600));
+        heals(&limit);
+        assert_eq!((limit.limit(), limit.slow_after()), (8, usual));
+        // On the new clock, when the leases of the old one have lapsed: the row begins anew.
+        let mut permits = fill(&limit, ms(2_000_000));
+        let changes = [0; 4].map(|_| slow(&mut permits, 2_000_000).map(|change| change.reason));
+        assert_eq!(changes, [None, None, None, Some(LimitReason::Slow)]);
+    }
+}
