@@ -35,8 +35,8 @@
 //!
 //! # Orderings
 //! Taking a slot is `Acquire`, giving it back is `Release`: what the last holder did happens before what the next one
-//! does, as with a semaphore. Counting, the control word, the advice and the settings are relaxed: the argument above needs no
-//! more, and who knows of a cut reads it.
+//! does, as with a semaphore. Counting, the control word, the advice and the settings are relaxed: the argument above
+//! needs no more, and who knows of a cut reads it.
 //!
 //! # Limits
 //! - Time that stands still: permits work, leases do not lapse, every reply is quick.
@@ -46,8 +46,12 @@
 //!   [`reset`](ConcurrencyLimit::reset) helps.
 //! - A caller that sends as many as the limit allows, waits for all of them and begins anew meets it full once a round:
 //!   with more than `saturated_after` 1 its slow replies do not cut the limit. Time-outs do.
-//! - A call whose every reply is slow from the first on teaches what is usual only from the floor, so the limit falls
+//! - A service whose every reply is slow from the first on teaches what is usual only from the floor, so the limit falls
 //!   there first.
+//! - A machine that was suspended: a call that was under way counts as slow or timed out, and teaches no more than one
+//!   that took the whole time-out.
+//! - The limit is kept in 65,536ths: over 6,553, a tenth of the growth for one reply is nothing, and it stays while it
+//!   would grow with care.
 //! - A permit is told from an older one of the same slot by the end of its lease and a tag of 12 bits: exact, unless
 //!   4096 are taken on one slot within 4.096 us.
 //! - The number of cuts wraps at 65,536: a permit older than so many cuts may cut once more.
@@ -199,7 +203,8 @@ impl<const SLOTS: usize> ConcurrencyLimit<SLOTS> {
     ///
     /// *Slow* is over `slow_after`, or over the tolerated share of the usual latency where that is longer. The limit is
     /// *saturated* once `saturated_after` reports in a row have met it full. Slow replies and time-outs count from a
-    /// quarter of the limit and one more in a row, at most 64; where `saturated_after` is 0, each counts.
+    /// quarter of the limit and one more in a row, at most 64, and so does a throttle that met room. Where
+    /// `saturated_after` is 0, each counts, no failure that comes at once does, and the limit never grows at a tenth.
     ///
     /// | outcome | latency | the limit |
     /// | --- | --- | --- |
@@ -354,7 +359,7 @@ impl<const SLOTS: usize> ConcurrencyLimit<SLOTS> {
     }
 
     /// Frees every slot and voids every permit: for a clock that has stepped back, or calls that were all lost. What
-    /// is still in flight is no longer counted. The limit stays.
+    /// is still in flight is no longer counted. The limit stays, and so does what is usual; rows of reports begin anew.
     ///
     /// # Concurrency
     /// Lock-free; not one step: a call admitted meanwhile may be voided or not.
@@ -375,7 +380,7 @@ impl<const SLOTS: usize> ConcurrencyLimit<SLOTS> {
     /// clock that was set, or state that outlived the machine's boot.
     ///
     /// What is in flight stays counted until its lease lapses; its permits are void, as their instants are of the old
-    /// clock.
+    /// clock. The limit stays, and so does what is usual; rows of reports begin anew.
     ///
     /// # Concurrency
     /// Lock-free; not one step: a call under way may meet leases of either clock.

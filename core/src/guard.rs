@@ -18,9 +18,9 @@
 //! # Two passes
 //! Admission first looks at every stage, with loads only, and refuses there: deadline, retry, pause, breaker, keyed
 //! bucket, limit, bucket. A refused storm so writes nothing shared, whichever stage refuses. Only then it takes, in the
-//! order limit, bucket, keyed bucket, breaker: a probe's lease comes last, as it is the dearest to give back. A stage that refuses in the second
-//! pass lost its place to another thread since the first; the slot goes back, and the tokens where the buckets can take
-//! them without granting too much.
+//! order limit, bucket, keyed bucket, breaker: a probe's lease comes last, as it is the dearest to give back. A stage
+//! that refuses in the second pass lost its place to another thread since the first; the slot goes back, and the tokens
+//! where the buckets can take them without granting too much.
 //!
 //! # Modes
 //! Each stage but the deadline has a [`Mode`]. One that is in shadow is asked like the others, and where it would refuse,
@@ -159,7 +159,8 @@ const fn out_of_phase(now: Instant, rate: Rate, seed: u64) -> Instant {
 /// # Shards
 /// A service may be made of `SHARDS` parts that fail one by one: replicas, partitions, hosts. Each has a circuit breaker
 /// of its own, which [`Request::shard`] chooses; all else is shared, as is the process that calls. So one dead part of
-/// four costs its own quarter of the calls and nothing of the others'.
+/// four costs its own quarter of the calls and nothing of the others'. [`GuardConfig::for_shards`] is the configuration to
+/// start from.
 ///
 /// A guard with the default 64 slots has 1.3 KiB of state, and each shard more takes 96 bytes: 1.6 KiB with four.
 ///
@@ -184,7 +185,7 @@ const fn out_of_phase(now: Instant, rate: Rate, seed: u64) -> Instant {
 /// now = now.saturating_add(Duration::from_millis(20)); // sent, and answered with an error
 /// let Verdict::RetryAt(at) = guard.finish(&mut call, permit, Outcome::Failure, now).verdict else { unreachable!() };
 ///
-/// now = at.saturating_add(Duration::from_millis(50)); // the bucket earns a token in 50 ms
+/// now = at.saturating_add(Duration::from_millis(50)); // by then the bucket has earned a token
 /// let permit = guard.try_attempt(&mut call, now).unwrap().permit;
 /// assert_eq!(guard.finish(&mut call, permit, Outcome::Success, now).verdict, Verdict::Done);
 /// # Ok::<(), seawall::GuardConfigError>(())

@@ -23,6 +23,8 @@
 //! # Limits
 //! - The tidings wrap: 2^32 of them between a look and the sleep after it pass for none.
 //! - A line of over 2^32 - 1 places would run into them; each is a thread or a future.
+//! - Room for twice as many as wait. Who leaves from the middle now and then moves all that wait, under the lock: one
+//!   place for each that was left, in the mean.
 
 use core::task::{Poll, Waker};
 use std::collections::VecDeque;
@@ -49,22 +51,26 @@ pub(crate) struct Line {
 
 #[derive(Debug)]
 struct Places {
-    /// The ticket of the first place; each next place has the next ticket.
-    first: u64,
+    /// The ticket of who comes next.
+    next: u64,
+    /// How many of the places were left before their turn: never the first, and at most half of all. They go when they
+    /// come to the front, or all together: so a head that stays long does not keep the room of who came and went.
+    left: usize,
+    /// By their tickets, which rise.
     waiting: VecDeque<Place>,
 }
 
 #[derive(Debug)]
-enum Place {
-    Waiting(Option<Waker>),
-    /// Left before its turn; it goes when it comes to the front.
-    Left,
+struct Place {
+    ticket: u64,
+    is_left: bool,
+    waker: Option<Waker>,
 }
 
 impl Line {
     const_constructor! {
         pub(crate) fn new() -> Self {
-            Self { news: AtomicU64::new(0), places: Mutex::new(Places { first: 0, waiting: VecDeque::new() }) }
+            Self { news: AtomicU64::new(0), places: Mutex::new(Places { next: 0, left: 0, waiting: VecDeque::new() }) }
         }
     }
 
@@ -81,10 +87,12 @@ impl Line {
     /// Takes the last place.
     pub(crate) fn join(&self) -> Turn<'_> {
         let mut places = self.places();
-        places.waiting.push_back(Place::Waiting(None));
+        let ticket = places.next;
+        // 2^64 tickets take longer than the world has.
+        places.next = ticket.wrapping_add(1);
+        places.waiting.push_back(Place { ticket, is_left: false, waker: None });
         self.news.fetch_add(1, Ordering::Relaxed);
-        // A line of 2^64 takes longer than the world has.
-        Turn { line: self, ticket: places.first + places.waiting.len() as u64 - 1 }
+        Turn { line: self, ticket }
     }
 
     /// What the head has heard so far: to be asked before it looks.
@@ -101,10 +109,7 @@ impl Line {
         if places == 0 || fault("waiting line: news wakes nobody") {
             return;
         }
-        let head = match self.places().waiting.front_mut() {
-            Some(Place::Waiting(waker)) => waker.take(),
-            _ => None,
-        };
+        let head = self.places().waker_of_head();
         // A waker is the caller's code: it runs outside of the lock.
         if let Some(head) = head {
             head.wake();
@@ -127,24 +132,23 @@ pub(crate) struct Turn<'a> {
 impl Turn<'_> {
     /// Whether it is at the head.
     pub(crate) fn is_head(&self) -> bool {
-        self.line.places().index(self.ticket) == 0
+        self.line.places().is_head(self.ticket)
     }
 
     /// Whether it has come to the head, with more news there than it has `heard`, if it has been there before. If not,
     /// `waker` is woken when so.
     pub(crate) fn poll(&self, heard: Option<Heard>, waker: &Waker) -> Poll<()> {
         let mut places = self.line.places();
-        let index = places.index(self.ticket);
         let forgets = fault("waiting line: a head sleeps without a last look at the news");
         let has_news = heard.is_none_or(|heard| heard != self.line.heard() && !forgets);
-        if index == 0 && has_news {
+        if places.is_head(self.ticket) && has_news {
             return Poll::Ready(());
         }
         let mut old = None;
-        if let Some(Place::Waiting(known)) = places.waiting.get_mut(index)
-            && !known.as_ref().is_some_and(|known| known.will_wake(waker))
+        if let Some(place) = places.find(self.ticket)
+            && !place.waker.as_ref().is_some_and(|known| known.will_wake(waker))
         {
-            old = known.replace(waker.clone());
+            old = place.waker.replace(waker.clone());
         }
         // It is the caller's code, as the one that is cloned is: it is dropped outside of the lock.
         drop(places);
@@ -154,9 +158,37 @@ impl Turn<'_> {
 }
 
 impl Places {
-    /// A place that is held is never passed over: its ticket is the first one's or a later one.
-    const fn index(&self, ticket: u64) -> usize {
-        (ticket - self.first) as usize
+    fn is_head(&self, ticket: u64) -> bool {
+        self.waiting.front().is_some_and(|place| place.ticket == ticket)
+    }
+
+    fn waker_of_head(&mut self) -> Option<Waker> {
+        self.waiting.front_mut().and_then(|place| place.waker.take())
+    }
+
+    /// The place with this ticket, as long as it is held.
+    fn find(&mut self, ticket: u64) -> Option<&mut Place> {
+        let index = self.waiting.binary_search_by_key(&ticket, |place| place.ticket).ok()?;
+        self.waiting.get_mut(index)
+    }
+
+    /// Gives up a place; the waker that stood there.
+    fn leave(&mut self, ticket: u64) -> Option<Waker> {
+        let place = self.find(ticket)?;
+        place.is_left = true;
+        let waker = place.waker.take();
+        self.left += 1;
+        while self.waiting.front().is_some_and(|place| place.is_left) {
+            self.waiting.pop_front();
+            // It was counted when it was left.
+            self.left -= 1;
+        }
+        // Each place is moved once at most for each that was left.
+        if self.left > self.waiting.len() / 2 {
+            self.waiting.retain(|place| !place.is_left);
+            self.left = 0;
+        }
+        waker
     }
 }
 
@@ -167,23 +199,9 @@ impl Drop for Turn<'_> {
         }
         let mut places = self.line.places();
         self.line.news.fetch_sub(1, Ordering::Relaxed);
-        let index = places.index(self.ticket);
-        let mut gone = Place::Left;
-        if let Some(place) = places.waiting.get_mut(index) {
-            core::mem::swap(place, &mut gone);
-        }
-        if index == 0 {
-            while let Some(Place::Left) = places.waiting.front() {
-                places.waiting.pop_front();
-                places.first += 1;
-            }
-        }
-        let next = match places.waiting.front_mut() {
-            Some(Place::Waiting(waker)) if index == 0 && !fault("waiting line: the turn is not passed on") => {
-                waker.take()
-            }
-            _ => None,
-        };
+        let passes_on = places.is_head(self.ticket) && !fault("waiting line: the turn is not passed on");
+        let gone = places.leave(self.ticket);
+        let next = if passes_on { places.waker_of_head() } else { None };
         // A waker is the caller's code: it runs, and is dropped, outside of the lock.
         drop(places);
         drop(gone);
@@ -203,5 +221,29 @@ struct Unpark(Thread);
 impl Wake for Unpark {
     fn wake(self: Arc<Self>) {
         self.0.unpark();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_comes_and_goes_behind_a_head_that_stays_leaves_no_room_taken() {
+        let line = Line::new();
+        let head = line.join();
+        // One of the line is always there when the next comes, so that no end of it is ever free.
+        let mut last = line.join();
+        for _ in 0..10_000 {
+            last = line.join();
+        }
+        assert_eq!(line.waiting(), 2);
+        let places = line.places().waiting.len();
+        assert!(places <= 4, "{places} places for two");
+        assert!(head.is_head() && !last.is_head());
+        drop(head);
+        assert!(last.is_head());
+        drop(last);
+        assert!(line.is_empty() && line.places().waiting.is_empty());
     }
 }

@@ -7,25 +7,14 @@ use std::sync::Barrier;
 use std::time::Duration;
 
 use seawall::{
-    BreakerConfig, BucketConfig, Call, Fill, GiveUpReason, Guard, GuardConfig, GuardConfigError, Instant, LimitConfig,
-    Outcome, Permit, Rate, Reason, Request, RetryConfig, RetryTokens, Stage, State, TripRule, Verdict, WarmUp,
+    Call, Fill, GiveUpReason, Guard, GuardConfig, GuardConfigError, Instant, LimitConfig, Outcome, Permit, Rate,
+    Reason, Request, RetryConfig, RetryTokens, Stage, State, Verdict, WarmUp,
 };
-use support::guards::{guard, ms, send};
+use support::guards::{self, T, guard, ms, send};
 
-const T: Duration = Duration::from_secs(1);
-
-/// Ten a second with a burst of eight, all of it there; four in flight; a breaker that opens at two.
+/// Where a time-out is a failure like others: what more it says is in guard_retries.rs.
 fn roomy() -> GuardConfig {
-    let base = GuardConfig::for_service(Rate::per_second(10), T);
-    GuardConfig {
-        bucket: BucketConfig::new(Rate::per_second(10)).burst(8),
-        breaker: BreakerConfig { rule: TripRule::Consecutive(2), open_for: T, open_cap: 2 * T, ..base.breaker },
-        limit: LimitConfig { start: 4, ..base.limit },
-        // What the breaker says of retries is in guard_retries.rs.
-        timeout_weight: 1,
-        retry_streak: None,
-        ..base
-    }
+    GuardConfig { timeout_weight: 1, ..guards::roomy() }
 }
 
 /// A first attempt that ends at once.

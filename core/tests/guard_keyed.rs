@@ -1,33 +1,23 @@
 //! The buckets by key as a stage of a guard: one user of a process must not starve the others.
 
+#[allow(unreachable_pub, reason = "a module of a test program")]
+mod support;
+
 use std::time::Duration;
 
 use seawall::{
-    Admission, BreakerConfig, BucketConfig, Call, ChangeError, Guard, GuardConfig, GuardModes, Instant, KeyedBuckets,
-    KeyedConfig, LimitConfig, Mode, ModeError, Outcome, Permit, Rate, Ratio, Reason, Recorder, Refused, Request,
-    RetryTokens, Stage, State, TokenBucket, TripRule, Verdict, WhenFull, WindowConfig,
+    Admission, BucketConfig, Call, ChangeError, Guard, GuardConfig, GuardModes, Instant, KeyedBuckets, KeyedConfig,
+    LimitConfig, Mode, ModeError, Outcome, Permit, Rate, Ratio, Reason, Recorder, Refused, Request, RetryTokens, Stage,
+    State, TokenBucket, Verdict, WhenFull, WindowConfig,
 };
+use support::guards::{T, ms, roomy};
 
-const T: Duration = Duration::from_secs(1);
 const NOISY: u64 = 1_000;
 
 type Keyed = Guard<64, 1, KeyedBuckets<64>>;
 
-fn ms(ms: u64) -> Instant {
-    Instant::from_nanos(ms * 1_000_000)
-}
-
-/// Ten a second with a burst of eight, all of it there; four in flight; a breaker that opens at two.
 fn config(modes: GuardModes) -> GuardConfig {
-    let base = GuardConfig::for_service(Rate::per_second(10), T);
-    GuardConfig {
-        bucket: BucketConfig::new(Rate::per_second(10)).burst(8),
-        breaker: BreakerConfig { rule: TripRule::Consecutive(2), open_for: T, open_cap: 2 * T, ..base.breaker },
-        limit: LimitConfig { start: 4, ..base.limit },
-        retry_streak: None,
-        modes,
-        ..base
-    }
+    GuardConfig { modes, ..roomy() }
 }
 
 /// One a second and key, two at once.

@@ -1,32 +1,21 @@
 //! The modes of a guard's stages by their behaviour: who is refused, who is only told of, and what a shadow touches.
 
+#[allow(unreachable_pub, reason = "a module of a test program")]
+mod support;
+
 use std::time::Duration;
 
 use seawall::{
-    Admission, BreakerConfig, Call, Fill, GiveUpReason, Guard, GuardConfig, GuardModes, Instant, LimitConfig, Mode,
-    ModeError, Outcome, Random, Rate, Ratio, Reason, Request, RetryBudgetConfig, RetryTokens, Stage, State, TripRule,
-    Verdict,
+    Admission, Call, GiveUpReason, Guard, GuardConfig, GuardModes, Instant, Mode, ModeError, Outcome, Random, Ratio,
+    Reason, Request, RetryBudgetConfig, RetryTokens, Stage, State, Verdict,
 };
+use support::guards::{T, ms, roomy};
 
-const T: Duration = Duration::from_secs(1);
 const STAGES: [Stage; 5] =
     [Stage::Pause, Stage::CircuitBreaker, Stage::ConcurrencyLimit, Stage::TokenBucket, Stage::RetryBudget];
 
-fn ms(ms: u64) -> Instant {
-    Instant::from_nanos(ms * 1_000_000)
-}
-
-/// Ten a second with a burst of eight, all of it there; four in flight; a breaker that opens at two.
 fn config(modes: GuardModes) -> GuardConfig {
-    let base = GuardConfig::for_service(Rate::per_second(10), T);
-    GuardConfig {
-        bucket: base.bucket.burst(8).fill(Fill::Full),
-        breaker: BreakerConfig { rule: TripRule::Consecutive(2), open_for: T, open_cap: 2 * T, ..base.breaker },
-        limit: LimitConfig { start: 4, ..base.limit },
-        retry_streak: None,
-        modes,
-        ..base
-    }
+    GuardConfig { modes, ..roomy() }
 }
 
 fn guard(modes: GuardModes) -> Guard {

@@ -7,12 +7,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use seawall::{
-    BreakerConfig, Call, Fill, GiveUpReason, Guard, GuardConfig, GuardConfigError, Instant, Mode, Outcome, Permit,
-    Random, Rate, Request, RetryBudgetConfig, RetryCost, RetryTokens, Stage, State, TripRule, Verdict,
+    BreakerConfig, Call, Fill, GiveUpReason, Guard, GuardConfig, GuardConfigError, Instant, LimitConfig, Mode, Outcome,
+    Permit, Random, Rate, Request, RetryBudgetConfig, RetryCost, RetryTokens, Stage, State, TripRule, Verdict,
 };
-use support::guards::{guard, ms, send};
+use support::guards::{T, guard, ms, send};
 
-const T: Duration = Duration::from_secs(1);
 const FAILING: Verdict = Verdict::GiveUp(GiveUpReason::ServiceFailing);
 
 /// Four failures in a row open, two are the end of retries; tokens and budget for many.
@@ -236,4 +235,23 @@ fn the_price_of_a_retry_goes_by_how_it_failed() {
     assert!(promises(after(&guard, Outcome::Failure, T)));
     let paid = before - guard.budget().balance(ms(1_000)).as_millionths();
     assert_eq!(paid, RetryCost::Timeout.tokens().as_millionths());
+}
+
+#[test]
+fn a_retry_that_was_sent_stays_paid_for_though_it_was_reported_too_late() {
+    let limit = LimitConfig { start: 1, ceiling: 1, ..config().limit };
+    let budget = RetryBudgetConfig { floor: RetryTokens::ZERO, ..config().budget };
+    let guard = guard(GuardConfig { limit, budget, ..config() });
+    let (mut call, permit) = send(&guard, ms(0));
+    let finished = guard.finish(&mut call, permit, Outcome::Failure, ms(0));
+    assert!(matches!(finished.verdict, Verdict::RetryAt(_)));
+    let paid = guard.budget().balance(ms(1_000));
+    let late = guard.try_attempt(&mut call, ms(1_000)).unwrap().permit;
+    // Its lease of 5 s has lapsed, and another has its slot.
+    let _other = send(&guard, ms(7_000));
+    let finished = guard.finish(&mut call, late, Outcome::Failure, ms(7_000));
+    assert_eq!(finished.verdict, Verdict::GiveUp(GiveUpReason::PermitVoid));
+    let before = guard.budget().balance(ms(7_000));
+    guard.abandon(&mut call, ms(7_000));
+    assert_eq!((guard.budget().balance(ms(7_000)), before <= paid), (before, true));
 }

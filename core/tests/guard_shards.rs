@@ -1,17 +1,16 @@
 //! A guard with several shards: each has a breaker of its own, and what else there is they share.
 
+#[allow(unreachable_pub, reason = "a module of a test program")]
+mod support;
+
 use std::time::Duration;
 
 use seawall::{
     Call, Fill, Guard, GuardConfig, Instant, LimitConfig, Outcome, Rate, Refused, Request, Stage, State, Verdict,
 };
+use support::guards::{T, ms};
 
-const T: Duration = Duration::from_secs(1);
 type Four = Guard<64, 4>;
-
-fn ms(ms: u64) -> Instant {
-    Instant::from_nanos(ms * 1_000_000)
-}
 
 /// A hundred a second, sixteen tokens, four of them in flight, all of it there.
 fn guard() -> Four {
@@ -157,4 +156,21 @@ fn a_shard_more_is_a_breaker_more() {
         Err(_) => panic!("refused at compile time"),
     };
     assert!(attempt(&SHARDED, 3, Outcome::Success, ms(0)).is_ok());
+}
+
+#[test]
+fn a_default_guard_takes_any_rate_any_time_out_and_any_number_of_shards() {
+    let nanoseconds = Duration::from_nanos;
+    let most = Rate::new(u64::MAX, nanoseconds(1)).unwrap();
+    let rates = [most, Rate::new(1, nanoseconds(u64::MAX)).unwrap(), Rate::new(0, nanoseconds(u64::MAX)).unwrap()];
+    for rate in rates {
+        for timeout in [nanoseconds(50), Duration::from_secs(1), nanoseconds(u64::MAX / 7), Duration::MAX] {
+            for shards in [0, 1, 2, u32::MAX] {
+                let config = GuardConfig::for_shards(rate, timeout, shards);
+                for now in [Instant::ORIGIN, Instant::MAX] {
+                    assert_eq!(Guard::<64>::new(config, 7, now).err(), None, "{rate:?} {timeout:?} {shards}");
+                }
+            }
+        }
+    }
 }

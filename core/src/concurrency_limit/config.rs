@@ -33,14 +33,14 @@ pub struct LimitConfig {
     /// From which share of the usual latency on a reply is a sign of congestion, if that is over `slow_after`: 100 to
     /// 10,000 percent. It is at most nine tenths of `timeout`. 0: nothing is learnt, `slow_after` is the bound.
     ///
-    /// The usual latency is learnt from the good replies of calls that began while less than half of the limit was in
-    /// use, or while it stood at its floor. So a service that usually takes nearly half of the time-out is not taken for
-    /// one that is overloaded.
+    /// The usual latency is learnt from the successes, quick or slow, of calls that began while less than half of the
+    /// limit was in use, or while it stood at its floor; none counts for more than `timeout`. So a service that usually
+    /// takes nearly half of the time-out is not taken for one that is overloaded.
     pub tolerance_percent: u32,
     /// The limit holds the traffic back once so many reports in a row have met it full; at most 60. Only then do slow
     /// replies cut it; after twice as many, failures in a row that come at once do as well. And where this is not 0, a
     /// quarter of the limit and one more must be slow, or time out, in a row. 0: the first slow reply or time-out that
-    /// meets it full cuts it, and quick failures never do.
+    /// meets it full cuts it, quick failures never do, and after a throttle it grows as ever.
     pub saturated_after: u32,
     /// A failure that took at least this long was a time-out; at least `slow_after`.
     pub timeout: Duration,

@@ -2,8 +2,8 @@
 //!
 //! A limit that is full now and then, as chance arrivals fill it, is not what holds the traffic back; one that is full
 //! at every report is. Only then do slow replies say that less should be in flight, and only then do failures that come
-//! at once: a queue that is full says no faster than any reply is slow, but so does a fault that has nothing to do with
-//! load. Two such failures in a row, after twice as many full reports, count as the former.
+//! at once. A service whose queue is full refuses at once, before any reply is slow; but a fault that has nothing to do
+//! with load fails at once too. Two such failures in a row, after twice as many full reports, count as refusals.
 //!
 //! Of many replies some are slow and a few time out whatever the load, and the wider the limit, the more of them come in
 //! one round trip. So a cut for them needs a quarter of the limit in a row, and one more.
@@ -18,9 +18,9 @@
 //! +-----------------------------------+----------+--------+-------------+
 //! ```
 //! `row`: reports in a row that met a full limit. `failed`: the last report was of a failure that came at once. `slow`:
-//! slow replies and time-outs since the last good reply. Relaxed: the word is the whole state. Rows are exact in the order
-//! of the exchanges; where nothing changes, as with a limit that is never full and replies that are good, nothing is
-//! written.
+//! slow replies, time-outs and throttles that met room since the last good reply. Relaxed: the word is the whole state.
+//! Rows are exact in the order of the exchanges; where nothing changes, as with a limit that is never full and replies
+//! that are good, nothing is written.
 
 use crate::sync::{AtomicU64, Ordering, const_constructor, fault};
 use crate::time::Instant;
@@ -44,7 +44,7 @@ const CARE: u64 = 10;
 pub(super) enum Report {
     /// A success that was not slow.
     Good,
-    /// A slow reply, or a time-out.
+    /// A slow reply, a time-out, or a throttle that met room.
     Slow,
     /// A failure that came at once.
     QuickFailure,
@@ -122,10 +122,11 @@ impl Pace {
         }
     }
 
-    /// Whether it grows with care. What lies further ahead than it can is the work of a clock that stepped.
+    /// Whether it grows with care. What lies over twice as far ahead as it can is the work of a clock that stepped; twice,
+    /// because readings of several threads differ a little.
     pub(super) fn is_careful(&self, timeout_ns: u64, now: Instant) -> bool {
         let left = (self.0.load(Ordering::Relaxed) >> TICK_BITS << TICK_BITS).saturating_sub(now.as_nanos());
-        left != 0 && left <= timeout_ns.saturating_mul(CARE)
+        left != 0 && left <= timeout_ns.saturating_mul(2 * CARE)
     }
 
     pub(super) fn reset(&self) {

@@ -1,6 +1,6 @@
 //! [`Usual`]: how long a good reply usually takes while the limit holds nothing back.
 //!
-//! A mean over the good replies of calls that began while less than half of the limit was in use, or while it stood at
+//! A mean over the successes, quick or slow, of calls that began while less than half of the limit was in use, or while it stood at
 //! its floor: then the calls of this process are not what makes the service slow. The first 512 weigh alike, later ones
 //! 1/512 each: a service that gets slower for good is learnt in some thousand calls, an overload of a minute is not. It
 //! starts from `slow_after` with the weight of eight replies, so that a process that comes up in the middle of a storm
@@ -12,8 +12,14 @@
 //! | mean: 54 bits, 2^-10 ns                       | weight: 10 bits   |
 //! +-----------------------------------------------+-------------------+
 //! ```
-//! Relaxed, and one exchange a reply at most: a reply that loses a race is not learnt. Replies of over 4.8 h count as
-//! 4.8 h.
+//! Relaxed, and one exchange a reply at most: a reply that loses a race is not learnt.
+//!
+//! # Limits
+//! - A reply that took longer than the time-out counts as one that took just that: nobody waits longer, so the reading is
+//!   that of a machine that was suspended or of a clock that stepped. One such reading moves the mean by a 512th of the
+//!   time-out, among the very first by a ninth.
+//! - Replies of over 4.8 h count as 4.8 h.
+//! - An older reading: the reply took no time.
 
 use crate::concurrency_limit::config::Settings;
 use crate::sync::{AtomicU64, Ordering, const_constructor};
@@ -73,6 +79,7 @@ impl Usual {
             weight => (word >> WEIGHT_BITS, weight),
         };
         let weight = FULL.min(weight + 1);
+        let latency_ns = latency_ns.min(settings.timeout_ns());
         // Both are under 2^54, and the weight is not zero.
         let step = (fixed(latency_ns) as i64 - mean as i64) / weight as i64;
         let next = mean.wrapping_add_signed(step) << WEIGHT_BITS | weight;

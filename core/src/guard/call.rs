@@ -24,8 +24,8 @@ use crate::transition::Transition;
 pub struct Request {
     /// Whose call it is: a user, a tenant, a connection. A guard with [keyed buckets](crate::Guard::with_keyed) has one
     /// for each key; [`KeyedBuckets::key_of`](crate::KeyedBuckets::key_of) makes a key of a name. And the canary shares
-    /// of a guard go by it, so that a caller is treated alike in every call. Where all calls have the same key, a canary has the whole guard or none of it: a
-    /// share of the processes of a fleet. Any number; 0 is one like any other.
+    /// of a guard go by it, so that a caller is treated alike in every call. Where all calls have the same key, a canary
+    /// has the whole guard or none of it: a share of the processes of a fleet. Any number; 0 is one like any other.
     pub key: u64,
     /// Which part of the service it goes to, and so which circuit breaker judges it; all its retries go there too. Taken
     /// modulo the number of shards of the guard, so that any number will do, a hash too.

@@ -49,7 +49,8 @@ pub struct GuardConfig {
     /// attempts stand in a row, its own among them. 0: never. `None`: whatever the breaker counts.
     ///
     /// A failure between successes is worth a retry; several in a row say that the service is failing, and the retry
-    /// would fail too. Three, as two already refuse good retries where every tenth call fails by chance. What a time-out weighs more than an error does not count against its own retry.
+    /// would fail too. Three, as two already refuse good retries where every tenth call fails by chance. What a time-out
+    /// weighs more than an error does not count against its own retry.
     pub retry_streak: Option<u32>,
     /// How the rate climbs after a pause that the server asked for and after the breaker has closed again; at most
     /// [`WarmUp::LONGEST`]. In both cases the tokens restart at one, whatever the ramp is. It gives way to the bucket's
@@ -155,7 +156,8 @@ impl GuardConfig {
                 .burst(clamp(lost / MILLION, LEAST_BURST as u128, BURST as u128, BURST as u64) as u32)
                 .fill(Fill::Tokens(1)),
             breaker: BreakerConfig {
-                rule: TripRule::Consecutive(clamp((lost_of_one + MILLION) / (2 * MILLION), 2, 4, 4) as u32),
+                // It may have saturated before.
+                rule: TripRule::Consecutive(clamp(lost_of_one.saturating_add(MILLION) / (2 * MILLION), 2, 4, 4) as u32),
                 open_for: Duration::from_nanos(open_ns),
                 open_growth_percent: 100,
                 // The interval and the whole of its jitter.

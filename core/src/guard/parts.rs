@@ -100,9 +100,10 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
         Ok(())
     }
 
-    /// As if new at `now`: tokens and warm-up as at the start, every key with its burst, no pause, breaker closed without evidence, nothing in
-    /// flight, the budget at its initial tokens. Rates, limits and configurations that were set stay, and so does what
-    /// the concurrency limit has learned. Permits that are out are void.
+    /// As if new at `now`: tokens and warm-up as at the start, every key with its burst, no pause, breaker closed without
+    /// evidence, nothing in flight, the budget at its initial tokens. Rates, limits and configurations that were set stay,
+    /// and so does what the concurrency limit has learned. The bucket earns from `now` on, in phase with every other
+    /// that is reset then. Permits that are out are void.
     ///
     /// # Errors
     /// [`ChangeError`]; then nothing has changed. [`ChangeError::Contended`]: try again.
@@ -140,8 +141,7 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
     }
 
     /// The mode of a stage. The deadline of a call always holds: [`Mode::Enforce`]. The keyed bucket of a guard that has
-    /// none is [`Mode::Off`]. A canary of all calls is `Enforce`, one
-    /// of none is `Shadow`.
+    /// none is [`Mode::Off`]. A canary of all calls is `Enforce`, one of none is `Shadow`.
     ///
     /// # Concurrency
     /// One load.

@@ -47,7 +47,7 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
     /// ```
     /// use core::time::Duration;
     /// use seawall::{Guard, GuardConfig, Instant, Rate, Request, Stage};
-    /// let config = GuardConfig::for_service(Rate::per_second(5), Duration::from_secs(1));
+    /// let config = GuardConfig::for_shards(Rate::per_second(5), Duration::from_secs(1), 4);
     /// let guard = Guard::<64, 4>::new(config, 7, Instant::ORIGIN)?;
     /// guard.breaker(2).force_open(Instant::ORIGIN);
     /// let mut call = guard.begin(Request { shard: 2, ..Request::DEFAULT }, Instant::ORIGIN);

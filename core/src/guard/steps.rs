@@ -159,6 +159,8 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
         if permit.ended == call.ended {
             call.ended = call.ended.saturating_add(1);
             call.verdict = Some(verdict);
+            // It was sent all the same.
+            call.paid = None;
         }
         Finished { verdict, transition: None, limit_change: None, shadow_refusal: permit.shadow, shadow_give_up: None }
     }

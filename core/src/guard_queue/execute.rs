@@ -75,8 +75,8 @@ where
     /// [`ErrorClass`](crate::ErrorClass), with a Retry-After beside it, or as a whole [`Classification`], whose cost the
     /// guard finds out by itself. An error that is permanent counts as a success of the service.
     ///
-    /// If `operation` or `classify` panics, the attempt is reported as [`Outcome::Ignored`], and a retry that was paid
-    /// for goes back to the budget.
+    /// If `operation` or `classify` panics, the attempt is reported as [`Outcome::Ignored`]; a retry stays paid for, as it
+    /// may have been sent.
     ///
     /// What the guard tells of transitions, and a [`Recorder`](crate::Recorder), need the loop written out: with
     /// [`attempt`](Self::attempt) and [`finish`](Self::finish).

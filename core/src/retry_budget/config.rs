@@ -143,8 +143,8 @@ impl RetryBudgetConfig {
     /// 10; share 12 %; lifetime sixty time-outs, but 1 s to an hour. Initial tokens and floor are one, whatever rate was
     /// told: more than one retry is only ever paid for by calls that were seen to succeed.
     ///
-    /// A lifetime of ten time-outs takes as much as every tenth call that fails by chance: in the lab 98.1 % of the calls
-    /// succeed then, and 98.8 % with sixty.
+    /// What was earned is to be there still when it is needed: where every tenth attempt fails by chance, 98.8 % of the
+    /// calls succeed in the lab, and 98.1 % with a lifetime of ten time-outs.
     ///
     /// Where `n` is under 2, the cap is under the price of a time-out, and a time-out is never retried: so small a
     /// client has nothing else under way by which to tell a lost call from a dead service, and in a fleet of such

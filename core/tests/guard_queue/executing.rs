@@ -235,6 +235,34 @@ fn a_panic_frees_the_slot_and_says_nothing_of_the_service() {
 }
 
 #[test]
+fn a_retry_that_panics_stays_paid_for_unless_it_panics_before_it_is_sent() {
+    for is_sent in [false, true] {
+        let clock = ManualClock::starting_at(at(0));
+        let guard = guard(quick());
+        let queue = GuardQueue::new(&guard, &clock);
+        let panics = catch_unwind(AssertUnwindSafe(|| {
+            let advance = |delay| {
+                clock.advance(delay);
+                ready(())
+            };
+            let send = |attempt| {
+                assert!(attempt == 1 || is_sent, "before there is a future");
+                async move {
+                    assert!(attempt == 1, "in the future");
+                    Err::<(), _>(())
+                }
+            };
+            let retryable = |_: &()| ErrorClass::Retryable;
+            let _ = poll(pin!(queue.execute_async(Request::DEFAULT, SECOND, send, retryable, advance)));
+        }));
+        assert!(panics.is_err());
+        let left = RetryTokens::whole(if is_sent { 7 } else { 8 });
+        assert_eq!(guard.budget().balance(clock.now()), left, "{is_sent}");
+        assert_eq!(guard.limit().in_flight(clock.now()), 0);
+    }
+}
+
+#[test]
 fn the_futures_may_move_between_threads_and_a_queue_may_be_a_static() {
     static CLOCK: ManualClock = ManualClock::starting_at(Instant::ORIGIN);
     static GUARD: Guard = {

@@ -121,6 +121,7 @@ impl Oracle {
             return;
         }
         let first = self.config.slow_after.as_nanos() as i128 * 100 / i128::from(self.config.tolerance_percent);
+        let latency = latency.min(self.config.timeout.as_nanos() as i128);
         let (mean, weight) = self.usual.unwrap_or((first.min((1 << 44) - 1) * 1024, 8));
         let weight = (weight + 1).min(512);
         let mean = mean + (latency.min((1 << 44) - 1) * 1024 - mean) / i128::from(weight);
@@ -177,7 +178,7 @@ impl Oracle {
             Reply::Good | Reply::Failed if slow && saturated(enough) => ("slow", self.config.slow_factor),
             Reply::Failed if refused => ("refused", self.config.slow_factor),
             Reply::Good if !slow && flight.was_half_used => {
-                let is_careful = self.careful_until > now && self.careful_until - now <= care;
+                let is_careful = self.careful_until > now && self.careful_until - now <= care.saturating_mul(2);
                 let step = ONE * ONE / self.limit / if is_careful { 10 } else { 1 };
                 return self.go((self.limit + step).min(i128::from(self.config.ceiling) * ONE), "growth");
             }

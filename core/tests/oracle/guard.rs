@@ -306,6 +306,7 @@ impl Oracle {
         if !is_good && self.calls[call].parts[LIMIT] == Part::Enforced {
             if is_current {
                 self.calls[call].ended += 1;
+                self.calls[call].paid = None;
                 self.calls[call].verdict = Some(if is_bad { Verdict::GiveUp("permit_void") } else { Verdict::Done });
             }
             return self.verdict(call, None, None, shadow, None);

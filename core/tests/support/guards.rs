@@ -1,9 +1,29 @@
 //! What tests of a guard begin with.
 
-use seawall::{Call, Guard, GuardConfig, Instant, Permit, Request};
+use core::time::Duration;
+
+use seawall::{
+    BreakerConfig, BucketConfig, Call, Guard, GuardConfig, Instant, LimitConfig, Permit, Rate, Request, TripRule,
+};
+
+/// The time-out of a call.
+pub const T: Duration = Duration::from_secs(1);
 
 pub fn ms(ms: u64) -> Instant {
     Instant::from_nanos(ms * 1_000_000)
+}
+
+/// Ten a second with a burst of eight, all of it there; four in flight; a breaker that opens at two. What the breaker says
+/// of retries is in guard_retries.rs.
+pub fn roomy() -> GuardConfig {
+    let base = GuardConfig::for_service(Rate::per_second(10), T);
+    GuardConfig {
+        bucket: BucketConfig::new(Rate::per_second(10)).burst(8),
+        breaker: BreakerConfig { rule: TripRule::Consecutive(2), open_for: T, open_cap: 2 * T, ..base.breaker },
+        limit: LimitConfig { start: 4, ..base.limit },
+        retry_streak: None,
+        ..base
+    }
 }
 
 /// With a seed of no interest.
