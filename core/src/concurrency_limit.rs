@@ -50,8 +50,6 @@
 //!   there first.
 //! - A machine that was suspended: a call that was under way counts as slow or timed out, and teaches no more than one
 //!   that took the whole time-out.
-//! - The limit is kept in 65,536ths: over 6,553, a tenth of the growth for one reply is nothing, and it stays while it
-//!   would grow with care.
 //! - A permit is told from an older one of the same slot by the end of its lease and a tag of 12 bits: exact, unless
 //!   4096 are taken on one slot within 4.096 us.
 //! - The number of cuts wraps at 65,536: a permit older than so many cuts may cut once more.
@@ -335,8 +333,8 @@ impl<const SLOTS: usize> ConcurrencyLimit<SLOTS> {
         })
     }
 
-    /// Changes the configuration while others call; the limit is brought within the new bounds, else it stays.
-    /// `start` is only for [`new`](Self::new).
+    /// Changes the configuration while others call; the limit is brought within the new bounds, else it stays. Rows of
+    /// reports begin anew. `start` is only for [`new`](Self::new).
     ///
     /// # Errors
     /// [`LimitConfigError`]; then nothing has changed.
@@ -353,6 +351,7 @@ impl<const SLOTS: usize> ConcurrencyLimit<SLOTS> {
     /// ```
     pub fn set_config(&self, config: LimitConfig) -> Result<Option<LimitChange>, LimitConfigError> {
         self.settings.set(&config, SLOTS)?;
+        self.pace.reset();
         Ok(self.view().adjust(LimitReason::Set, |control, floor, ceiling| {
             Some(control.fixed().clamp(u64::from(floor) * WHOLE, u64::from(ceiling.max(floor)) * WHOLE))
         }))

@@ -237,7 +237,8 @@ impl View<'_> {
             // At least a floor of one whole, so the inverse is at most one whole: under 2^33. Clamped on both
             // sides, so that a move under way while the bounds change is mended by the next good reply.
             let (least, most) = (u64::from(floor) * WHOLE, u64::from(ceiling.max(floor)) * WHOLE);
-            Some((fixed + WHOLE * WHOLE / fixed.max(1) / share).clamp(least, most))
+            // A wide limit that grows with care still grows.
+            Some((fixed + (WHOLE * WHOLE / fixed.max(1) / share).max(1)).clamp(least, most))
         })
     }
 

@@ -49,6 +49,28 @@ fn a_change_of_configuration_takes_effect() {
 }
 
 #[test]
+fn a_change_of_configuration_begins_the_rows_anew() {
+    let config = LimitConfig { start: 3, ceiling: 3, tolerance_percent: 0, ..LimitConfig::DEFAULT };
+    for changes in [false, true] {
+        let limit = Limit::new(config).unwrap();
+        let slow = |limit: &Limit, turn: u64| {
+            let permits = fill(limit, ms(turn * 1000));
+            let change = limit.finish(permits[0], Outcome::Success, ms(turn * 1000 + 300));
+            for permit in &permits[1..] {
+                limit.cancel(*permit, ms(turn * 1000 + 300));
+            }
+            change
+        };
+        assert!((0..3).all(|turn| slow(&limit, turn).is_none()));
+        if changes {
+            assert_eq!(limit.set_config(config), Ok(None));
+        }
+        // The fourth full report in a row.
+        assert_eq!(slow(&limit, 3).is_some(), !changes);
+    }
+}
+
+#[test]
 fn a_wrong_configuration_is_refused_with_what_is_allowed() {
     let good = LimitConfig { ceiling: 16, ..LimitConfig::DEFAULT };
     for (config, error) in [

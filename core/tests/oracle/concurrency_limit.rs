@@ -179,7 +179,7 @@ impl Oracle {
             Reply::Failed if refused => ("refused", self.config.slow_factor),
             Reply::Good if !slow && flight.was_half_used => {
                 let is_careful = self.careful_until > now && self.careful_until - now <= care.saturating_mul(2);
-                let step = ONE * ONE / self.limit / if is_careful { 10 } else { 1 };
+                let step = (ONE * ONE / self.limit / if is_careful { 10 } else { 1 }).max(1);
                 return self.go((self.limit + step).min(i128::from(self.config.ceiling) * ONE), "growth");
             }
             _ => return None,
