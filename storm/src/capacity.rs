@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 use crate::http;
-use crate::server::{Message, WORKERS};
+use crate::message::Message;
+use crate::service::WORKERS;
 
 /// Until the workers are busy and their service times have mixed.
 const SETTLE: Duration = Duration::from_millis(400);

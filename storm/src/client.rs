@@ -15,9 +15,9 @@ use tokio::task::JoinSet;
 use crate::clock::SharedClock;
 use crate::http::{self, Connection, Reply};
 use crate::log::{Event, Log, State};
+use crate::message;
 use crate::outbox::{Message, Outbox};
 use crate::protection::{ATTEMPT_LIMIT, Call, Permit, Protection, Verdict};
-use crate::server;
 
 /// Messages are claimed from the outbox by so many. (The guide's 200.)
 const BATCH: usize = 200;
@@ -176,9 +176,9 @@ impl Client {
     fn send(&mut self, waiting: Waiting, permit: Permit, began: Instant) {
         self.log.write(&Event::Sent { at: began.as_nanos() });
         let (server, kept) = (self.options.server, self.idle.pop());
-        let message = server::Message { id: waiting.message.id.clone(), text: waiting.message.text.clone() };
+        let sent = message::Message { id: waiting.message.id.clone(), text: waiting.message.text.clone() };
         self.out.spawn(async move {
-            let (reply, connection) = http::post(server, kept, &message, ATTEMPT_LIMIT).await;
+            let (reply, connection) = http::post(server, kept, &sent, ATTEMPT_LIMIT).await;
             Ended { waiting, permit, began, reply, connection }
         });
     }

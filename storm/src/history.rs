@@ -1,10 +1,13 @@
 //! What happened in a run, taken in from the logs of all processes.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use crate::clock::ns;
 use crate::log::{Ending, Event, State};
-use crate::measure::LIVE_LIMIT;
+
+/// A live message counts as answered well within this time.
+pub(crate) const LIVE_LIMIT: Duration = Duration::from_secs(1);
 
 /// An attempt or a live message: when it began, when it ended, and how.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -15,7 +18,7 @@ pub(crate) struct Attempt {
 }
 
 impl Attempt {
-    /// Answered well within a second.
+    /// Answered well, and in time.
     pub(crate) fn is_good(&self) -> bool {
         self.ending.is_good() && self.ended.saturating_sub(self.began) <= ns(LIVE_LIMIT)
     }

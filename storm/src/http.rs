@@ -16,7 +16,7 @@ use seawall::Outcome;
 use tokio::net::TcpStream;
 
 use crate::log::Ending;
-use crate::server::Message;
+use crate::message::Message;
 
 /// A kept connection.
 pub(crate) type Connection = SendRequest<Full<Bytes>>;

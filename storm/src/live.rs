@@ -13,8 +13,8 @@ use tokio::task::JoinSet;
 use crate::clock::SharedClock;
 use crate::http::{self, Connection};
 use crate::log::{Event, Log};
+use crate::message::Message;
 use crate::protection::ATTEMPT_LIMIT;
-use crate::server::Message;
 
 /// What the orchestrator tells the live users.
 #[derive(Clone, Debug, clap::Args)]

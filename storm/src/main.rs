@@ -10,6 +10,7 @@ mod lab;
 mod live;
 mod log;
 mod measure;
+mod message;
 mod options;
 mod outbox;
 mod plan;

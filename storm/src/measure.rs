@@ -6,14 +6,12 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::clock::{ns, seconds};
-use crate::history::{Attempt, History};
+use crate::history::{Attempt, History, LIVE_LIMIT};
 
 /// The window of the peak.
 pub(crate) const PEAK_WINDOW: Duration = Duration::from_millis(100);
 /// The time after a restart in which there must be no burst, and after the drain in which the service must recover.
 pub(crate) const GRACE: Duration = Duration::from_secs(5);
-/// A live message counts as answered well within this time.
-pub(crate) const LIVE_LIMIT: Duration = Duration::from_secs(1);
 /// The window at the end of [`GRACE`] whose p95 must be back at its old level.
 const RECOVERY_WINDOW: Duration = Duration::from_secs(3);
 

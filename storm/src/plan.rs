@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::measure::{GRACE, LIVE_LIMIT};
+use crate::history::LIVE_LIMIT;
+use crate::measure::GRACE;
 use crate::server::ServerOptions;
 
 /// How many attempts the guide's script has in flight.

@@ -22,17 +22,14 @@ use hyper::header::{CONTENT_TYPE, RETRY_AFTER};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use serde::{Deserialize, Serialize};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::clock::SharedClock;
 use crate::log::{Event, Log};
-use crate::service::{SPEEDS, Service, ServiceOptions};
-
-/// How many messages are worked on at once.
-pub(crate) const WORKERS: usize = 10;
+use crate::message::Message;
+use crate::service::{SPEEDS, Service, ServiceOptions, WORKERS};
 
 /// A body above this is refused: nobody writes chat messages of 64 KiB.
 const MOST_BYTES: usize = 64 * 1024;
@@ -51,13 +48,6 @@ pub(crate) struct ServerOptions {
     /// Seeds the server's service times and the live users' clock: any number, the same in every run.
     #[arg(long, value_name = "NUMBER", default_value_t = 7, help_heading = "The server")]
     pub(crate) seed: u64,
-}
-
-/// A message on the wire.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Message {
-    pub(crate) id: String,
-    pub(crate) text: String,
 }
 
 struct Job {

@@ -8,6 +8,8 @@ use rand_distr::{Distribution, Exp1};
 use rand_pcg::Pcg64Mcg;
 use seawall::Random;
 
+/// How many messages are worked on at once.
+pub(crate) const WORKERS: usize = 10;
 /// The service time of nine messages in ten.
 pub(crate) const USUAL: Duration = Duration::from_millis(30);
 /// The service time of the tenth. The mean is 50 ms, so ten workers do about 200 messages a second.

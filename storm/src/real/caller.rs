@@ -21,8 +21,8 @@ use crate::clock::{SharedClock, ns};
 use crate::http::{self, Connection};
 use crate::lab::policy::{self, Kind, Permit, Policy, Told, Verdict};
 use crate::log::Log;
+use crate::message::Message;
 use crate::outbox::{self, Outbox};
-use crate::server::Message;
 
 /// A client with messages that was refused without a time to come back, and has nothing in flight, asks again then: as
 /// in the lab.

@@ -18,7 +18,7 @@ use crate::log::{Event, Tail};
 use crate::outbox::Outbox;
 use crate::processes::{Process, go_on};
 use crate::run::arguments;
-use crate::server::WORKERS;
+use crate::service::WORKERS;
 
 /// In this time after the clock's origin all processes must be up.
 const LEAD: Duration = Duration::from_secs(2);
