@@ -278,11 +278,20 @@ impl TokenBucket {
         if n == 0 {
             return Ok(());
         }
-        let (settings, state) = self.live();
-        let level = settings.level_at(now.as_nanos());
-        match Self::after(&settings.growth, position_of(state), n, level) {
-            Some(_) => Ok(()),
-            None => Err(Self::why_not(&settings, position_of(state), n, now.as_nanos())),
+        let now = now.as_nanos();
+        let mut state = self.state.load(Ordering::Acquire);
+        loop {
+            let growth = self.slots[slot_of(state)].growth();
+            let level = self.level(&growth, state, now);
+            let fits = Self::after(&growth, position_of(state), n, level).is_some();
+            // All the words of the slot say why not; five of them say that it fits.
+            let settings = (!fits).then(|| self.slots[slot_of(state)].read());
+            let seen = self.state.load(Ordering::Acquire);
+            if seen == state {
+                return settings.map_or(Ok(()), |settings| Err(Self::why_not(&settings, position_of(state), n, now)));
+            }
+            // Another thread made progress: lock-free.
+            state = seen;
         }
     }
 

@@ -78,7 +78,10 @@ proptest! {
                 Step::Wait(by) => now += by,
                 Step::Take(n) => {
                     let missing = i128::from(n) * TOKEN - oracle.balance(now);
-                    match bucket.try_take(n, at(now)) {
+                    let peeked = bucket.peek(n, at(now));
+                    let taken = bucket.try_take(n, at(now));
+                    prop_assert_eq!(peeked, taken);
+                    match taken {
                         Ok(()) => {
                             prop_assert!(missing <= slackest, "{missing} missing of {n} at {now}");
                             oracle.force_take(n, now);
