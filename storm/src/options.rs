@@ -273,27 +273,36 @@ impl StormOptions {
     /// Ends the program with status 2 if a file could not be written after the runs: better now than then.
     pub(crate) fn check(&self, behaviours: &[Behaviour]) {
         let page = self.page();
-        let files = [("--html", Some(&page)), ("--json", self.json.as_ref()), ("--svg", self.svg.as_ref())];
-        let files: Vec<(&str, &PathBuf)> = files.into_iter().filter_map(|(name, path)| Some((name, path?))).collect();
-        for (index, (name, path)) in files.iter().enumerate() {
-            if let Err(error) = report::check(path) {
-                wrong(&format!("{name}: {} cannot be written: {error}", path.display()));
-            }
-            // A device like /dev/null takes both.
-            let one_file = |earlier: &PathBuf| earlier == *path && (path.is_file() || !path.exists());
-            if let Some((other, _)) = files[..index].iter().find(|(_, earlier)| one_file(earlier)) {
-                wrong(&format!("{name} and {other} name the same file, {}", path.display()));
-            }
+        check_files(&[("--html", Some(&page)), ("--json", self.json.as_ref()), ("--svg", self.svg.as_ref())]);
+        if let Some(keep) = &self.keep {
+            check_keep(keep, behaviours.iter().map(|behaviour| behaviour.name().into()));
         }
-        let Some(keep) = &self.keep else { return };
-        if let Err(error) = report::check(&keep.join("new")) {
-            wrong(&format!("--keep: {} cannot be written to: {error}", keep.display()));
+    }
+}
+
+/// Ends the program with status 2 if one of the files could not be written, or two are the same.
+pub(crate) fn check_files(files: &[(&str, Option<&PathBuf>)]) {
+    let files: Vec<(&str, &PathBuf)> = files.iter().filter_map(|(name, path)| Some((*name, (*path)?))).collect();
+    for (index, (name, path)) in files.iter().enumerate() {
+        if let Err(error) = report::check(path) {
+            wrong(&format!("{name}: {} cannot be written: {error}", path.display()));
         }
-        for behaviour in behaviours {
-            let directory = keep.join(behaviour.name());
-            if directory.exists() {
-                wrong(&format!("--keep: {} is there already; allowed is a new directory", directory.display()));
-            }
+        // A device like /dev/null takes both.
+        let one_file = |earlier: &PathBuf| earlier == *path && (path.is_file() || !path.exists());
+        if let Some((other, _)) = files[..index].iter().find(|(_, earlier)| one_file(earlier)) {
+            wrong(&format!("{name} and {other} name the same file, {}", path.display()));
+        }
+    }
+}
+
+/// Ends the program with status 2 if `keep` could not be written to, or one of the directories in it is there already.
+pub(crate) fn check_keep(keep: &Path, directories: impl Iterator<Item = PathBuf>) {
+    if let Err(error) = report::check(&keep.join("new")) {
+        wrong(&format!("--keep: {} cannot be written to: {error}", keep.display()));
+    }
+    for directory in directories.map(|directory| keep.join(directory)) {
+        if directory.exists() {
+            wrong(&format!("--keep: {} is there already; allowed is a new directory", directory.display()));
         }
     }
 }

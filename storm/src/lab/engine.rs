@@ -1,7 +1,7 @@
 //! One run: clients, their policies and the server, from event to event. The same seed gives the same run.
 
 mod attempt;
-mod outbox;
+pub(crate) mod outbox;
 mod start;
 #[cfg(test)]
 mod tests;
@@ -381,8 +381,7 @@ impl<'a> Engine<'a> {
         let (client, class, arrived, was_sent) = (slot.client, slot.class, slot.arrived, slot.was_sent);
         match slot.rounds {
             Some(rounds) => {
-                // Up to a time-out, doubling up to ten.
-                let term = (1_u64 << rounds.min(4)).min(10) as f64 * self.timeout_ns as f64;
+                let term = outbox::longest_away(rounds) * self.timeout_ns as f64;
                 let wait = (self.chance.random::<f64>() * term) as u64;
                 self.queue.at(self.now + wait, Event::Return { client, rounds: rounds + 1 });
             }

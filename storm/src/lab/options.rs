@@ -256,13 +256,7 @@ impl Changes {
 impl LabOptions {
     /// Ends the program with status 2 if a file could not be written after the runs: better now than then.
     pub(crate) fn check(&self) {
-        for (name, path) in [("--json", &self.json), ("--html", &self.html)] {
-            if let Some(path) = path
-                && let Err(error) = crate::report::check(path)
-            {
-                crate::options::wrong(&format!("{name}: {} cannot be written: {error}", path.display()));
-            }
-        }
+        crate::options::check_files(&[("--html", self.html.as_ref()), ("--json", self.json.as_ref())]);
     }
 
     /// What is run; two that the changes made the same are run once.

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use super::params::{Disturbance, Params};
 use super::policy::Kind;
-use super::record::{Class, Slice};
+use super::record::{Class, Record, Slice};
 use super::study::Outcome;
 use super::table::{figure, same_scenario};
 use crate::report::panel::{Panel, Scale, escape, text};
@@ -35,6 +35,14 @@ svg{display:block;width:100%;height:auto}
 .key{display:inline-block;width:22px;height:10px;margin:0 4px 0 14px;vertical-align:baseline;border-radius:2px}
 ";
 
+/// What the colours of the plots mean.
+pub(crate) const KEY: &str = "<p style=\"margin-top:18px\">\
+     <span class=\"key\" style=\"background:#0d9488;margin-left:0\"></span>good answers a second\
+     <span class=\"key\" style=\"background:#e11d48;height:2px\"></span>requests sent a second\
+     <span class=\"key\" style=\"border-top:1px dashed #0f172a;height:0\"></span>calls that come a second\
+     <span class=\"key\" style=\"background:#0f172a22\"></span>the trigger. All on a root scale: twice as high is \
+     four times as many.</p>\n";
+
 const ALL: [Class; 2] = [Class::Usual, Class::Special];
 const HEIGHT: f64 = 96.0;
 const WIDTH: f64 = 260.0;
@@ -53,19 +61,13 @@ pub(crate) fn page(outcomes: &[Outcome]) -> String {
         outcomes.first().map_or(0, |outcome| outcome.seeds),
     );
     html.push_str(&matrix(outcomes));
-    html.push_str(
-        "<p style=\"margin-top:18px\"><span class=\"key\" style=\"background:#0d9488\"></span>good answers a second\
-         <span class=\"key\" style=\"background:#e11d48;height:2px\"></span>requests sent a second\
-         <span class=\"key\" style=\"border-top:1px dashed #0f172a;height:0\"></span>calls that are wanted a second\
-         <span class=\"key\" style=\"background:#0f172a22\"></span>the trigger. All on a root scale: twice as high is \
-         four times as many.</p>\n",
-    );
+    html.push_str(KEY);
     for outcomes in outcomes.chunk_by(same_scenario) {
         let Some(first) = outcomes.first() else { continue };
         let (group, title) = (first.scenario.group.to_uppercase(), escape(first.scenario.title));
         let _ = writeln!(html, "<h2>{group}: {title}</h2><p>{}</p>", escape(&story(&first.scenario.params)));
         html.push_str("<div class=\"multiples\">\n");
-        let most = most(outcomes);
+        let most = most(outcomes.iter().map(|outcome| (&outcome.scenario.params, &outcome.record)));
         for outcome in outcomes {
             let name = outcome.policy.name();
             let _ = write!(html, "<div><span class=\"name\">{name}</span>{}", plot(outcome, most));
@@ -165,36 +167,41 @@ fn figures(outcome: &Outcome) -> String {
 }
 
 /// What happened in each second.
-fn seconds(outcome: &Outcome) -> Vec<(f64, Slice)> {
-    let span = outcome.scenario.params.watched().ceil() as u32;
+fn seconds(params: &Params, record: &Record) -> Vec<(f64, Slice)> {
+    let span = params.watched().ceil() as u32;
     (0..span)
-        .map(|second| (f64::from(second) + 0.5, outcome.record.sum(&ALL, f64::from(second), f64::from(second) + 1.0)))
+        .map(|second| (f64::from(second) + 0.5, record.sum(&ALL, f64::from(second), f64::from(second) + 1.0)))
         .collect()
 }
 
-/// The highest value of a row of plots, so that they can be compared.
-fn most(outcomes: &[Outcome]) -> f64 {
-    let sends = outcomes.iter().flat_map(seconds).map(|(_, slice)| f64::from(slice.sends));
+/// The highest value of some plots, so that they can be compared.
+pub(crate) fn most<'a>(runs: impl Iterator<Item = (&'a Params, &'a Record)>) -> f64 {
+    let sends = runs.flat_map(|(params, record)| seconds(params, record)).map(|(_, slice)| f64::from(slice.sends));
     sends.fold(1.0, f64::max) * 1.05
+}
+
+/// The trigger, what was sent, what was wanted and what was answered well.
+pub(crate) fn curves(svg: &mut String, panel: &Panel, params: &Params, record: &Record) {
+    let seconds = seconds(params, record);
+    let curve = |of: fn(&Slice) -> u32| -> Vec<(f64, f64)> {
+        seconds.iter().map(|(time, slice)| (*time, f64::from(of(slice)))).collect()
+    };
+    panel.band(svg, "plot", &panel.time);
+    for (from, to) in triggers(params) {
+        panel.band(svg, "trigger", &(from..to));
+    }
+    panel.bars(svg, "good", 1.0, &curve(|slice| slice.answers));
+    panel.line(svg, "wanted", &curve(|slice| slice.arrived));
+    panel.line(svg, "sends", &curve(|slice| slice.sends));
 }
 
 fn plot(outcome: &Outcome, most: f64) -> String {
     let params = &outcome.scenario.params;
-    let seconds = seconds(outcome);
-    let curve = |of: fn(&Slice) -> u32| -> Vec<(f64, f64)> {
-        seconds.iter().map(|(time, slice)| (*time, f64::from(of(slice)))).collect()
-    };
     let time = 0.0..params.watched().ceil();
     let panel =
         Panel { left: 34.0, top: 4.0, width: WIDTH - 38.0, height: HEIGHT - 20.0, time, most, scale: Scale::Root };
     let mut svg = format!(r#"<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img"><title>{}</title>"#, outcome.policy.name());
-    panel.band(&mut svg, "plot", &panel.time);
-    for (from, to) in triggers(params) {
-        panel.band(&mut svg, "trigger", &(from..to));
-    }
-    panel.bars(&mut svg, "good", 1.0, &curve(|slice| slice.answers));
-    panel.line(&mut svg, "wanted", &curve(|slice| slice.arrived));
-    panel.line(&mut svg, "sends", &curve(|slice| slice.sends));
+    curves(&mut svg, &panel, params, &outcome.record);
     let top = round(most);
     text(&mut svg, "tick end", 31.0, panel.y(top) + 4.0, &format!("{top:.0}"));
     text(&mut svg, "tick end", 31.0, panel.bottom(), "0");

@@ -110,5 +110,10 @@ pub(crate) fn json(outcomes: &[Outcome]) -> anyhow::Result<String> {
             metrics: &outcome.metrics,
         })
         .collect();
+    enclosed(&results)
+}
+
+/// The results in the object that both the lab and the real storms write.
+pub(crate) fn enclosed(results: &[impl Serialize]) -> anyhow::Result<String> {
     Ok(serde_json::to_string_pretty(&serde_json::json!({ "results": results }))? + "\n")
 }

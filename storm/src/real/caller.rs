@@ -19,14 +19,12 @@ use tokio::task::JoinSet;
 use super::ledger::Event;
 use crate::clock::{SharedClock, ns};
 use crate::http::{self, Connection};
+use crate::lab::engine::outbox::{ASK, longest_away};
 use crate::lab::policy::{self, Kind, Permit, Policy, Told, Verdict};
 use crate::log::Log;
 use crate::message::Message;
 use crate::outbox::{self, Outbox};
 
-/// A client with messages that was refused without a time to come back, and has nothing in flight, asks again then: as
-/// in the lab.
-const ASK: Duration = Duration::from_millis(100);
 /// A timer is not awaited for less: attempts and answers get their turn in between.
 const LEAST: Duration = Duration::from_micros(100);
 
@@ -375,8 +373,7 @@ impl Caller {
             self.log.write(&Event::Failed { at: now.as_nanos(), call: number });
             return Ok(());
         };
-        // Up to a time-out, doubling up to ten: as in the lab.
-        let term = (1_u64 << held.rounds.min(4)).min(10) as f64 * self.options.timeout;
+        let term = longest_away(held.rounds) * self.options.timeout;
         let wait = Duration::from_secs_f64(self.random.random::<f64>() * term);
         held.rounds += 1;
         if let Some(file) = &self.file {

@@ -172,35 +172,11 @@ impl RunOptions {
         if let Some(option) = self.changes.alien(&self.scenario) {
             crate::options::wrong(&format!("{option} means nothing in {}", self.scenario));
         }
-        let files: Vec<_> = [("--json", &self.json), ("--html", &self.html)]
-            .into_iter()
-            .filter_map(|(name, path)| path.as_ref().map(|path| (name, path)))
-            .collect();
-        for (name, path) in &files {
-            if let Err(error) = crate::report::check(path) {
-                crate::options::wrong(&format!("{name}: {} cannot be written: {error}", path.display()));
-            }
-        }
-        if let [(_, json), (_, html)] = files[..]
-            && json == html
-            && (json.is_file() || !json.exists())
-        {
-            crate::options::wrong(&format!("--json and --html name the same file, {}", json.display()));
-        }
-        let Some(keep) = &self.keep else { return };
-        if let Err(error) = crate::report::check(&keep.join("new")) {
-            crate::options::wrong(&format!("--keep: {} cannot be written to: {error}", keep.display()));
-        }
-        for scenario in self.scenarios() {
-            for policy in self.policies() {
-                let path = keep.join(directory(&scenario, policy));
-                if path.exists() {
-                    crate::options::wrong(&format!(
-                        "--keep: {} is there already; allowed is a new directory",
-                        path.display()
-                    ));
-                }
-            }
+        crate::options::check_files(&[("--html", self.html.as_ref()), ("--json", self.json.as_ref())]);
+        if let Some(keep) = &self.keep {
+            let (scenarios, policies) = (self.scenarios(), self.policies());
+            let of = |scenario| policies.iter().map(move |&policy| directory(scenario, policy));
+            crate::options::check_keep(keep, scenarios.iter().flat_map(of));
         }
     }
 

@@ -5,9 +5,9 @@ use std::fmt::Write;
 
 use super::report::{facts, names, phases, real, target, virtually, words};
 use super::{Comparison, Trial, VIRTUAL};
-use crate::lab::page::{STYLE, round, story};
+use crate::lab::page::{KEY, STYLE, curves, most, round, story};
 use crate::lab::params::{Disturbance, Params};
-use crate::lab::record::{Class, Record, Slice};
+use crate::lab::record::Record;
 use crate::lab::table::figure;
 use crate::report::panel::{Panel, Scale, escape, text};
 
@@ -21,7 +21,6 @@ td.right{text-align:right}td.real{font-weight:650}
 .event{fill:none;stroke:#0f172a;stroke-width:1}
 ";
 
-const ALL: [Class; 2] = [Class::Usual, Class::Special];
 const WIDTH: f64 = 600.0;
 const HEIGHT: f64 = 190.0;
 
@@ -36,13 +35,9 @@ pub(super) fn page(trials: &[Trial]) -> String {
          <h1>The storm on real sockets, beside the one in virtual time</h1>\n\
          <p>On the left a server process and client processes on loopback, on the system's clock; on the right the \
          same policies with the same parameters in virtual time: the plot is of the same seed, the figures are medians of \
-         {VIRTUAL}, with the least and the greatest. The same code makes the figures of both.</p>\n\
-         <p><span class=\"key\" style=\"background:#0d9488;margin-left:0\"></span>good answers a second\
-         <span class=\"key\" style=\"background:#e11d48;height:2px\"></span>requests sent a second\
-         <span class=\"key\" style=\"border-top:1px dashed #0f172a;height:0\"></span>calls that come a second\
-         <span class=\"key\" style=\"background:#0f172a22\"></span>the trigger. All on a root scale: twice as high is \
-         four times as many.</p>\n",
+         {VIRTUAL}, with the least and the greatest. The same code makes the figures of both.</p>\n",
     );
+    html.push_str(KEY);
     for trial in trials {
         let params = &trial.scenario.params;
         let (group, title) = (trial.scenario.group.to_uppercase(), escape(trial.scenario.title));
@@ -52,7 +47,8 @@ pub(super) fn page(trials: &[Trial]) -> String {
             escape(&story(params)),
             escape(&phases(trial))
         );
-        let most = most(trial);
+        let records = trial.comparisons.iter().flat_map(|comparison| [&comparison.reality.record, &comparison.record]);
+        let most = most(records.map(|record| (params, record)));
         for comparison in &trial.comparisons {
             let name = comparison.policy.name();
             let _ = writeln!(
@@ -98,37 +94,12 @@ fn headline(trial: &Trial, value: impl Fn(&str) -> Option<f64>) -> String {
     escape(&words)
 }
 
-fn seconds(params: &Params, record: &Record) -> Vec<(f64, Slice)> {
-    let span = params.watched().ceil() as u32;
-    (0..span)
-        .map(|second| (f64::from(second) + 0.5, record.sum(&ALL, f64::from(second), f64::from(second) + 1.0)))
-        .collect()
-}
-
-/// The highest value of a scenario, so that its plots can be compared.
-fn most(trial: &Trial) -> f64 {
-    let records = trial.comparisons.iter().flat_map(|comparison| [&comparison.reality.record, &comparison.record]);
-    let sends = records.flat_map(|record| seconds(&trial.scenario.params, record)).map(|(_, slice)| slice.sends);
-    f64::from(sends.max().unwrap_or(0).max(1)) * 1.05
-}
-
 fn plot(params: &Params, record: &Record, name: &str, most: f64) -> String {
-    let seconds = seconds(params, record);
-    let curve = |of: fn(&Slice) -> u32| -> Vec<(f64, f64)> {
-        seconds.iter().map(|(time, slice)| (*time, f64::from(of(slice)))).collect()
-    };
     let time = 0.0..params.watched().ceil();
     let panel =
         Panel { left: 40.0, top: 6.0, width: WIDTH - 46.0, height: HEIGHT - 26.0, time, most, scale: Scale::Root };
     let mut svg = format!(r#"<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img"><title>{name}</title>"#);
-    panel.band(&mut svg, "plot", &panel.time);
-    match params.disturbance {
-        Disturbance::Herd(_) => panel.band(&mut svg, "trigger", &(params.calm_s..params.calm_s + 0.3)),
-        _ => panel.band(&mut svg, "trigger", &(params.calm_s..params.trigger_end())),
-    }
-    panel.bars(&mut svg, "good", 1.0, &curve(|slice| slice.answers));
-    panel.line(&mut svg, "wanted", &curve(|slice| slice.arrived));
-    panel.line(&mut svg, "sends", &curve(|slice| slice.sends));
+    curves(&mut svg, &panel, params, record);
     let top = round(most);
     let capacity = params.capacity.round();
     for value in [0.0, capacity, top] {

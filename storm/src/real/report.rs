@@ -13,7 +13,7 @@ use crate::lab::metrics::{self, Metrics};
 use crate::lab::params::{Disturbance, Params};
 use crate::lab::policy::Kind;
 use crate::lab::scenario;
-use crate::lab::table::figure;
+use crate::lab::table::{enclosed, figure};
 
 /// The real figure, with a cross where a target is missed.
 pub(super) fn real(trial: &Trial, comparison: &Comparison, metric: &str) -> String {
@@ -149,5 +149,5 @@ pub(super) fn json(trials: &[Trial]) -> anyhow::Result<String> {
             virtually: metrics::medians(&comparison.virtually),
         }));
     }
-    Ok(serde_json::to_string_pretty(&serde_json::json!({ "results": results }))? + "\n")
+    enclosed(&results)
 }

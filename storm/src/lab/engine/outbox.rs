@@ -4,12 +4,16 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::Engine;
-use crate::lab::nanos;
 use crate::lab::queue::Event;
 use crate::lab::record::{Class, Record};
 
 /// A client with messages that was refused without a time to come back, and has nothing in flight, asks again then.
-const ASK_S: f64 = 0.1;
+pub(crate) const ASK: Duration = Duration::from_millis(100);
+
+/// How many time-outs a message stays away at most that failed after so many rounds: one, doubling up to ten.
+pub(crate) fn longest_away(rounds: u32) -> f64 {
+    f64::from((1_u32 << rounds.min(4)).min(10))
+}
 
 #[derive(Default)]
 pub(super) struct Outbox {
@@ -48,7 +52,7 @@ impl Engine<'_> {
         let outbox = &mut self.outboxes[(client - self.params.clients) as usize];
         let wait = match retry_after {
             Some(wait) => (wait.as_nanos() as u64).max(1),
-            None if outbox.in_flight == 0 => nanos(ASK_S),
+            None if outbox.in_flight == 0 => ASK.as_nanos() as u64,
             None => return,
         };
         let at = self.now.saturating_add(wait);
