@@ -129,7 +129,7 @@ use config::Schedule;
 pub use config::{GuardConfig, GuardConfigError};
 pub use keyed::KeyedStage;
 pub use modes::{GuardModes, Mode, ModeError};
-use modes::{Modes, Way};
+use modes::{Held, Modes, Way};
 use pause::Pause;
 use shards::breakers;
 use steps::Failed;
@@ -362,14 +362,25 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
     /// # Ok::<(), seawall::GuardConfigError>(())
     /// ```
     pub fn try_attempt(&self, call: &mut Call, now: Instant) -> Result<Admission, Refused> {
-        let early = fault("guard: a restart is looked for before the stages").then(|| self.pause.restart(now));
         if fault("guard: the modes are read anew for each attempt") {
             call.held = self.modes.held(0, Keyed::IS_THERE);
         }
-        let mut way = Way { held: call.held, refusal: call.shadow };
-        self.look(call, &mut way, now)?;
-        self.settle(early, call, &mut way, now)?;
-        self.take(call, way, now)
+        let all = Held::all(Keyed::IS_THERE);
+        // Compiled for itself, where all is enforced there is nothing left of the modes.
+        if call.held == all { self.attempt(call, Way::new(all, None), now) } else { self.attempt_by_modes(call, now) }
+    }
+
+    #[inline(never)]
+    fn attempt_by_modes(&self, call: &Call, now: Instant) -> Result<Admission, Refused> {
+        self.attempt(call, Way::new(call.held, call.shadow), now)
+    }
+
+    #[inline(always)]
+    fn attempt(&self, call: &Call, mut way: Way, now: Instant) -> Result<Admission, Refused> {
+        let early = fault("guard: a restart is looked for before the stages").then(|| self.pause.restart(now));
+        let mut seen = self.look(call, &mut way, now)?;
+        self.settle(early, call, &mut way, &mut seen, now)?;
+        self.take(call, &seen, way, now)
     }
 
     /// Reports how an attempt ended. Its latency is `now` less the instant of its admission; a failure that took the

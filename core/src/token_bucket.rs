@@ -48,12 +48,14 @@
 
 mod change;
 mod config;
+mod found;
 mod growth;
 mod reservation;
 mod settings;
 mod slot;
 
 pub use config::{BucketConfig, BucketConfigError, ChangeError, Fill};
+pub(crate) use found::Found;
 pub use reservation::Reservation;
 
 use crate::rate::Rate;

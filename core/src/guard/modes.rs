@@ -217,8 +217,8 @@ impl Modes {
         // Not as arrays: the loads are to stay in registers.
         let differs = shares.iter().fold(0, |differs, share| differs | (share ^ ENFORCED));
         match (differs, keyed) {
-            (0, OFF) if !has_keyed => Held::ENFORCED,
-            (0, ENFORCED) => Held::ENFORCED_BY_KEY,
+            (0, OFF) if !has_keyed => Held::all(false),
+            (0, ENFORCED) => Held::all(true),
             _ => self.held_by(shares, keyed, key),
         }
     }
@@ -276,6 +276,11 @@ impl Held {
     /// And with them.
     const ENFORCED_BY_KEY: Self = Self::ENFORCED.with(Stage::KeyedBucket, 1, 0);
 
+    /// Every stage that there is for every call.
+    pub(super) const fn all(has_keyed: bool) -> Self {
+        if has_keyed { Self::ENFORCED_BY_KEY } else { Self::ENFORCED }
+    }
+
     const fn none() -> Self {
         Self(0)
     }
@@ -319,9 +324,13 @@ pub(super) struct Way {
 }
 
 impl Way {
+    pub(super) const fn new(held: Held, refusal: Option<Refused>) -> Self {
+        Self { held, refusal }
+    }
+
     /// Asks a stage that has a part in the attempt for what it gives. `None`: it has none, or would refuse and is in
     /// shadow.
-    #[inline]
+    #[inline(always)]
     pub(super) fn ask<T>(
         &mut self,
         stage: Stage,
@@ -343,7 +352,7 @@ impl Way {
     }
 
     /// Asks a stage that gives nothing.
-    #[inline]
+    #[inline(always)]
     pub(super) fn pass(&mut self, stage: Stage, answer: impl FnOnce() -> Result<(), Refused>) -> Result<(), Refused> {
         if self.held.enforces(stage) {
             return answer();

@@ -34,7 +34,7 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
     /// # Ok::<(), seawall::GuardConfigError>(())
     /// ```
     pub fn peek(&self, call: &Call, now: Instant) -> Result<(), Refused> {
-        self.look(call, &mut Way { held: call.held, refusal: call.shadow }, now)
+        self.look(call, &mut Way::new(call.held, call.shadow), now).map(|_| ())
     }
 
     /// Until when the server asked to be spared, with the spread, if that is still to come.

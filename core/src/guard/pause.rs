@@ -55,6 +55,13 @@ const fn rounded(nanos: u64) -> u64 {
     nanos.saturating_add(1) & !RESTART
 }
 
+/// What lies further ahead than any pause reaches is the work of a clock that stepped.
+#[inline]
+const fn is_to_come(end: u64, now: Instant) -> bool {
+    let now = now.as_nanos();
+    end > now && end <= now.saturating_add(REACH)
+}
+
 impl Pause {
     const_constructor! {
         pub(super) fn none() -> Self {
@@ -64,37 +71,42 @@ impl Pause {
 
     /// The end of the pause, if it is still to come.
     pub(super) fn end(&self, now: Instant) -> Option<Instant> {
-        let (end, now) = (self.end.load(Ordering::Acquire), now.as_nanos());
-        (end > now && end <= now.saturating_add(REACH)).then_some(Instant::from_nanos(end))
+        let end = self.end.load(Ordering::Acquire);
+        is_to_come(end, now).then_some(Instant::from_nanos(end))
     }
 
     /// # Errors
     /// In a pause.
+    #[inline]
     pub(super) fn check(&self, now: Instant) -> Result<(), Refused> {
-        match self.end(now) {
-            Some(end) => Err(Refused::not_yet(Stage::Pause, Some(end.saturating_duration_since(now)))),
-            None => Ok(()),
-        }
-    }
-
-    /// As [`check`](Self::check), and one that is over is gone: so a clock that steps back does not find it again.
-    pub(super) fn pass(&self, now: Instant) -> Result<(), Refused> {
-        self.check(now)?;
         let end = self.end.load(Ordering::Acquire);
-        let is_to_come = end > now.as_nanos() && end <= now.as_nanos().saturating_add(REACH);
-        if end != 0 && !is_to_come {
-            // One try: who raised it meanwhile has another end.
-            let _ = self.end.compare_exchange(end, 0, Ordering::AcqRel, Ordering::Relaxed);
+        if end != 0 && is_to_come(end, now) {
+            return Err(Refused::not_yet_ns(Stage::Pause, end - now.as_nanos()));
         }
         Ok(())
     }
 
+    /// As [`check`](Self::check), and one that is over is gone: so a clock that steps back does not find it again.
+    #[inline]
+    pub(super) fn pass(&self, now: Instant) -> Result<(), Refused> {
+        let end = self.end.load(Ordering::Acquire);
+        if end == 0 {
+            return Ok(());
+        }
+        if is_to_come(end, now) {
+            return Err(Refused::not_yet_ns(Stage::Pause, end - now.as_nanos()));
+        }
+        // One try: who raised it meanwhile has another end.
+        let _ = self.end.compare_exchange(end, 0, Ordering::AcqRel, Ordering::Relaxed);
+        Ok(())
+    }
+
     /// The restart that nobody has settled, unless it belongs to a pause that is not over.
+    #[inline]
     pub(super) fn restart(&self, now: Instant) -> Option<Restart> {
         let word = self.restart.load(Ordering::Acquire);
-        let (at, now) = (instant_of(word), now.as_nanos());
-        let is_to_come = word & RESTART == 0 && at > now && at <= now.saturating_add(REACH);
-        (word != 0 && !is_to_come).then(|| (Instant::from_nanos(at.min(now)), word))
+        let has_come = word != 0 && (word & RESTART != 0 || !is_to_come(instant_of(word), now));
+        has_come.then(|| (Instant::from_nanos(instant_of(word).min(now.as_nanos())), word))
     }
 
     /// Pauses for `wait` and up to a quarter more, so that clients that were told the same do not come back together;

@@ -14,7 +14,14 @@ use crate::retry_budget::RetryCost;
 use crate::retry_strategy::{AttemptFailure, GiveUpReason, RetryDecision};
 use crate::sync::{Ordering, fault};
 use crate::time::Instant;
+use crate::token_bucket::Found;
 use crate::transition::Transition;
+
+/// What the first pass saw in the stages that have a part in the attempt: it is taken by one exchange each, where nothing
+/// has changed by then.
+pub(super) struct Seen {
+    pub(super) tokens: Option<Found>,
+}
 
 /// A failed attempt, to those who decide whether the call is sent again.
 pub(super) struct Failed {
@@ -27,7 +34,9 @@ pub(super) struct Failed {
 
 impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SHARDS, Keyed> {
     /// The first pass: loads only.
-    pub(super) fn look(&self, call: &Call, way: &mut Way, now: Instant) -> Result<(), Refused> {
+    #[inline(always)]
+    pub(super) fn look(&self, call: &Call, way: &mut Way, now: Instant) -> Result<Seen, Refused> {
+        let mut seen = Seen { tokens: None };
         if call.deadline.is_some_and(|deadline| now >= deadline) {
             return Err(Refused::never(Stage::Deadline));
         }
@@ -45,12 +54,22 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
             way.pass(Stage::KeyedBucket, || self.keyed.look(call.key, call.cost, now))?;
         }
         way.pass(Stage::ConcurrencyLimit, || self.limit.peek(now))?;
-        way.pass(Stage::TokenBucket, || self.bucket.peek(call.cost, now))
+        self.look_for_tokens(call, way, &mut seen, now)?;
+        Ok(seen)
     }
 
-    /// The second pass: takes from each stage that has a part in the attempt. A stage that refuses here lost its place
-    /// to another thread since the first pass.
-    pub(super) fn take(&self, call: &Call, mut way: Way, now: Instant) -> Result<Admission, Refused> {
+    #[inline(always)]
+    fn look_for_tokens(&self, call: &Call, way: &mut Way, seen: &mut Seen, now: Instant) -> Result<(), Refused> {
+        way.pass(Stage::TokenBucket, || {
+            seen.tokens = Some(self.bucket.look(call.cost, now)?);
+            Ok(())
+        })
+    }
+
+    /// The second pass: takes from each stage that has a part in the attempt what was seen in the first. A stage that
+    /// refuses here lost its place to another thread since then.
+    #[inline(always)]
+    pub(super) fn take(&self, call: &Call, seen: &Seen, mut way: Way, now: Instant) -> Result<Admission, Refused> {
         let mut permit = Permit {
             started: now,
             limit: None,
@@ -63,7 +82,10 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
             shadow: way.refusal,
         };
         permit.limit = way.ask(Stage::ConcurrencyLimit, || self.limit.try_attempt(now))?;
-        match way.ask(Stage::TokenBucket, || self.bucket.try_take(call.cost, now)) {
+        match way.ask(Stage::TokenBucket, || match seen.tokens {
+            Some(found) => self.bucket.take_found(found, call.cost, now),
+            None => self.bucket.try_take(call.cost, now),
+        }) {
             Ok(Some(())) => permit.tokens = call.cost,
             Ok(None) => self.give_back(&mut permit, &way, false, now),
             Err(refused) => {
@@ -236,11 +258,13 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
     /// The tokens go first: until the word is clear, every thread lowers them to the same level, and so no thread that
     /// finds it clear meets more. The ramp goes last, as two of them would be one too many: a thread that is stopped
     /// between leaves the full rate, from one token.
+    #[inline(always)]
     pub(super) fn settle(
         &self,
         early: Option<Option<Restart>>,
         call: &Call,
         way: &mut Way,
+        seen: &mut Seen,
         now: Instant,
     ) -> Result<(), Refused> {
         // It may have begun after the first pass had looked.
@@ -256,7 +280,7 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
         if self.pause.clear(word) {
             self.climb(at, now);
         }
-        way.pass(Stage::TokenBucket, || self.bucket.peek(call.cost, now))
+        self.look_for_tokens(call, way, seen, now)
     }
 
     /// The ramp that begins at `at`, unless it would be over by now or end before the bucket's own warm-up.
@@ -289,7 +313,7 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
         if call.deadline.is_some_and(|deadline| at >= deadline) {
             return (Verdict::GiveUp(GiveUpReason::DeadlineExceeded), None);
         }
-        let mut way = Way { held: call.held, refusal: failed.shadow };
+        let mut way = Way::new(call.held, failed.shadow);
         if way.pass(Stage::CircuitBreaker, || self.may_retry(call.shard, failed.cost)).is_err() {
             return (Verdict::GiveUp(GiveUpReason::ServiceFailing), None);
         }
