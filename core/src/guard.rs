@@ -18,9 +18,10 @@
 //! # Two passes
 //! Admission first looks at every stage, with loads only, and refuses there: deadline, retry, pause, breaker, keyed
 //! bucket, limit, bucket. A refused storm so writes nothing shared, whichever stage refuses. Only then it takes, in the
-//! order limit, bucket, keyed bucket, breaker: a probe's lease comes last, as it is the dearest to give back. A stage
-//! that refuses in the second pass lost its place to another thread since the first; the slot goes back, and the tokens
-//! where the buckets can take them without granting too much.
+//! order limit, bucket, keyed bucket, breaker: a probe's lease comes last, as it is the dearest to give back. What the
+//! look found it takes by one exchange each, which fails where another thread was there since; then it looks anew. A
+//! stage that refuses in the second pass lost its place to another thread since the first; the slot goes back, and the
+//! tokens where the buckets can take them without granting too much.
 //!
 //! # Modes
 //! Each stage but the deadline has a [`Mode`]. One that is in shadow is asked like the others, and where it would refuse,
