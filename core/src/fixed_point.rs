@@ -5,10 +5,6 @@
 //! up, so that a token that is due at a whole nanosecond is there at that nanosecond; what the
 //! rounding adds stays below one unit over the whole range of time.
 
-#![allow(dead_code, reason = "the buckets are to use the reciprocal")]
-
-use core::num::NonZeroU64;
-
 /// Units per nanosecond, at most 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Speed {
@@ -107,12 +103,11 @@ pub(crate) struct Reciprocal {
 }
 
 impl Reciprocal {
-    /// The first nanosecond at which `nanos x mantissa + remainder` is at least `target x 2^64`.
+    /// The first nanosecond at which `nanos x mantissa + remainder` is at least `target x 2^64`; `target` is over 0.
     ///
     /// Words that do not belong together, or an instant past 2^64, give nonsense but no panic.
     #[inline(always)]
-    pub(crate) const fn nanos(self, target: NonZeroU64) -> u64 {
-        let target = target.get();
+    pub(crate) const fn nanos(self, target: u64) -> u64 {
         // Below zero for small targets: then all ones above, which is minus one.
         let above = (target as u128 * self.fraction as u128).wrapping_sub(self.phase as u128) >> 64;
         let estimate = target.wrapping_add(above as u64);
@@ -172,7 +167,7 @@ mod tests {
                     [1, 2, 3, mantissa / 2, mantissa - 1, random.next_u64() >> (random.next_u64() % 63) >> 1 | 1]
                 {
                     let exact = (((target as u128) << 64) - remainder as u128).div_ceil(mantissa as u128);
-                    if let (Ok(exact), Some(target)) = (u64::try_from(exact), NonZeroU64::new(target)) {
+                    if let Ok(exact) = u64::try_from(exact) {
                         assert_eq!(reciprocal.nanos(target), exact, "{target} at {mantissa} + {remainder}");
                         found += 1;
                     }
