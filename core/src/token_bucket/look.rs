@@ -91,16 +91,18 @@ impl Slot {
         // The shift is the low six bits of the shape, which is what a shift by it counts.
         let shape = self.shape.load(Ordering::Acquire);
         let grown = ((area >> 64) as u64).wrapping_shr(shape);
-        let anchor = self.anchor.load(Ordering::Acquire);
-        let unit = self.unit.load(Ordering::Acquire);
-        // Below 2^58 where the words belong together.
-        let units = unit.wrapping_mul(n as u64);
-        // Both have the slot's number in their high bits: it cancels. Within 2^62 on either side of zero.
-        let beyond = state.wrapping_sub(anchor).wrapping_add(units);
+        let (anchor, unit) = (self.anchor.load(Ordering::Acquire), || self.unit.load(Ordering::Acquire));
+        // Both have the slot's number in their high bits: it cancels. Within 2^62 on either side of zero. One token, which
+        // is what is asked for mostly, is in the anchor.
+        let more = if n == 1 { 0 } else { unit().wrapping_mul(n.wrapping_sub(1) as u64) };
+        let beyond = state.wrapping_sub(anchor).wrapping_add(more);
         if beyond as i64 <= grown as i64 {
+            let unit = unit();
+            // Below 2^58 where the words belong together.
+            let units = unit.wrapping_mul(n as u64);
             // A full bucket earns nothing more. Below the last position, as the shortcut saw to it.
-            let lowest =
-                anchor.wrapping_add(grown).wrapping_sub(unit.wrapping_mul(self.burst.load(Ordering::Acquire) as u64));
+            let burst = self.burst.load(Ordering::Acquire) as u64;
+            let lowest = anchor.wrapping_add(grown).wrapping_sub(unit.wrapping_mul(burst.wrapping_sub(1)));
             let from = if state > lowest { state } else { lowest };
             return if units == 0 { Look::Unclear } else { Look::Fits(from.wrapping_add(units)) };
         }

@@ -15,7 +15,8 @@ pub(super) struct Slot {
     pub(super) base: AtomicU64,
     pub(super) mantissa: AtomicU64,
     pub(super) remainder: AtomicU64,
-    /// The level at `base` in the place of the position, as in a state that this slot is live in.
+    /// A unit word below the level at `base`, in the place of the position as in a state that this slot is live in: the
+    /// position from which one token is just there.
     pub(super) anchor: AtomicU64,
     pub(super) unit: AtomicU64,
     pub(super) shape: AtomicU32,
@@ -32,9 +33,10 @@ pub(super) struct Slot {
     newest: AtomicU64,
 }
 
-/// The level in the place of a position; what is over the last position can never be taken.
-const fn anchor(level: u64, index: usize) -> u64 {
-    pack(if level > LAST_POSITION { LAST_POSITION } else { level }, index)
+/// See [`Slot::anchor`]. What is over the last position can never be taken.
+const fn anchor(level: u64, unit: u64, index: usize) -> u64 {
+    // Units are at most 2^26, and levels over 2^33: see FIRST_POSITION.
+    pack((if level > LAST_POSITION { LAST_POSITION } else { level }).saturating_sub(unit), index)
 }
 
 impl Slot {
@@ -45,7 +47,7 @@ impl Slot {
                 base: AtomicU64::new(settings.growth.base),
                 mantissa: AtomicU64::new(settings.growth.mantissa),
                 remainder: AtomicU64::new(settings.growth.remainder),
-                anchor: AtomicU64::new(anchor(settings.growth.level, index)),
+                anchor: AtomicU64::new(anchor(settings.growth.level, shortcut.unit, index)),
                 unit: AtomicU64::new(shortcut.unit),
                 shape: AtomicU32::new(settings.growth.shape),
                 burst: AtomicU32::new(settings.growth.burst),
@@ -72,7 +74,8 @@ impl Slot {
             base: self.base.load(Ordering::Acquire),
             mantissa: self.mantissa.load(Ordering::Acquire),
             remainder: self.remainder.load(Ordering::Acquire),
-            level: self.anchor.load(Ordering::Acquire) & LAST_POSITION,
+            // Below 2^63: both are far below it.
+            level: (self.anchor.load(Ordering::Acquire) & LAST_POSITION) + self.unit.load(Ordering::Acquire),
             burst: self.burst.load(Ordering::Acquire),
             shape: self.shape.load(Ordering::Acquire),
         }
@@ -98,7 +101,7 @@ impl Slot {
         self.base.store(settings.growth.base, Ordering::Release);
         self.mantissa.store(settings.growth.mantissa, Ordering::Release);
         self.remainder.store(settings.growth.remainder, Ordering::Release);
-        self.anchor.store(anchor(settings.growth.level, index), Ordering::Release);
+        self.anchor.store(anchor(settings.growth.level, shortcut.unit, index), Ordering::Release);
         self.unit.store(shortcut.unit, Ordering::Release);
         self.shape.store(settings.growth.shape, Ordering::Release);
         self.burst.store(settings.growth.burst, Ordering::Release);
