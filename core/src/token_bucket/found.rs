@@ -4,43 +4,39 @@
 //! No word of the state comes back with another meaning. So if it still stands when the exchange is made, all that was
 //! worked out from it holds, however long ago that was; else the take begins anew.
 
-use crate::refused::Refused;
+use crate::refused::{Refused, Stage};
 use crate::sync::Ordering;
 use crate::time::Instant;
-use crate::token_bucket::{TokenBucket, position_of, slot_of};
+use crate::token_bucket::look::Look;
+use crate::token_bucket::{TokenBucket, slot_of};
 
 /// What to make of the state, as long as it is the one that was seen.
 #[derive(Clone, Copy)]
 pub(crate) struct Found {
     state: u64,
-    position: u64,
+    /// 0, which no state is, where the take has to look for itself.
+    after: u64,
 }
 
 impl TokenBucket {
     /// As [`peek`](Self::peek), for a caller that goes on to take what is found: loads only, and nothing shows yet that
     /// what was read belongs together. A refusal is proved.
+    #[inline]
     pub(crate) fn look(&self, n: u32, now: Instant) -> Result<Found, Refused> {
-        let now = now.as_nanos();
-        let mut state = self.state.load(Ordering::Acquire);
-        loop {
-            let growth = self.slots[slot_of(state)].growth();
-            let level = self.level(&growth, state, now);
-            // Nothing asked is nothing to be found.
-            if let Some(position) = Self::after(&growth, position_of(state), n, level).or((n == 0).then_some(0)) {
-                return Ok(Found { state, position });
-            }
-            let settings = self.slots[slot_of(state)].read();
-            let seen = self.state.load(Ordering::Acquire);
-            if seen == state {
-                return Err(Self::why_not(&settings, position_of(state), n, now));
-            }
-            // Another thread made progress: lock-free.
-            state = seen;
+        let state = self.state.load(Ordering::Acquire);
+        match self.slots[slot_of(state)].look(state, n, now.as_nanos()) {
+            Look::Fits(after) => Ok(Found { state, after }),
+            Look::Missing(nanos) if self.is_still(state) => Err(Refused::missing_ns(Stage::TokenBucket, nanos)),
+            _ => self.peek_slowly(n, now.as_nanos()).map(|()| Found { state, after: 0 }),
         }
     }
 
     /// Takes the `n` tokens that were found, or as many that are there by now.
+    #[inline]
     pub(crate) fn take_found(&self, found: Found, n: u32, now: Instant) -> Result<(), Refused> {
-        if n == 0 || self.take(found.state, found.position).is_ok() { Ok(()) } else { self.try_take(n, now) }
+        if found.after != 0 && self.take(found.state, found.after).is_ok() {
+            return Ok(());
+        }
+        self.try_take_slowly(n, now.as_nanos())
     }
 }
