@@ -26,6 +26,18 @@ fn what_is_slow_follows_from_what_is_usual() {
 }
 
 #[test]
+fn at_the_floor_it_learns_though_more_than_half_is_used_also_where_the_floor_is_the_ceiling() {
+    for (ceiling, learns) in [(4, true), (5, false)] {
+        let limit = Limit::new(LimitConfig { start: ceiling, floor: 4, ceiling, ..adaptive() }).unwrap();
+        let _others = [0; 2].map(|_| permit(&limit, ms(0)));
+        for _ in 0..600 {
+            limit.finish(permit(&limit, ms(0)), Outcome::Success, ms(200));
+        }
+        assert_eq!(limit.slow_after() > Duration::from_millis(400), learns, "{:?}", limit.slow_after());
+    }
+}
+
+#[test]
 fn what_is_measured_while_the_limit_is_used_is_not_usual() {
     let limit = Limit::new(LimitConfig { start: 4, ..adaptive() }).unwrap();
     for round in 0..500 {
