@@ -1,8 +1,9 @@
 //! [`Usual`]: how long a good reply usually takes while the limit holds nothing back.
 //!
 //! A mean over the successes, quick or slow, of calls that began while less than half of the limit was in use, or while it
-//! stood at its floor: then the calls of this process are not what makes the service slow. The first 504 weigh alike, later
-//! ones 1/512 each: a service that gets slower for good is learnt in some thousand calls, an overload of a minute is not. It
+//! stood at its floor: then the calls of this process are not what makes the service slow. The first 504 weigh alike. Then one in
+//! eight is learnt, the eighth of each slot, and weighs 1/64: as much as 1/512 each, and seven of eight replies write
+//! nothing. A service that gets slower for good is learnt in some thousand calls, an overload of a minute is not. It
 //! starts from `slow_after` with the weight of eight replies, so that a process that comes up in the middle of a storm
 //! does not take the storm for the usual.
 //!
@@ -16,8 +17,8 @@
 //!
 //! # Limits
 //! - A reply that took longer than the time-out counts as one that took just that: nobody waits longer, so the reading is
-//!   that of a machine that was suspended or of a clock that stepped. One such reading moves the mean by a 512th of
-//!   the time-out, among the very first by a ninth.
+//!   that of a machine that was suspended or of a clock that stepped. One such reading moves the mean by a 64th of the
+//!   time-out if it is learnt, among the very first by a ninth.
 //! - Replies of over 4.8 h count as 4.8 h.
 //! - An older reading: the reply took no time.
 
@@ -35,7 +36,7 @@ const FIRST: u64 = 8;
 /// Where the weight stops to grow.
 const FULL: u64 = 512;
 /// One reply in so many is learnt then, for all of them: by the turn of its slot, which needs no count of its own.
-const EVERY: u32 = 1;
+const EVERY: u32 = 8;
 /// The longest latency that fits.
 const LONGEST_NS: u64 = u64::MAX >> (2 * WEIGHT_BITS);
 
