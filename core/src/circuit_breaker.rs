@@ -70,12 +70,12 @@ use core::fmt;
 use crate::outcome::Outcome;
 use crate::refused::Refused;
 use crate::stamp::Stamp;
-use crate::sync::{AtomicU64, const_constructor, fault};
+use crate::sync::{AtomicU64, const_constructor};
 use crate::time::Instant;
 use crate::transition::{Cause, State, Transition};
 
+use config::Settings;
 pub use config::{BreakerConfig, BreakerConfigError, TripRule};
-use config::{Rule, Settings};
 use permit::NO_NUMBER;
 pub use permit::{BreakerAdmission, BreakerPermit};
 use steps::Look;
@@ -88,7 +88,8 @@ use word::{Phase, Word};
 ///
 /// # Concurrency
 /// Every call is lock-free: a step is retried only because another thread made one. A refusal writes nothing; nor does
-/// a success while a consecutive-failure count is zero or a full window is all good. No call panics or allocates.
+/// a success while a consecutive-failure count is zero or a full window is all good, which costs two loads and a few
+/// comparisons. No call panics or allocates.
 ///
 /// ```
 /// use core::time::Duration;
@@ -175,32 +176,9 @@ impl CircuitBreaker {
             let permit = BreakerPermit { started: now, generation: word.generation(), number: NO_NUMBER };
             return Ok(BreakerAdmission { permit, transition: None });
         }
-        self.attempt(word, now)
-    }
-
-    /// An attempt that meets more than a closed breaker.
-    fn attempt(&self, mut word: Word, now: Instant) -> Result<BreakerAdmission, Refused> {
-        // Lock-free: each turn but the last means that another thread changed the state word.
-        loop {
-            let admit = |number, generation| BreakerPermit { started: now, generation, number };
-            let step = match self.look(word, now) {
-                None => Err(self.load()),
-                Some(Look::Refuse(refused)) => return Err(refused),
-                Some(Look::Pass) => Ok((admit(NO_NUMBER, word.generation()), None)),
-                Some(Look::RampOver) => {
-                    // One try: whoever changed the word instead leaves the ramp's end to the next attempt.
-                    let _ = self.exchange(word, word.without_ramp());
-                    Ok((admit(NO_NUMBER, word.generation()), None))
-                }
-                Some(Look::Join(probes)) => self.join(word, probes, now).map(|n| (admit(n, word.generation()), None)),
-                Some(Look::Begin(probes, cause)) => self
-                    .begin(word, probes, cause, now)
-                    .map(|transition| (admit(0, word.next_generation()), transition)),
-            };
-            match step {
-                Ok((permit, transition)) => return Ok(BreakerAdmission { permit, transition }),
-                Err(seen) => word = seen,
-            }
+        match self.rest_of_interval(word, now) {
+            Some(refused) => Err(refused),
+            None => self.attempt(word, now).map(|(permit, transition)| BreakerAdmission { permit, transition }),
         }
     }
 
@@ -217,13 +195,15 @@ impl CircuitBreaker {
     /// assert!(CircuitBreaker::new(BreakerConfig::DEFAULT)?.peek(Instant::ORIGIN).is_ok());
     /// # Ok::<(), seawall::BreakerConfigError>(())
     /// ```
+    #[inline]
     pub fn peek(&self, now: Instant) -> Result<(), Refused> {
-        loop {
-            match self.look(self.load(), now) {
-                None => {}
-                Some(Look::Refuse(refused)) => return Err(refused),
-                Some(_) => return Ok(()),
-            }
+        let word = self.load();
+        if word.passes_all() {
+            return Ok(());
+        }
+        match self.rest_of_interval(word, now) {
+            Some(refused) => Err(refused),
+            None => self.look_longer(now),
         }
     }
 
@@ -244,11 +224,13 @@ impl CircuitBreaker {
     /// assert_eq!(breaker.finish(permit, Outcome::Failure, Instant::ORIGIN, 7), None);
     /// # Ok::<(), seawall::BreakerConfigError>(())
     /// ```
+    #[inline]
     pub fn finish(&self, permit: BreakerPermit, outcome: Outcome, now: Instant, random: u64) -> Option<Transition> {
         self.finish_weighing(permit, outcome, 1, now, random)
     }
 
     /// As [`finish`](Self::finish), and a bad outcome counts as `weight` failures in a row.
+    #[inline]
     pub(crate) fn finish_weighing(
         &self,
         permit: BreakerPermit,
@@ -257,32 +239,10 @@ impl CircuitBreaker {
         now: Instant,
         random: u64,
     ) -> Option<Transition> {
-        if outcome == Outcome::Ignored {
-            self.cancel(permit, now);
+        if outcome == Outcome::Success && self.is_nothing_new(permit, now) {
             return None;
         }
-        let latency_ns = now.as_nanos().saturating_sub(permit.started.as_nanos());
-        let mut word = self.load();
-        // Lock-free: each turn but the last means that another thread changed the state word.
-        loop {
-            if word.generation() != permit.generation && !fault("circuit_breaker: results of any generation count") {
-                return None;
-            }
-            let rule = self.settings.rule();
-            let slow = matches!(rule, Rule::Share { slow: true, .. }) && self.settings.is_slow(latency_ns);
-            let bad = outcome.is_bad() || slow;
-            let step = if word.phase().is_judging() {
-                self.judge(word, rule, bad, weight, now, random)
-            } else if self.holds(word, permit.number) {
-                self.report(word, permit.number, bad, now, random)
-            } else {
-                return None;
-            };
-            match step {
-                Ok(transition) => return transition,
-                Err(seen) => word = seen,
-            }
-        }
+        self.hear(permit, outcome, weight, now, random)
     }
 
     /// Gives a permit back: the call was not sent, or says nothing of the service. Frees a probe's place.

@@ -10,8 +10,11 @@
 //! only if it counts fewer slots held than the limit. There is no counter beside the slots that could disagree with
 //! them, so whatever is lost heals when its lease lapses.
 //!
-//! Never more permits are held at once than the limit. Proof: start at any holder that counted by this limit. If a
-//! permit that is held above its slot was taken after it had counted that slot, go on from that one; slots are finite,
+//! Never more permits are held at once than the limit. A call counts every slot that it did not find free, whether it was
+//! held or not looked at: so it may stop as soon as it is certain, and where the limit stands at its highest, with as many
+//! slots as it allows, at the first free one. Proof: start at any holder that counted by this limit. If a
+//! permit that is held above its slot was taken after it had found that slot free, or above all slots that there were for
+//! it, go on from that one; slots are finite,
 //! so this ends at a holder that missed none above it. It saw every slot below its own held (else it would have taken
 //! that one), counted every permit above, and came to less than the limit: so with its own they are at most the limit.
 //! The argument needs no order between different slots. After a cut nothing is admitted until fewer are in flight than
@@ -22,10 +25,10 @@
 //!          +----------+-----------+-------------------------------------+
 //!          | cuts: 16 | peak: 16  | limit: 16 whole, 16 fraction        |
 //!          +----------+-----------+-------------------------------------+
-//! slot     63     52 51                                                 0
-//!          +--------+---------------------------------------------------+
-//!          | tag:12 | end of the lease, 4.096 us ticks; 0 is free       |
-//!          +--------+---------------------------------------------------+
+//! slot     63                                                 12 11     0
+//!          +----------------------------------------------------+--------+
+//!          | end of the lease, 4.096 us ticks; 0 is free        | tag:12 |
+//!          +----------------------------------------------------+--------+
 //! ```
 //! `cuts` counts the cuts: a permit remembers the count, and only a call that began after the last cut may cut again.
 //! No clock is compared for this. `peak` is the highest limit so far: no slot at or above it was ever taken.
@@ -61,8 +64,10 @@
 //! also heeds failures that come at once, is ours.
 
 mod config;
+mod control;
 mod pace;
 mod permit;
+mod slots;
 mod usual;
 mod view;
 
@@ -77,19 +82,24 @@ use crate::time::Instant;
 
 use config::Settings;
 pub use config::{LimitConfig, LimitConfigError};
+use control::{Control, WHOLE};
 use pace::Pace;
 pub use permit::{LimitChange, LimitPermit, LimitReason};
+use slots::Quick;
 use usual::Usual;
-use view::{Control, View, WHOLE};
+use view::View;
 
 /// An adaptive bound on the calls in flight, with up to `SLOTS` of them.
 ///
 /// # Concurrency
 /// Every call is lock-free: a step is retried only because another thread made one. A permit costs one exchange, its
-/// return another, and a move of the limit a third; a refusal writes nothing. No call panics or allocates.
+/// return another; a move of the limit is a third, and so is a reply that teaches what latency is usual (once that is
+/// known, one in eight) or that makes a row longer; a refusal writes nothing. No call panics or allocates.
 ///
 /// # Complexity
-/// An attempt reads as many slots as the limit was at its highest, at most `SLOTS`: eight bytes each.
+/// An attempt reads as many slots as the limit was at its highest, at most `SLOTS`: eight bytes each. It ends earlier
+/// where the answer is certain: mostly after the first free slot and half as many as the limit. A report reads two slots
+/// while the limit stands at its highest and has room, else up to as many.
 ///
 /// ```
 /// use core::time::Duration;
@@ -175,8 +185,14 @@ impl<const SLOTS: usize> ConcurrencyLimit<SLOTS> {
     /// assert!(limit.try_attempt(Instant::ORIGIN).is_ok());
     /// # Ok::<(), seawall::LimitConfigError>(())
     /// ```
+    // A call would cost a third of the whole: most of what follows are a few comparisons.
+    #[inline(always)]
     pub fn try_attempt(&self, now: Instant) -> Result<LimitPermit, Refused> {
-        self.view().try_attempt(now)
+        match self.view().attempt_at_once(now) {
+            Quick::Found(permit) => Ok(permit),
+            Quick::Full => Err(self.view().refusal(now)),
+            Quick::Unclear => self.view().try_attempt(now).map(LimitPermit::from_words),
+        }
     }
 
     /// Whether an attempt would be admitted now. Takes nothing and writes nothing.
@@ -192,9 +208,13 @@ impl<const SLOTS: usize> ConcurrencyLimit<SLOTS> {
     /// assert!(ConcurrencyLimit::<64>::new(LimitConfig::DEFAULT)?.peek(Instant::ORIGIN).is_ok());
     /// # Ok::<(), seawall::LimitConfigError>(())
     /// ```
+    #[inline]
     pub fn peek(&self, now: Instant) -> Result<(), Refused> {
-        let view = self.view();
-        view.look(view.control(), now).map(|_| ())
+        match self.view().look_at_once(now) {
+            Quick::Found(()) => Ok(()),
+            Quick::Full => Err(self.view().refusal(now)),
+            Quick::Unclear => self.view().look(now).map(|_| ()),
+        }
     }
 
     /// Reports how a call ended and gives its slot back. The latency is `now` less the instant of its admission.
@@ -232,13 +252,23 @@ impl<const SLOTS: usize> ConcurrencyLimit<SLOTS> {
     /// assert_eq!(limit.finish(permits[1], Outcome::Failure, late), None);
     /// # Ok::<(), seawall::LimitConfigError>(())
     /// ```
+    // A call would cost a third of the whole: most of what follows are a few comparisons.
+    #[inline(always)]
     pub fn finish(&self, permit: LimitPermit, outcome: Outcome, now: Instant) -> Option<LimitChange> {
         self.report(permit, outcome, now).flatten()
     }
 
     /// As [`finish`](Self::finish), and `None` if the permit was void: of two reports one is told apart.
+    // A call would cost a third of the whole: most of what follows are a few comparisons.
+    #[inline(always)]
     pub(crate) fn report(&self, permit: LimitPermit, outcome: Outcome, now: Instant) -> Option<Option<LimitChange>> {
-        self.view().finish(permit, outcome, now)
+        if !self.view().release(permit) {
+            return None;
+        }
+        if outcome == Outcome::Success && self.view().succeed_at_once(permit, now) {
+            return Some(None);
+        }
+        Some(self.view().judge(permit, outcome, now))
     }
 
     /// Gives a permit back: the call was not sent, or says nothing of the service. Returns whether it was still good:
@@ -258,6 +288,7 @@ impl<const SLOTS: usize> ConcurrencyLimit<SLOTS> {
     /// assert_eq!(limit.in_flight(Instant::ORIGIN), 0);
     /// # Ok::<(), seawall::LimitConfigError>(())
     /// ```
+    #[inline]
     pub fn cancel(&self, permit: LimitPermit, now: Instant) -> bool {
         let _ = now;
         self.view().release(permit)
@@ -328,9 +359,9 @@ impl<const SLOTS: usize> ConcurrencyLimit<SLOTS> {
     /// # Ok::<(), seawall::LimitConfigError>(())
     /// ```
     pub fn set_limit(&self, limit: u32) -> Option<LimitChange> {
-        self.view().adjust(LimitReason::Set, |_, floor, ceiling| {
-            Some(u64::from(limit.clamp(floor, ceiling.max(floor))) * WHOLE)
-        })
+        // Under 2^48.
+        let fixed = u64::from(limit) * WHOLE;
+        self.view().adjust(LimitReason::Set, |_, terms| Some(fixed.clamp(terms.least(), terms.most())))
     }
 
     /// Changes the configuration while others call; the limit is brought within the new bounds, else it stays. Rows of
@@ -352,9 +383,9 @@ impl<const SLOTS: usize> ConcurrencyLimit<SLOTS> {
     pub fn set_config(&self, config: LimitConfig) -> Result<Option<LimitChange>, LimitConfigError> {
         self.settings.set(&config, SLOTS)?;
         self.pace.reset();
-        Ok(self.view().adjust(LimitReason::Set, |control, floor, ceiling| {
-            Some(control.fixed().clamp(u64::from(floor) * WHOLE, u64::from(ceiling.max(floor)) * WHOLE))
-        }))
+        Ok(self
+            .view()
+            .adjust(LimitReason::Set, |control, terms| Some(control.fixed().clamp(terms.least(), terms.most()))))
     }
 
     /// Frees every slot and voids every permit: for a clock that has stepped back, or calls that were all lost. What
@@ -402,6 +433,7 @@ impl<const SLOTS: usize> ConcurrencyLimit<SLOTS> {
         }
     }
 
+    #[inline]
     fn view(&self) -> View<'_> {
         View {
             control: &self.control,

@@ -1,14 +1,17 @@
 //! A moment and a small tag in one word: what a lease, an open interval or a ramp ends with.
 //!
 //! ```text
-//! 63            52 51                                                              0
-//! +---------------+----------------------------------------------------------------+
-//! |    tag: 12    |  moment: 52, in ticks of 2^12 ns (4.096 us), rounded up        |
-//! +---------------+----------------------------------------------------------------+
+//! 63                                                              12 11            0
+//! +----------------------------------------------------------------+---------------+
+//! |  moment: 52, in ticks of 2^12 ns (4.096 us), rounded up        |    tag: 12    |
+//! +----------------------------------------------------------------+---------------+
 //! ```
 //! Fifty-two bits of 4.096 us cover all of [`Instant`](crate::Instant), so the moment never wraps and no foreign
 //! reading is ever subtracted from it without saturation. Rounding is up: what ends here never ends early, and at
 //! most 4.096 us late. The tag tells apart what would be the same moment.
+//!
+//! The moment stands in the high bits, so the word without its tag is the moment in nanoseconds, and whether it has come
+//! is one comparison of the whole word with a [`Bar`] that depends on `now` alone.
 //!
 //! # Limits
 //! A moment in the last 4.096 us of the 584 years counts as the tick before the end, so nothing outlasts time.
@@ -16,51 +19,72 @@
 use crate::sync::{AtomicU64, Ordering};
 use crate::time::Instant;
 
-/// Nanoseconds in a tick, as a power of two.
-const SHIFT: u32 = 12;
-const MOMENT_BITS: u32 = 52;
-const MOMENT: u64 = (1 << MOMENT_BITS) - 1;
+/// Bits of the tag, and nanoseconds in a tick as a power of two.
+const TAG_BITS: u32 = 12;
+const TICK: u64 = 1 << TAG_BITS;
+const TAG: u64 = TICK - 1;
 /// How many tags there are.
-pub(crate) const TAGS: u32 = 1 << (64 - MOMENT_BITS);
+#[cfg(test)]
+const TAGS: u32 = 1 << TAG_BITS;
 
 /// A moment with a tag; all-zero is "no moment" with tag 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stamp(pub(crate) u64);
 
-impl Stamp {
-    /// The end of `length_ns` that begin at `now`, at least a tick after the origin; the tag counts modulo 2^12.
-    pub(crate) const fn ending(tag: u32, now: Instant, length_ns: u64) -> Self {
-        // The sum saturates; adding a tick less one saturates too, so the shift leaves at most 2^52 - 1.
-        let end = now.as_nanos().saturating_add(length_ns).saturating_add((1 << SHIFT) - 1) >> SHIFT;
-        Self::of(tag, if end == 0 { 1 } else { end })
+/// What a stamp's word must be above if its moment is yet to come.
+#[derive(Clone, Copy)]
+pub(crate) struct Bar(u64);
+
+impl Bar {
+    /// The greatest word whose moment has come at `now`: a moment is a multiple of a tick, so it is not after `now` if
+    /// and only if its word, with any tag, is not above the last nanosecond of `now`'s tick.
+    #[inline]
+    pub(crate) const fn at(now: Instant) -> Self {
+        Self(now.as_nanos() | TAG)
     }
 
-    const fn of(tag: u32, ticks: u64) -> Self {
-        Self(((tag % TAGS) as u64) << MOMENT_BITS | ticks & MOMENT)
+    /// Whether the moment of `stamp` is yet to come.
+    #[inline]
+    pub(crate) const fn is_below(self, stamp: Stamp) -> bool {
+        stamp.0 > self.0
+    }
+}
+
+impl Stamp {
+    /// The end of `length_ns` that begin at `now`, at least a tick after the origin; the tag counts modulo 2^12.
+    #[inline]
+    pub(crate) const fn ending(tag: u32, now: Instant, length_ns: u64) -> Self {
+        // The sum saturates; adding a tick less one saturates too, so what is left is at most the last whole tick.
+        let end = now.as_nanos().saturating_add(length_ns).saturating_add(TICK - 1) & !TAG;
+        Self(if end == 0 { TICK } else { end } | tag as u64 & TAG)
     }
 
     /// No moment, with a tag.
+    #[inline]
     pub(crate) const fn none(tag: u32) -> Self {
-        Self::of(tag, 0)
+        Self(tag as u64 & TAG)
     }
 
+    #[inline]
     pub(crate) const fn tag(self) -> u32 {
-        (self.0 >> MOMENT_BITS) as u32
+        (self.0 & TAG) as u32
     }
 
+    #[inline]
     pub(crate) const fn is_none(self) -> bool {
-        self.0 & MOMENT == 0
+        self.0 <= TAG
     }
 
     /// Whether the tag is that of `number`.
+    #[inline]
     pub(crate) const fn has_tag_of(self, number: u32) -> bool {
-        self.tag() == number % TAGS
+        (self.0 ^ number as u64) & TAG == 0
     }
 
     /// Nanoseconds from `now` to the moment; zero when it has come.
+    #[inline]
     pub(crate) const fn remaining_ns(self, now: Instant) -> u64 {
-        // At most 2^52 - 1 ticks: the shift loses nothing.
-        ((self.0 & MOMENT) << SHIFT).saturating_sub(now.as_nanos())
+        (self.0 & !TAG).saturating_sub(now.as_nanos())
     }
 
     /// The same tag, as far ahead of `new_now` as it was of `old_now`; what had come has come, and nothing stays so.
@@ -81,14 +105,16 @@ impl Stamp {
     }
 
     /// Whether the moment has come.
+    #[inline]
     pub(crate) const fn is_over(self, now: Instant) -> bool {
-        self.remaining_ns(now) == 0
+        !Bar::at(now).is_below(self)
     }
 
     /// Whether the moment lies so far ahead that it cannot have been set by a clock that `now` comes from: more than
     /// twice `longest_ns`, the longest that may be set. Twice, because readings of several threads differ a little.
+    #[inline]
     pub(crate) const fn is_absurd(self, now: Instant, longest_ns: u64) -> bool {
-        self.remaining_ns(now) > longest_ns.saturating_mul(2).saturating_add(1 << SHIFT)
+        self.remaining_ns(now) > longest_ns.saturating_mul(2).saturating_add(TICK)
     }
 }
 
@@ -104,6 +130,20 @@ mod tests {
                 assert!(stamp.remaining_ns(Instant::from_nanos(now)) >= length.min(u64::MAX - 4095 - now));
                 assert!(stamp.remaining_ns(Instant::from_nanos(now)) < length + 4096);
                 assert_eq!(stamp.tag(), 7);
+            }
+        }
+    }
+
+    #[test]
+    fn one_comparison_says_whether_the_moment_has_come_whatever_the_tag() {
+        for now in [0, 1, 4095, 4096, 4097, 8191, 8192, 1 << 40, u64::MAX - 4096, u64::MAX - 4095, u64::MAX] {
+            let now = Instant::from_nanos(now);
+            for moment in [0, 4096, 8192, 1 << 40, (1 << 40) + 4096, u64::MAX - 8191, u64::MAX - 4095] {
+                for tag in [0, 1, TAGS - 1] {
+                    let stamp = Stamp(moment | u64::from(tag));
+                    assert_eq!(Bar::at(now).is_below(stamp), moment > now.as_nanos(), "{moment} at {now:?}");
+                    assert_eq!(stamp.is_over(now), stamp.remaining_ns(now) == 0);
+                }
             }
         }
     }

@@ -2,7 +2,9 @@
 
 use crate::circuit_breaker::CircuitBreaker;
 use crate::circuit_breaker::config::Rule;
+use crate::circuit_breaker::permit::{BreakerPermit, NO_NUMBER};
 use crate::circuit_breaker::word::{Phase, Probes, Word};
+use crate::outcome::Outcome;
 use crate::refused::{Refused, Stage};
 use crate::stamp::Stamp;
 use crate::sync::{AtomicU64, Ordering, fault, ordering};
@@ -34,6 +36,7 @@ pub(super) enum Found {
 
 /// The steps. Those that return `Result<_, Word>` change the state word once, or say what it was instead.
 impl CircuitBreaker {
+    #[inline]
     pub(super) fn load(&self) -> Word {
         // Acquire: pairs with the exchange that published the phase, and so with the moment announced before it.
         Word(self.word.load(Ordering::Acquire))
@@ -50,6 +53,25 @@ impl CircuitBreaker {
             Ok(_) => Ok(()),
             Err(seen) => Err(Word(seen)),
         }
+    }
+
+    /// The refusal of a breaker that is open, and whose interval has longer to go; `None` where more is to be looked at.
+    #[inline]
+    pub(super) fn rest_of_interval(&self, word: Word, now: Instant) -> Option<Refused> {
+        if word.phase() != Phase::Open {
+            return None;
+        }
+        let rest_ns = Self::moment_of(&self.open_end, word)?.remaining_ns(now);
+        // No interval is longer than the cap. More than it is due to rounding, or absurd.
+        (rest_ns != 0 && rest_ns <= self.settings.cap_ns()).then(|| Refused::not_yet_ns(STAGE, rest_ns))
+    }
+
+    /// Whether a success of `permit` changes nothing: it is of this generation and not slow, the breaker is closed
+    /// without a ramp, and no bad call is known of a window that is full. `false` where more is to be looked at.
+    #[inline]
+    pub(super) fn is_nothing_new(&self, permit: BreakerPermit, now: Instant) -> bool {
+        self.load() == Word::at_rest(self.settings.rule(), permit.generation)
+            && !self.settings.is_slow(now.as_nanos().saturating_sub(permit.started.as_nanos()))
     }
 
     /// What an attempt would meet; `None` if the word has moved on.
@@ -90,6 +112,85 @@ impl CircuitBreaker {
                 } else {
                     Look::Refuse(Refused::not_yet(STAGE, None))
                 })
+            }
+        }
+    }
+
+    /// An attempt that meets more than a breaker that is closed, or open for longer.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn attempt(&self, mut word: Word, now: Instant) -> Result<(BreakerPermit, Option<Transition>), Refused> {
+        // Lock-free: each turn but the last means that another thread changed the state word.
+        loop {
+            let admit = |number, generation| BreakerPermit { started: now, generation, number };
+            let step = match self.look(word, now) {
+                None => Err(self.load()),
+                Some(Look::Refuse(refused)) => return Err(refused),
+                Some(Look::Pass) => Ok((admit(NO_NUMBER, word.generation()), None)),
+                Some(Look::RampOver) => {
+                    // One try: whoever changed the word instead leaves the ramp's end to the next attempt.
+                    let _ = self.exchange(word, word.without_ramp());
+                    Ok((admit(NO_NUMBER, word.generation()), None))
+                }
+                Some(Look::Join(probes)) => self.join(word, probes, now).map(|n| (admit(n, word.generation()), None)),
+                Some(Look::Begin(probes, cause)) => self
+                    .begin(word, probes, cause, now)
+                    .map(|transition| (admit(0, word.next_generation()), transition)),
+            };
+            match step {
+                Ok(admitted) => return Ok(admitted),
+                Err(seen) => word = seen,
+            }
+        }
+    }
+
+    /// A look that meets more than a breaker that is closed, or open for longer.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn look_longer(&self, now: Instant) -> Result<(), Refused> {
+        loop {
+            match self.look(self.load(), now) {
+                None => {}
+                Some(Look::Refuse(refused)) => return Err(refused),
+                Some(_) => return Ok(()),
+            }
+        }
+    }
+
+    /// A report that says something.
+    #[inline(never)]
+    pub(super) fn hear(
+        &self,
+        permit: BreakerPermit,
+        outcome: Outcome,
+        weight: u32,
+        now: Instant,
+        random: u64,
+    ) -> Option<Transition> {
+        if outcome == Outcome::Ignored {
+            self.cancel(permit, now);
+            return None;
+        }
+        let latency_ns = now.as_nanos().saturating_sub(permit.started.as_nanos());
+        let mut word = self.load();
+        // Lock-free: each turn but the last means that another thread changed the state word.
+        loop {
+            if word.generation() != permit.generation && !fault("circuit_breaker: results of any generation count") {
+                return None;
+            }
+            let rule = self.settings.rule();
+            let slow = matches!(rule, Rule::Share { slow: true, .. }) && self.settings.is_slow(latency_ns);
+            let bad = outcome.is_bad() || slow;
+            let step = if word.phase().is_judging() {
+                self.judge(word, rule, bad, weight, now, random)
+            } else if self.holds(word, permit.number) {
+                self.report(word, permit.number, bad, now, random)
+            } else {
+                return None;
+            };
+            match step {
+                Ok(transition) => return transition,
+                Err(seen) => word = seen,
             }
         }
     }

@@ -31,6 +31,7 @@ pub(super) enum Phase {
 }
 
 impl Phase {
+    #[inline]
     const fn of(bits: u64) -> Self {
         match bits {
             0 => Self::Counting,
@@ -141,6 +142,7 @@ const fn saturated(count: u32) -> u32 {
 }
 
 impl Word {
+    #[inline]
     pub(super) const fn new(phase: Phase, generation: u32, payload: u64) -> Self {
         Self((phase as u64) << PHASE_SHIFT | ((generation & GENERATION) as u64) << PAYLOAD_BITS | payload & PAYLOAD)
     }
@@ -156,6 +158,18 @@ impl Word {
         Self::new(phase, generation, no_evidence(rule))
     }
 
+    /// Closed without a ramp, as a success leaves it when it finds it so: with no bad call, and a window that is full.
+    /// A `generation` that no breaker has may spell the word of another one; its results count nowhere, so no harm is done.
+    #[inline]
+    pub(super) const fn at_rest(rule: Rule, generation: u32) -> Self {
+        let generation = (generation as u64) << PAYLOAD_BITS;
+        match rule {
+            Rule::Consecutive { .. } => Self(generation),
+            // At most 32.
+            Rule::Share { window, .. } => Self((Phase::Windowed as u64) << PHASE_SHIFT | generation | 1 << window),
+        }
+    }
+
     /// Open after `failed` failed verdicts in a row.
     pub(super) const fn open(generation: u32, failed: u32) -> Self {
         Self::new(Phase::Open, generation, saturated(failed) as u64)
@@ -165,6 +179,7 @@ impl Word {
         Self::new(Phase::HalfOpen, generation, probes.bits())
     }
 
+    #[inline]
     pub(super) const fn phase(self) -> Phase {
         Phase::of(self.0 >> PHASE_SHIFT)
     }
@@ -175,6 +190,7 @@ impl Word {
         matches!(self.phase(), Phase::Counting | Phase::Windowed | Phase::HeldClosed)
     }
 
+    #[inline]
     pub(super) const fn generation(self) -> u32 {
         (self.0 >> PAYLOAD_BITS) as u32 & GENERATION
     }
@@ -205,6 +221,7 @@ impl Word {
     }
 
     /// A judging word without its ramp.
+    #[inline]
     pub(super) const fn without_ramp(self) -> Self {
         Self(self.0 & !(2 << PHASE_SHIFT))
     }
@@ -295,6 +312,9 @@ mod tests {
             word = word.judged(SHARE, false, 1).0;
         }
         assert_eq!(word.judged(SHARE, false, 1), (word, false));
+        assert_eq!(word, Word::at_rest(SHARE, 3));
+        let ten = Rule::Consecutive { threshold: 10 };
+        assert_eq!(Word::closed(3, ten, false), Word::at_rest(ten, 3));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 
+use crate::concurrency_limit::control::WHOLE;
 use crate::ratio::Ratio;
 use crate::sync::{AtomicU64, Ordering, const_constructor};
 use crate::time::nanos;
@@ -209,18 +210,9 @@ impl Settings {
         Ok(())
     }
 
-    /// Floor and ceiling.
-    pub(super) fn bounds(&self) -> (u32, u32) {
-        let word = self.bounds.load(Ordering::Relaxed);
-        ((word & 0xFFFF) as u32, (word >> 16 & 0xFFFF) as u32)
-    }
-
-    pub(super) fn saturated_after(&self) -> u64 {
-        self.bounds.load(Ordering::Relaxed) >> 32 & 0xFFFF
-    }
-
-    pub(super) fn tolerance_percent(&self) -> u64 {
-        self.bounds.load(Ordering::Relaxed) >> 48
+    #[inline]
+    pub(super) fn terms(&self) -> Terms {
+        Terms(self.bounds.load(Ordering::Relaxed))
     }
 
     pub(super) fn slow_factor_ppm(&self) -> u64 {
@@ -231,15 +223,47 @@ impl Settings {
         self.factors.load(Ordering::Relaxed) >> 32
     }
 
+    #[inline]
     pub(super) fn slow_after_ns(&self) -> u64 {
         self.slow_after_ns.load(Ordering::Relaxed)
     }
 
+    #[inline]
     pub(super) fn timeout_ns(&self) -> u64 {
         self.timeout_ns.load(Ordering::Relaxed)
     }
 
+    #[inline]
     pub(super) fn lease_ns(&self) -> u64 {
         self.lease_ns.load(Ordering::Relaxed)
+    }
+}
+
+/// Between what the limit moves, what saturates it and what is tolerated: the word `bounds`, read once.
+#[derive(Clone, Copy)]
+pub(super) struct Terms(u64);
+
+impl Terms {
+    /// The floor in the fixed point of the limit.
+    #[inline]
+    pub(super) const fn least(self) -> u64 {
+        (self.0 & 0xFFFF) * WHOLE
+    }
+
+    /// The ceiling in the fixed point of the limit; of two configurations at once, at least the floor.
+    #[inline]
+    pub(super) const fn most(self) -> u64 {
+        let ceiling = (self.0 >> 16 & 0xFFFF) * WHOLE;
+        if ceiling < self.least() { self.least() } else { ceiling }
+    }
+
+    #[inline]
+    pub(super) const fn saturated_after(self) -> u64 {
+        self.0 >> 32 & 0xFFFF
+    }
+
+    #[inline]
+    pub(super) const fn tolerance_percent(self) -> u64 {
+        self.0 >> 48
     }
 }

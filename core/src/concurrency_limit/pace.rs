@@ -81,6 +81,12 @@ impl Pace {
         }
     }
 
+    /// Whether a good report that met room leaves all as it is: it ends no row.
+    #[inline]
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.0.load(Ordering::Relaxed) & ((1 << TICK_BITS) - 1) == 0
+    }
+
     /// A report that met a full limit, or one that was not. `saturated_after` is at most 60.
     pub(super) fn note(
         &self,

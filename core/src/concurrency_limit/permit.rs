@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use crate::stamp::Stamp;
 use crate::time::Instant;
 
 /// One call in flight. A plain value: copy it, keep it anywhere. Lost, it frees its slot when the lease lapses.
@@ -40,6 +41,12 @@ impl LimitPermit {
     #[must_use]
     pub const fn started(self) -> Instant {
         self.started
+    }
+
+    /// How many permits its slot has given, modulo 2^12.
+    #[inline]
+    pub(super) const fn turn(self) -> u32 {
+        Stamp(self.stamp).tag()
     }
 
     /// The permit as three words, for a face that keeps it in storage of its own.

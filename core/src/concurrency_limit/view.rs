@@ -1,51 +1,13 @@
-//! The work of a concurrency limit, on any number of slots.
+//! The work of a concurrency limit, on any number of slots: what a report makes of the limit.
 
-use crate::concurrency_limit::config::Settings;
+use crate::concurrency_limit::config::{Settings, Terms};
+use crate::concurrency_limit::control::{Control, WHOLE};
 use crate::concurrency_limit::pace::{Pace, Report, Seen};
 use crate::concurrency_limit::permit::{LimitChange, LimitPermit, LimitReason};
 use crate::concurrency_limit::usual::Usual;
 use crate::outcome::Outcome;
-use crate::refused::{Refused, Stage};
-use crate::stamp::Stamp;
-use crate::sync::{AtomicU64, Ordering, fault, ordering};
+use crate::sync::{AtomicU64, Ordering, fault};
 use crate::time::Instant;
-
-/// The control word.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Control(pub(super) u64);
-
-/// A whole call in the fixed point of the limit.
-pub(super) const WHOLE: u64 = 1 << 16;
-
-impl Control {
-    pub(super) const fn new(cuts: u16, peak: u32, fixed: u64) -> Self {
-        // The peak is at most the slots, 65,535; the fixed point at most that many wholes, under 2^32.
-        Self((cuts as u64) << 48 | (peak as u64) << 32 | fixed)
-    }
-
-    pub(super) const fn cuts(self) -> u16 {
-        (self.0 >> 48) as u16
-    }
-
-    pub(super) const fn peak(self) -> u32 {
-        (self.0 >> 32) as u32 & 0xFFFF
-    }
-
-    pub(super) const fn fixed(self) -> u64 {
-        self.0 & 0xFFFF_FFFF
-    }
-
-    pub(super) const fn limit(self) -> u32 {
-        (self.fixed() / WHOLE) as u32
-    }
-
-    /// With another limit; a fall is a cut.
-    pub(super) const fn with(self, fixed: u64) -> Self {
-        let cuts = if fixed < self.fixed() { self.cuts().wrapping_add(1) } else { self.cuts() };
-        let limit = (fixed / WHOLE) as u32;
-        Self::new(cuts, if limit > self.peak() { limit } else { self.peak() }, fixed)
-    }
-}
 
 /// The limit without its size: all the work is done here, once for every number of slots.
 pub(super) struct View<'a> {
@@ -69,143 +31,65 @@ enum Sign {
     Throttled,
 }
 
-/// A slot that can be taken.
-pub(super) struct Free<'a> {
-    slot: &'a AtomicU64,
-    index: usize,
-    seen: Stamp,
+impl Sign {
+    const fn needs_full(self) -> bool {
+        matches!(self, Self::Slow | Self::Timeout | Self::Throttled)
+    }
 }
 
 impl View<'_> {
+    #[inline]
     pub(super) fn control(&self) -> Control {
         Control(self.control.load(Ordering::Relaxed))
     }
 
-    /// The slots that may be held.
-    pub(super) fn used(&self, control: Control) -> &[AtomicU64] {
-        // The peak is at most the slots; `get` for storage that was damaged.
-        self.slots.get(..control.peak() as usize).unwrap_or(self.slots)
-    }
-
-    pub(super) fn held(&self, control: Control, now: Instant) -> u32 {
-        let held = |slot: &&AtomicU64| !Stamp(slot.load(Ordering::Relaxed)).is_over(now);
-        // At most 65,535 slots.
-        self.used(control).iter().filter(held).count() as u32
-    }
-
-    /// The lowest free slot, its number and what stands in it; and how many are held.
-    pub(super) fn look(&self, control: Control, now: Instant) -> Result<(Free<'_>, u32), Refused> {
-        let (mut free, mut held) = (None, 0);
-        for (index, slot) in self.used(control).iter().enumerate() {
-            let seen = Stamp(slot.load(Ordering::Relaxed));
-            // A slot that is free ends at the origin, so it is over.
-            if seen.is_over(now) {
-                free = free.or(Some(Free { slot, index, seen }));
-            } else if index < control.limit() as usize
-                || !fault("concurrency_limit: permits over the limit are not counted")
-            {
-                held += 1;
-            }
-        }
-        match free {
-            Some(free) if held < control.limit() => Ok((free, held)),
-            _ if self.is_stepped(control, now) => Err(Refused::clock_stepped(Stage::ConcurrencyLimit)),
-            _ => Err(Refused::not_yet(Stage::ConcurrencyLimit, None)),
-        }
-    }
-
-    /// Whether something is held, and all of it ends further ahead than a lease reaches.
-    pub(super) fn is_stepped(&self, control: Control, now: Instant) -> bool {
-        let lease_ns = self.settings.lease_ns();
-        let held = self.used(control).iter().map(|slot| Stamp(slot.load(Ordering::Relaxed)));
-        let mut is_any = false;
-        for seen in held.filter(|seen| !seen.is_over(now)) {
-            if !seen.is_absurd(now, lease_ns) {
-                return false;
-            }
-            is_any = true;
-        }
-        // What was held a moment ago may all be free by now: that is no step.
-        is_any || fault("concurrency_limit: nothing held is a clock that stepped")
-    }
-
-    pub(super) fn try_attempt(&self, now: Instant) -> Result<LimitPermit, Refused> {
-        // Lock-free: each turn but the last means that another thread took or freed the slot.
-        loop {
-            let control = self.control();
-            let (Free { slot, index, seen }, held) = self.look(control, now)?;
-            // Another tag than the last permit of this slot, modulo 2^12.
-            let stamp = Stamp::ending(seen.tag() + 1, now, self.settings.lease_ns());
-            let taken = if fault("concurrency_limit: a slot is stored, not exchanged") {
-                slot.store(stamp.0, Ordering::Release);
-                true
-            } else {
-                // Acquire: pairs with the release of the slot's last holder.
-                let success = ordering(
-                    Ordering::Acquire,
-                    "concurrency_limit: a slot is taken without looking back",
-                    Ordering::Relaxed,
-                );
-                slot.compare_exchange(seen.0, stamp.0, success, Ordering::Relaxed).is_ok()
-            };
-            if taken {
-                // At most 65,535 are held.
-                let in_flight = held + 1;
-                return Ok(LimitPermit {
-                    started: now,
-                    stamp: stamp.0,
-                    slot: index as u32,
-                    cuts: control.cuts(),
-                    is_full: in_flight >= control.limit(),
-                    is_half_used: in_flight * 2 >= control.limit(),
-                });
-            }
-        }
-    }
-
-    /// Gives the slot back; whether the permit was good.
-    pub(super) fn release(&self, permit: LimitPermit) -> bool {
-        let Some(slot) = self.slots.get(permit.slot as usize) else { return false };
-        let stamp = Stamp(permit.stamp);
-        let free = Stamp::none(stamp.tag()).0;
-        if fault("concurrency_limit: a void permit frees a slot") {
-            slot.store(free, Ordering::Release);
-            return true;
-        }
-        // A permit that never was, all zero, must not free what is free.
-        // Release: pairs with the acquire of the slot's next holder.
-        !stamp.is_none() && slot.compare_exchange(permit.stamp, free, Ordering::Release, Ordering::Relaxed).is_ok()
-    }
-
-    /// `None` for a permit that was void, else the change, if this report made one.
-    pub(super) fn finish(&self, permit: LimitPermit, outcome: Outcome, now: Instant) -> Option<Option<LimitChange>> {
-        self.release(permit).then(|| self.judge(permit, outcome, now))
-    }
-
-    fn judge(&self, permit: LimitPermit, outcome: Outcome, now: Instant) -> Option<LimitChange> {
+    /// The quick way of a success: quick itself, it finds room and no row, and does not make the limit grow; at most it
+    /// teaches. `false` where more is to be looked at; then nothing was done.
+    #[inline(always)]
+    pub(super) fn succeed_at_once(&self, permit: LimitPermit, now: Instant) -> bool {
         let latency_ns = now.as_nanos().saturating_sub(permit.started.as_nanos());
-        let is_slow = latency_ns > self.usual.slow_after_ns(self.settings);
+        let (control, terms) = (self.control(), self.settings.terms());
+        if latency_ns > self.settings.slow_after_ns()
+            || terms.saturated_after() != 0 && !(self.pace.is_at_rest() && self.has_room(control, now))
+        {
+            return false;
+        }
+        if permit.is_half_used {
+            // At its ceiling it cannot grow; at its floor it learns.
+            return control.fixed() == terms.most() && control.fixed() > terms.least();
+        }
+        if !self.usual.is_settled(permit.turn()) {
+            self.usual.learn(latency_ns, permit.turn(), self.settings);
+        }
+        true
+    }
+
+    /// What the report of a permit that was good makes of the limit.
+    #[inline(never)]
+    pub(super) fn judge(&self, permit: LimitPermit, outcome: Outcome, now: Instant) -> Option<LimitChange> {
+        let latency_ns = now.as_nanos().saturating_sub(permit.started.as_nanos());
         let sign = match outcome {
             Outcome::Ignored => return None,
             Outcome::Throttled(_) => Sign::Throttled,
             Outcome::Failure if latency_ns >= self.settings.timeout_ns() => Sign::Timeout,
-            Outcome::Success | Outcome::Failure if is_slow => Sign::Slow,
+            Outcome::Success | Outcome::Failure if self.usual.is_slow(latency_ns, self.settings) => Sign::Slow,
             Outcome::Failure => Sign::QuickFailure,
             Outcome::Success => Sign::Good,
         };
-        let control = self.control();
-        // This call has given its slot back already.
-        let ends_full = self.held(control, now) + 1 >= control.limit();
-        let (floor, _) = self.settings.bounds();
-        if outcome == Outcome::Success && (!permit.is_half_used || control.fixed() <= u64::from(floor) * WHOLE) {
-            self.usual.learn(latency_ns, self.settings);
+        let (control, terms) = (self.control(), self.settings.terms());
+        if outcome == Outcome::Success && (!permit.is_half_used || control.fixed() <= terms.least()) {
+            self.usual.learn(latency_ns, permit.turn(), self.settings);
         }
+        let saturated_after = terms.saturated_after();
+        // Where no row is counted, it matters only to what a full limit is needed for. This call has given its slot back.
+        let ends_full =
+            (saturated_after != 0 || !permit.is_full && sign.needs_full()) && self.is_nearly_full(control, now);
         let is_full = permit.is_full || ends_full;
-        let seen = self.note(sign, is_full, ends_full, now);
-        let saturated_after = self.settings.saturated_after();
+        let seen = self.note(sign, is_full, ends_full, terms, now);
         let is_sign = is_full && seen.is_slow_at(control.limit());
         match sign {
-            Sign::Good if permit.is_half_used => self.grow(now),
+            // At its ceiling it cannot.
+            Sign::Good if permit.is_half_used && control.fixed() != terms.most() => self.grow(now),
             Sign::Throttled if is_full => self.cut(permit, LimitReason::Throttled),
             Sign::Timeout if is_sign && !self.usual.is_long(self.settings) => self.cut(permit, LimitReason::Timeout),
             // Some time out while all is well: such a one is a slow reply like others, and half as many of them tell.
@@ -216,9 +100,8 @@ impl View<'_> {
         }
     }
 
-    fn note(&self, sign: Sign, is_full: bool, ends_full: bool, now: Instant) -> Seen {
-        let saturated_after = self.settings.saturated_after();
-        if saturated_after == 0 {
+    fn note(&self, sign: Sign, is_full: bool, ends_full: bool, terms: Terms, now: Instant) -> Seen {
+        if terms.saturated_after() == 0 {
             return Seen::ALL;
         }
         let report = match sign {
@@ -227,18 +110,17 @@ impl View<'_> {
             Sign::Throttled | Sign::Slow | Sign::Timeout => Report::Slow,
             Sign::Good => Report::Good,
         };
-        self.pace.note(ends_full, report, saturated_after, self.settings.timeout_ns(), now)
+        self.pace.note(ends_full, report, terms.saturated_after(), self.settings.timeout_ns(), now)
     }
 
     fn grow(&self, now: Instant) -> Option<LimitChange> {
         let share = if self.pace.is_careful(self.settings.timeout_ns(), now) { CAREFUL } else { 1 };
-        self.adjust(LimitReason::Growth, |control, floor, ceiling| {
+        self.adjust(LimitReason::Growth, |control, terms| {
             let fixed = control.fixed();
             // At least a floor of one whole, so the inverse is at most one whole: under 2^33. Clamped on both
             // sides, so that a move under way while the bounds change is mended by the next good reply.
-            let (least, most) = (u64::from(floor) * WHOLE, u64::from(ceiling.max(floor)) * WHOLE);
             // A wide limit that grows with care still grows.
-            Some((fixed + (WHOLE * WHOLE / fixed.max(1) / share).max(1)).clamp(least, most))
+            Some((fixed + (WHOLE * WHOLE / fixed.max(1) / share).max(1)).clamp(terms.least(), terms.most()))
         })
     }
 
@@ -247,25 +129,24 @@ impl View<'_> {
             LimitReason::Timeout => self.settings.timeout_factor_ppm(),
             _ => self.settings.slow_factor_ppm(),
         };
-        self.adjust(reason, |control, floor, _| {
+        self.adjust(reason, |control, terms| {
             let is_new = control.cuts() == permit.cuts || fault("concurrency_limit: every slow call cuts");
             // Under 2^32 x 2^20.
-            is_new
-                .then(|| (control.fixed() * factor_ppm / 1_000_000).max(u64::from(floor) * WHOLE).min(control.fixed()))
+            is_new.then(|| (control.fixed() * factor_ppm / 1_000_000).max(terms.least()).min(control.fixed()))
         })
     }
 
-    /// Moves the limit to what `to` makes of the control word, floor and ceiling.
+    /// Moves the limit to what `to` makes of the control word and the terms.
     pub(super) fn adjust(
         &self,
         reason: LimitReason,
-        to: impl Fn(Control, u32, u32) -> Option<u64>,
+        to: impl Fn(Control, Terms) -> Option<u64>,
     ) -> Option<LimitChange> {
-        let (floor, ceiling) = self.settings.bounds();
+        let terms = self.settings.terms();
         let mut control = self.control();
         // Lock-free: each turn but the last means that another thread moved the limit.
         loop {
-            let after = control.with(to(control, floor, ceiling)?);
+            let after = control.with(to(control, terms)?);
             if after == control {
                 return None;
             }
@@ -281,13 +162,6 @@ impl View<'_> {
 
     pub(super) fn reset(&self) {
         self.pace.reset();
-        for slot in self.slots {
-            let mut seen = slot.load(Ordering::Relaxed);
-            while let Err(now_seen) =
-                slot.compare_exchange(seen, Stamp::none(Stamp(seen).tag()).0, Ordering::Release, Ordering::Relaxed)
-            {
-                seen = now_seen;
-            }
-        }
+        self.free_all();
     }
 }

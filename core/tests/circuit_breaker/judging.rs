@@ -56,6 +56,19 @@ fn slow_calls_and_failures_open_a_slow_share_breaker() {
 }
 
 #[test]
+fn a_slow_success_counts_after_any_number_of_good_ones() {
+    let slower_than = Duration::from_millis(100);
+    let rule = TripRule::SlowShare { share: percent(50), slower_than, window: 4, minimum: 4 };
+    let breaker = breaker(BreakerConfig { rule, ..PLAIN });
+    for _ in 0..10 {
+        assert_eq!(report(&breaker, Outcome::Success, ms(0)), None);
+    }
+    let [slow, slower] = [(); 2].map(|()| permit(&breaker, ms(0)));
+    assert_eq!(breaker.finish(slow, Outcome::Success, ms(101), 0), None);
+    assert_eq!(breaker.finish(slower, Outcome::Success, ms(101), 0).map(|t| t.cause), Some(Cause::SlowShare));
+}
+
+#[test]
 fn an_open_breaker_names_the_rest_of_its_interval() {
     let breaker = opened(PLAIN);
     for passed in [0, 1, 400, 999] {

@@ -51,6 +51,18 @@ fn a_slow_reply_cuts_only_a_limit_that_stays_full() {
 }
 
 #[test]
+fn good_replies_that_meet_a_full_limit_are_of_its_row() {
+    let limit = Limit::new(LimitConfig { start: 3, ceiling: 3, tolerance_percent: 0, ..adaptive() }).unwrap();
+    let mut permits = fill(&limit, ms(0));
+    for turn in 0..3 {
+        assert_eq!(limit.finish(permits.pop().unwrap(), Outcome::Success, ms(turn)), None);
+        permits.push(permit(&limit, ms(turn)));
+    }
+    let change = LimitChange { from: 3, to: 2, reason: LimitReason::Slow };
+    assert_eq!(limit.finish(permits[0], Outcome::Success, ms(300)), Some(change));
+}
+
+#[test]
 fn where_some_calls_always_time_out_one_of_them_says_nothing() {
     let limit = Limit::new(LimitConfig { start: 8, ..adaptive() }).unwrap();
     for call in 0..600 {

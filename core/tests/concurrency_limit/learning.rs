@@ -26,6 +26,37 @@ fn what_is_slow_follows_from_what_is_usual() {
 }
 
 #[test]
+fn once_it_is_known_what_is_usual_one_reply_in_eight_of_a_slot_teaches_for_all_of_them() {
+    let limit = Limit::new(LimitConfig { start: 8, ..adaptive() }).unwrap();
+    let reply = |after: u64| {
+        let before = limit.slow_after();
+        limit.finish(permit(&limit, ms(0)), Outcome::Success, ms(after));
+        limit.slow_after() != before
+    };
+    // All of the first 504: the mean leaves the first guess, and then the least bound of what is slow.
+    assert_eq!((0..504).filter(|_| reply(400)).count(), 504);
+    // 2.25 x (395 ms + (450 ms - 395 ms) / 64), and so on.
+    let mean = limit.slow_after().as_nanos() as f64 / 2.25;
+    let taught: Vec<_> = (0..64).filter(|_| reply(390)).collect();
+    assert_eq!(taught.len(), 8);
+    assert!(taught.windows(2).all(|two| two[1] - two[0] == 8), "{taught:?}");
+    let expected = 390e6 + (mean - 390e6) * (1.0 - 1.0 / 64.0f64).powi(8);
+    assert!((limit.slow_after().as_nanos() as f64 / 2.25 - expected).abs() < 10.0);
+}
+
+#[test]
+fn at_the_floor_it_learns_though_more_than_half_is_used_also_where_the_floor_is_the_ceiling() {
+    for (ceiling, learns) in [(4, true), (5, false)] {
+        let limit = Limit::new(LimitConfig { start: ceiling, floor: 4, ceiling, ..adaptive() }).unwrap();
+        let _others = [0; 2].map(|_| permit(&limit, ms(0)));
+        for _ in 0..600 {
+            limit.finish(permit(&limit, ms(0)), Outcome::Success, ms(200));
+        }
+        assert_eq!(limit.slow_after() > Duration::from_millis(400), learns, "{:?}", limit.slow_after());
+    }
+}
+
+#[test]
 fn what_is_measured_while_the_limit_is_used_is_not_usual() {
     let limit = Limit::new(LimitConfig { start: 4, ..adaptive() }).unwrap();
     for round in 0..500 {

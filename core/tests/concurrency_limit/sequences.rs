@@ -32,6 +32,8 @@ proptest! {
         factors in (0..1_000_000u32, 0..1_000_000u32),
         tolerance_percent in prop_oneof![Just(0u32), 100..=10_000u32, 100..=400u32],
         saturated_after in prop_oneof![Just(0u32), 0..=60u32, 1..=3u32],
+        // Many replies before: then what is usual is known.
+        known_ns in proptest::option::of(0..400 * MS),
         operations in proptest::collection::vec(prop_oneof![
             10 => prop_oneof![0..3000 * MS, Just(0)].prop_map(|now| Operation::Attempt { now }),
             8 => (0..40usize, 0..8u8, 0..3000 * MS)
@@ -52,6 +54,12 @@ proptest! {
             saturated_after,
         };
         let (product, mut oracle, mut permits) = (Limit::new(config).unwrap(), Oracle::new(config), Vec::new());
+        for _ in 0..known_ns.map_or(0, |_| 520) {
+            let (permit, number) = (product.try_attempt(ms(0)).unwrap(), oracle.attempt(0).unwrap());
+            let latency = known_ns.unwrap_or(0);
+            let got = product.finish(permit, Outcome::Success, Instant::from_nanos(latency));
+            prop_assert_eq!(change(got), oracle.finish(number, Reply::Good, latency));
+        }
         for operation in operations {
             match operation {
                 Operation::Attempt { now } => {

@@ -19,6 +19,38 @@ fn exactly_the_limit_is_admitted_and_a_refusal_says_who_refused() {
     assert!(limit.try_attempt(ms(1)).is_err());
 }
 
+/// Every set of held slots, under every limit, at its highest and after every cut.
+#[test]
+fn an_attempt_counts_every_slot_that_is_held_whichever_they_are() {
+    for highest in 1..=9u32 {
+        for held in 0..1u32 << highest {
+            for cut_to in 1..=highest {
+                let limit = limit_of(highest);
+                for (slot, permit) in fill(&limit, ms(0)).into_iter().enumerate() {
+                    if held >> slot & 1 == 0 {
+                        limit.cancel(permit, ms(0));
+                    }
+                }
+                limit.set_limit(cut_to);
+                let (held_slots, context) = (held.count_ones(), (highest, held, cut_to));
+                assert_eq!(limit.in_flight(ms(1)), held_slots);
+                assert_eq!(limit.peek(ms(1)).is_ok(), held_slots < cut_to, "{context:?}");
+                let Ok(permit) = limit.try_attempt(ms(1)) else {
+                    assert!(held_slots >= cut_to, "{context:?}");
+                    continue;
+                };
+                assert!(held_slots < cut_to, "{context:?}");
+                // The lowest free slot, and whether the limit is full, or half of it used, with this one.
+                let [_, _, word] = permit.to_words();
+                let (is_full, is_half_used) = (word >> 48 & 1 == 1, word >> 49 & 1 == 1);
+                assert_eq!(word as u32, held.trailing_ones(), "{context:?}");
+                assert_eq!(is_full, held_slots + 1 >= cut_to, "{context:?}");
+                assert_eq!(is_half_used, 2 * (held_slots + 1) >= cut_to, "{context:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_lost_permit_heals_when_its_lease_lapses_and_its_late_report_is_ignored() {
     let limit = limit_of(1);

@@ -181,6 +181,33 @@ fn concurrency_limit_is_strict() {
     check("concurrency_limit three under two", Preemptions::AtMost(3), three_under_two);
 }
 
+/// The limit grows and is cut while others take: nobody who goes by the lower limit finds more than it allows in flight.
+fn taken_while_it_moves() {
+    let limit = limit(1);
+    let mover = {
+        let limit = limit.clone();
+        thread::spawn(move || {
+            limit.set_limit(2);
+            limit.set_limit(1);
+        })
+    };
+    let taker = {
+        let limit = limit.clone();
+        thread::spawn(move || limit.try_attempt(at(1)).is_ok())
+    };
+    let taken = usize::from(limit.try_attempt(at(1)).is_ok());
+    let taken = taken + usize::from(taker.join().unwrap());
+    mover.join().unwrap();
+    assert!((1..=2).contains(&taken));
+    assert_eq!(limit.in_flight(at(1)) as usize, taken);
+    assert!(limit.try_attempt(at(1)).is_err());
+}
+
+#[test]
+fn concurrency_limit_is_strict_while_it_moves() {
+    check("concurrency_limit taken while it moves", Preemptions::Unbounded, taken_while_it_moves);
+}
+
 #[test]
 fn concurrency_limit_is_strict_while_a_cut_drains() {
     check("concurrency_limit draining cut", Preemptions::Unbounded, draining_cut);
@@ -223,6 +250,8 @@ fn concurrency_limit_acquire_is_needed() {
 #[test]
 fn concurrency_limit_counting_above_the_limit_is_needed() {
     let fault = "concurrency_limit: permits over the limit are not counted";
+    must_fail("concurrency_limit draining cut", fault, Preemptions::Unbounded, draining_cut);
+    let fault = "concurrency_limit: after a cut any free slot will do";
     must_fail("concurrency_limit draining cut", fault, Preemptions::Unbounded, draining_cut);
 }
 

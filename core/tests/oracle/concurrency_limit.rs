@@ -13,6 +13,8 @@ struct Flight {
     started: u64,
     lease_end: i128,
     slot: usize,
+    /// How many permits the slot had given, with this one.
+    turn: u32,
     /// How many cuts there had been.
     cuts: u64,
     was_full: bool,
@@ -27,6 +29,8 @@ pub struct Oracle {
     cuts: u64,
     flights: Vec<Flight>,
     permits: usize,
+    /// How many permits each slot has given.
+    turns: Vec<u32>,
     /// In 1,024ths of a nanosecond, and its weight.
     usual: Option<(i128, u32)>,
     /// Whether each report met a full limit, since the last that did not.
@@ -53,6 +57,7 @@ impl Oracle {
             cuts: 0,
             flights: vec![],
             permits: 0,
+            turns: vec![0; config.ceiling as usize],
             usual: None,
             full_reports: 0,
             last_failed_at_once: false,
@@ -84,11 +89,13 @@ impl Oracle {
         self.flights.retain(|flight| flight.slot != slot);
         let permit = self.permits;
         self.permits += 1;
+        self.turns[slot] += 1;
         self.flights.push(Flight {
             permit,
             started: now,
             lease_end: ((at + lease + 4095) / 4096).min((1 << 52) - 1) * 4096,
             slot,
+            turn: self.turns[slot],
             cuts: self.cuts,
             was_full: in_flight >= limit,
             was_half_used: 2 * in_flight >= limit,
@@ -116,16 +123,20 @@ impl Oracle {
         self.tolerated() > self.config.timeout.as_nanos() as i128 / 5 * 2
     }
 
-    fn learn(&mut self, latency: i128) {
+    /// The first 504 weigh alike; then every eighth of a slot counts for eight, each of which weighs a 512th.
+    fn learn(&mut self, latency: i128, turn: u32) {
         if self.config.tolerance_percent == 0 {
             return;
         }
         let first = self.config.slow_after.as_nanos() as i128 * 100 / i128::from(self.config.tolerance_percent);
         let latency = latency.min(self.config.timeout.as_nanos() as i128);
         let (mean, weight) = self.usual.unwrap_or((first.min((1 << 44) - 1) * 1024, 8));
-        let weight = (weight + 1).min(512);
-        let mean = mean + (latency.min((1 << 44) - 1) * 1024 - mean) / i128::from(weight);
-        self.usual = Some((mean, weight));
+        let apart = latency.min((1 << 44) - 1) * 1024 - mean;
+        self.usual = Some(match weight {
+            0..512 => (mean + apart / i128::from(weight + 1), weight + 1),
+            _ if turn.is_multiple_of(8) => (mean + 8 * apart / 512, weight),
+            _ => (mean, weight),
+        });
     }
 
     pub fn finish(&mut self, permit: usize, reply: Reply, now: u64) -> Change {
@@ -142,7 +153,7 @@ impl Oracle {
         let full = flight.was_full || ends_full;
         if matches!(reply, Reply::Good) && (!flight.was_half_used || self.limit <= i128::from(self.config.floor) * ONE)
         {
-            self.learn(latency);
+            self.learn(latency, flight.turn);
         }
         let enough = self.config.saturated_after as usize;
         let care = timeout.saturating_mul(10);
