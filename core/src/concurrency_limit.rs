@@ -255,13 +255,13 @@ impl<const SLOTS: usize> ConcurrencyLimit<SLOTS> {
     // A call would cost a third of the whole: most of what follows are a few comparisons.
     #[inline(always)]
     pub fn finish(&self, permit: LimitPermit, outcome: Outcome, now: Instant) -> Option<LimitChange> {
-        self.report(permit, outcome, now).flatten()
+        self.report(&permit, outcome, now).flatten()
     }
 
     /// As [`finish`](Self::finish), and `None` if the permit was void: of two reports one is told apart.
     // A call would cost a third of the whole: most of what follows are a few comparisons.
     #[inline(always)]
-    pub(crate) fn report(&self, permit: LimitPermit, outcome: Outcome, now: Instant) -> Option<Option<LimitChange>> {
+    pub(crate) fn report(&self, permit: &LimitPermit, outcome: Outcome, now: Instant) -> Option<Option<LimitChange>> {
         if !self.view().release(permit) {
             return None;
         }
@@ -291,7 +291,7 @@ impl<const SLOTS: usize> ConcurrencyLimit<SLOTS> {
     #[inline]
     pub fn cancel(&self, permit: LimitPermit, now: Instant) -> bool {
         let _ = now;
-        self.view().release(permit)
+        self.view().release(&permit)
     }
 
     /// Whether so much of the time-out is usual that some calls time out while all is well.

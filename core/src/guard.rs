@@ -416,20 +416,20 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
     pub fn finish(&self, call: &mut Call, permit: Permit, outcome: Outcome, now: Instant) -> Finished {
         // Of a second attempt that was asked for while one was out, nothing is heard.
         let heard = if permit.ended == call.ended { outcome } else { Outcome::Ignored };
-        let Some(limit_change) = self.report(call, permit, heard, now) else {
-            return self.void(call, permit, heard, now);
+        let Some(limit_change) = self.report(call, &permit, heard, now) else {
+            return self.void(call, &permit, heard, now);
         };
         let shadow_refusal = permit.shadow;
         if permit.ended != call.ended {
-            self.free_probe(permit, now);
+            self.free_probe(&permit, now);
             let verdict = call.verdict.unwrap_or(Verdict::Done);
             return Finished { verdict, transition: None, limit_change, shadow_refusal, shadow_give_up: None };
         }
         // A success that opens nothing needs no number: all being well, the stream is not written.
         let random = if outcome.is_bad() || self.opens_when_slow { self.random.next_u64() } else { 0 };
         let is_first = call.ended == 0;
-        let cost = self.cost_of(permit, outcome, now);
-        let transition = self.tell(call, permit, outcome, cost, now, random);
+        let cost = self.cost_of(&permit, outcome, now);
+        let transition = self.tell(call, &permit, outcome, cost, now, random);
         call.ended = call.ended.saturating_add(1);
         call.paid = None;
         let failed = |class, retry_after| Failed { class, retry_after, cost, shadow: permit.shadow };
@@ -481,12 +481,12 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
         // The slot goes first: who frees it is the one who may give the rest back.
         let Some(limit) = permit.limit else {
             // A probe knows by itself whether it is out; tokens do not.
-            self.free_probe(permit, now);
+            self.free_probe(&permit, now);
             return false;
         };
         let is_good = self.limit.cancel(limit, now);
         if is_good || fault("guard: a void permit refunds") {
-            self.free_probe(permit, now);
+            self.free_probe(&permit, now);
             self.refund(permit.tokens, now);
             if permit.keyed_tokens != 0 {
                 self.keyed.give_back(permit.key, permit.keyed_tokens, now);

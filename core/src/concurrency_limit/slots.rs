@@ -277,7 +277,7 @@ impl View<'_> {
 
     /// Gives the slot back; whether the permit was good.
     #[inline(always)]
-    pub(super) fn release(&self, permit: LimitPermit) -> bool {
+    pub(super) fn release(&self, permit: &LimitPermit) -> bool {
         let Some(slot) = self.slots.get(permit.slot as usize) else { return false };
         let stamp = Stamp(permit.stamp);
         let free = Stamp::none(stamp.tag()).0;

@@ -46,7 +46,7 @@ impl View<'_> {
     /// The quick way of a success: quick itself, it finds room and no row, and does not make the limit grow; at most it
     /// teaches. `false` where more is to be looked at; then nothing was done.
     #[inline(always)]
-    pub(super) fn succeed_at_once(&self, permit: LimitPermit, now: Instant) -> bool {
+    pub(super) fn succeed_at_once(&self, permit: &LimitPermit, now: Instant) -> bool {
         let latency_ns = now.as_nanos().saturating_sub(permit.started.as_nanos());
         let (control, terms) = (self.control(), self.settings.terms());
         if latency_ns > self.settings.slow_after_ns()
@@ -66,7 +66,7 @@ impl View<'_> {
 
     /// What the report of a permit that was good makes of the limit.
     #[inline(never)]
-    pub(super) fn judge(&self, permit: LimitPermit, outcome: Outcome, now: Instant) -> Option<LimitChange> {
+    pub(super) fn judge(&self, permit: &LimitPermit, outcome: Outcome, now: Instant) -> Option<LimitChange> {
         let latency_ns = now.as_nanos().saturating_sub(permit.started.as_nanos());
         let sign = match outcome {
             Outcome::Ignored => return None,
@@ -124,7 +124,7 @@ impl View<'_> {
         })
     }
 
-    fn cut(&self, permit: LimitPermit, reason: LimitReason) -> Option<LimitChange> {
+    fn cut(&self, permit: &LimitPermit, reason: LimitReason) -> Option<LimitChange> {
         let factor_ppm = match reason {
             LimitReason::Timeout => self.settings.timeout_factor_ppm(),
             _ => self.settings.slow_factor_ppm(),

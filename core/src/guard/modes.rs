@@ -317,6 +317,7 @@ impl Held {
 }
 
 /// One attempt on its way through the stages.
+#[derive(Clone, Copy)]
 pub(super) struct Way {
     pub(super) held: Held,
     /// The first stage in shadow that would have refused.
@@ -328,39 +329,23 @@ impl Way {
         Self { held, refusal }
     }
 
-    /// Asks a stage that has a part in the attempt for what it gives. `None`: it has none, or would refuse and is in
-    /// shadow.
+    /// Whether a stage has a part in the attempt: else it is neither read nor written.
     #[inline(always)]
-    pub(super) fn ask<T>(
-        &mut self,
-        stage: Stage,
-        answer: impl FnOnce() -> Result<T, Refused>,
-    ) -> Result<Option<T>, Refused> {
-        if self.held.enforces(stage) {
-            return answer().map(Some);
-        }
-        if !self.held.heeds(stage, self.refusal) {
-            return Ok(None);
-        }
-        match answer() {
+    pub(super) fn asks(&self, stage: Stage) -> bool {
+        self.held.heeds(stage, self.refusal)
+    }
+
+    /// What a stage that was asked has given; `None` where it would refuse and is in shadow.
+    #[inline(always)]
+    pub(super) fn heard<T>(&mut self, stage: Stage, answer: Result<T, Refused>) -> Result<Option<T>, Refused> {
+        match answer {
             Ok(given) => Ok(Some(given)),
+            Err(refused) if self.held.enforces(stage) => Err(refused),
             Err(refused) => {
                 self.refusal = Some(refused);
                 Ok(None)
             }
         }
-    }
-
-    /// Asks a stage that gives nothing.
-    #[inline(always)]
-    pub(super) fn pass(&mut self, stage: Stage, answer: impl FnOnce() -> Result<(), Refused>) -> Result<(), Refused> {
-        if self.held.enforces(stage) {
-            return answer();
-        }
-        if self.held.heeds(stage, self.refusal) {
-            self.refusal = answer().err();
-        }
-        Ok(())
     }
 }
 

@@ -36,7 +36,6 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
     /// The first pass: loads only.
     #[inline(always)]
     pub(super) fn look(&self, call: &Call, way: &mut Way, now: Instant) -> Result<Seen, Refused> {
-        let mut seen = Seen { tokens: None };
         if call.deadline.is_some_and(|deadline| now >= deadline) {
             return Err(Refused::never(Stage::Deadline));
         }
@@ -48,22 +47,23 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
             }
             Some(Verdict::Done | Verdict::GiveUp(_)) => return Err(Refused::never(Stage::RetryBudget)),
         }
-        way.pass(Stage::Pause, || self.pause.check(now))?;
-        way.pass(Stage::CircuitBreaker, || self.breaker(call.shard).peek(now))?;
-        if Keyed::IS_THERE {
-            way.pass(Stage::KeyedBucket, || self.keyed.look(call.key, call.cost, now))?;
+        if way.asks(Stage::Pause) {
+            way.heard(Stage::Pause, self.pause.check(now))?;
         }
-        way.pass(Stage::ConcurrencyLimit, || self.limit.peek(now))?;
-        self.look_for_tokens(call, way, &mut seen, now)?;
+        if way.asks(Stage::CircuitBreaker) {
+            way.heard(Stage::CircuitBreaker, self.breaker(call.shard).peek(now))?;
+        }
+        if Keyed::IS_THERE && way.asks(Stage::KeyedBucket) {
+            way.heard(Stage::KeyedBucket, self.keyed.look(call.key, call.cost, now))?;
+        }
+        let mut seen = Seen { tokens: None };
+        if way.asks(Stage::ConcurrencyLimit) {
+            way.heard(Stage::ConcurrencyLimit, self.limit.peek(now))?;
+        }
+        if way.asks(Stage::TokenBucket) {
+            seen.tokens = way.heard(Stage::TokenBucket, self.bucket.look(call.cost, now))?;
+        }
         Ok(seen)
-    }
-
-    #[inline(always)]
-    fn look_for_tokens(&self, call: &Call, way: &mut Way, seen: &mut Seen, now: Instant) -> Result<(), Refused> {
-        way.pass(Stage::TokenBucket, || {
-            seen.tokens = Some(self.bucket.look(call.cost, now)?);
-            Ok(())
-        })
     }
 
     /// The second pass: takes from each stage that has a part in the attempt what was seen in the first. A stage that
@@ -81,49 +81,64 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
             key: call.key,
             shadow: way.refusal,
         };
-        permit.limit = way.ask(Stage::ConcurrencyLimit, || self.limit.try_attempt(now))?;
-        match way.ask(Stage::TokenBucket, || match seen.tokens {
-            Some(found) => self.bucket.take_found(found, call.cost, now),
-            None => self.bucket.try_take(call.cost, now),
-        }) {
-            Ok(Some(())) => permit.tokens = call.cost,
-            Ok(None) => self.give_back(&mut permit, &way, false, now),
-            Err(refused) => {
-                self.give_back(&mut permit, &way, true, now);
-                return Err(refused);
+        if way.asks(Stage::ConcurrencyLimit) {
+            permit.limit = way.heard(Stage::ConcurrencyLimit, self.limit.try_attempt(now))?;
+        }
+        if way.asks(Stage::TokenBucket) {
+            let taken = match seen.tokens {
+                Some(found) => self.bucket.take_found(found, call.cost, now),
+                None => self.bucket.try_take(call.cost, now),
+            };
+            match way.heard(Stage::TokenBucket, taken) {
+                Ok(Some(())) => permit.tokens = call.cost,
+                Ok(None) => permit = self.without_shadows(permit, way, now),
+                Err(refused) => return Err(self.refuse(permit, way, refused, now)),
             }
         }
-        if Keyed::IS_THERE && !fault("guard: the bucket of a key is only looked at") {
-            match way.ask(Stage::KeyedBucket, || self.keyed.charge(call.key, call.cost, now)) {
+        let only_looks = fault("guard: the bucket of a key is only looked at");
+        if Keyed::IS_THERE && way.asks(Stage::KeyedBucket) && !only_looks {
+            match way.heard(Stage::KeyedBucket, self.keyed.charge(call.key, call.cost, now)) {
                 Ok(Some(true)) => permit.keyed_tokens = call.cost,
                 // Let through without a place, or for no token.
                 Ok(Some(false)) => {}
-                Ok(None) => self.give_back(&mut permit, &way, false, now),
-                Err(refused) => {
-                    self.give_back(&mut permit, &way, true, now);
-                    return Err(refused);
-                }
+                Ok(None) => permit = self.without_shadows(permit, way, now),
+                Err(refused) => return Err(self.refuse(permit, way, refused, now)),
             }
         }
         let mut transition = None;
-        match way.ask(Stage::CircuitBreaker, || self.breaker(call.shard).try_attempt(now)) {
-            Ok(Some(admission)) => {
-                permit.breaker = Some(admission.permit);
-                transition = of_shard(admission.transition, call.shard);
-            }
-            Ok(None) => self.give_back(&mut permit, &way, false, now),
-            Err(refused) => {
-                self.give_back(&mut permit, &way, true, now);
-                return Err(refused);
+        if way.asks(Stage::CircuitBreaker) {
+            match way.heard(Stage::CircuitBreaker, self.breaker(call.shard).try_attempt(now)) {
+                Ok(Some(admission)) => {
+                    permit.breaker = Some(admission.permit);
+                    transition = of_shard(admission.transition, call.shard);
+                }
+                Ok(None) => permit = self.without_shadows(permit, way, now),
+                Err(refused) => return Err(self.refuse(permit, way, refused, now)),
             }
         }
         permit.shadow = way.refusal;
         Ok(Admission { permit, transition, shadow_refusal: way.refusal })
     }
 
+    /// A stage refused after others had given: they get it back.
+    #[cold]
+    #[inline(never)]
+    fn refuse(&self, mut permit: Permit, way: Way, refused: Refused, now: Instant) -> Refused {
+        self.give_back(&mut permit, way, true, now);
+        refused
+    }
+
+    /// A stage in shadow would have refused: those in shadow have no part in the attempt any more.
+    #[cold]
+    #[inline(never)]
+    fn without_shadows(&self, mut permit: Permit, way: Way, now: Instant) -> Permit {
+        self.give_back(&mut permit, way, false, now);
+        permit
+    }
+
     /// Gives back what an attempt took from the stages that have no part in it any more: all of them where it is refused,
     /// those in shadow where one of them would refuse it.
-    fn give_back(&self, permit: &mut Permit, way: &Way, is_refused: bool, now: Instant) {
+    fn give_back(&self, permit: &mut Permit, way: Way, is_refused: bool, now: Instant) {
         let forgets = fault("guard: a shadow keeps what it took for an attempt that another would refuse");
         let gives_all = is_refused || fault("guard: a refusal in shadow gives back what is enforced");
         let keeps = |stage| !gives_all && (forgets || way.held.heeds(stage, way.refusal));
@@ -156,11 +171,11 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
     pub(super) fn report(
         &self,
         call: &Call,
-        permit: Permit,
+        permit: &Permit,
         outcome: Outcome,
         now: Instant,
     ) -> Option<Option<LimitChange>> {
-        let Some(slot) = permit.limit else { return Some(None) };
+        let Some(slot) = &permit.limit else { return Some(None) };
         let reported = self.limit.report(slot, outcome, now);
         let decides = call.held.enforces(Stage::ConcurrencyLimit) && !fault("guard: a void permit is heard");
         if decides { reported } else { Some(reported.flatten()) }
@@ -168,7 +183,7 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
 
     /// The answer to a report with a void permit.
     #[cold]
-    pub(super) fn void(&self, call: &mut Call, permit: Permit, outcome: Outcome, now: Instant) -> Finished {
+    pub(super) fn void(&self, call: &mut Call, permit: &Permit, outcome: Outcome, now: Instant) -> Finished {
         // Not even a probe's place is given back: whoever freed the slot is about to report it.
         if fault("guard: a void permit gives the probe back") {
             self.free_probe(permit, now);
@@ -188,7 +203,7 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
     }
 
     /// A failure that took as long as a time-out was one.
-    pub(super) fn cost_of(&self, permit: Permit, outcome: Outcome, now: Instant) -> RetryCost {
+    pub(super) fn cost_of(&self, permit: &Permit, outcome: Outcome, now: Instant) -> RetryCost {
         let latency = now.as_nanos().saturating_sub(permit.started.as_nanos());
         if outcome == Outcome::Failure && latency >= self.timeout_ns { RetryCost::Timeout } else { RetryCost::Error }
     }
@@ -215,7 +230,7 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
     pub(super) fn tell(
         &self,
         call: &Call,
-        permit: Permit,
+        permit: &Permit,
         outcome: Outcome,
         cost: RetryCost,
         now: Instant,
@@ -244,7 +259,7 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
     }
 
     /// A probe that says nothing.
-    pub(super) fn free_probe(&self, permit: Permit, now: Instant) {
+    pub(super) fn free_probe(&self, permit: &Permit, now: Instant) {
         if let Some(breaker) = permit.breaker {
             self.breaker(permit.shard).cancel(breaker, now);
         }
@@ -268,11 +283,27 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
         now: Instant,
     ) -> Result<(), Refused> {
         // It may have begun after the first pass had looked.
-        way.pass(Stage::Pause, || self.pause.pass(now))?;
-        if !way.held.heeds(Stage::TokenBucket, way.refusal) {
+        if way.asks(Stage::Pause) {
+            way.heard(Stage::Pause, self.pause.pass(now))?;
+        }
+        if !way.asks(Stage::TokenBucket) {
             return Ok(());
         }
-        let Some((at, word)) = early.unwrap_or_else(|| self.pause.restart(now)) else { return Ok(()) };
+        if let Some(restart) = early.unwrap_or_else(|| self.pause.restart(now)) {
+            (seen.tokens, way.refusal) = self.restart(restart, call, *way, now)?;
+        }
+        Ok(())
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn restart(
+        &self,
+        (at, word): Restart,
+        call: &Call,
+        mut way: Way,
+        now: Instant,
+    ) -> Result<(Option<Found>, Option<Refused>), Refused> {
         if fault("guard: a restart is cleared before the tokens are gone") {
             self.pause.clear(word);
         }
@@ -280,7 +311,8 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
         if self.pause.clear(word) {
             self.climb(at, now);
         }
-        self.look_for_tokens(call, way, seen, now)
+        let tokens = way.heard(Stage::TokenBucket, self.bucket.look(call.cost, now))?;
+        Ok((tokens, way.refusal))
     }
 
     /// The ramp that begins at `at`, unless it would be over by now or end before the bucket's own warm-up.
@@ -314,12 +346,18 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
             return (Verdict::GiveUp(GiveUpReason::DeadlineExceeded), None);
         }
         let mut way = Way::new(call.held, failed.shadow);
-        if way.pass(Stage::CircuitBreaker, || self.may_retry(call.shard, failed.cost)).is_err() {
+        if way.asks(Stage::CircuitBreaker)
+            && way.heard(Stage::CircuitBreaker, self.may_retry(call.shard, failed.cost)).is_err()
+        {
             return (Verdict::GiveUp(GiveUpReason::ServiceFailing), None);
         }
-        let Ok(paid) = way.ask(Stage::RetryBudget, || self.budget.try_withdraw(failed.cost, now)) else {
-            return (Verdict::GiveUp(GiveUpReason::BudgetSpent), None);
-        };
+        let mut paid = None;
+        if way.asks(Stage::RetryBudget) {
+            match way.heard(Stage::RetryBudget, self.budget.try_withdraw(failed.cost, now)) {
+                Ok(given) => paid = given,
+                Err(_) => return (Verdict::GiveUp(GiveUpReason::BudgetSpent), None),
+            }
+        }
         call.previous_delay = Some(delay);
         call.paid = paid.map(|()| failed.cost);
         let given_up = match way.refusal {
