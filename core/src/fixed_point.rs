@@ -74,7 +74,7 @@ impl Speed {
             return Some(0);
         }
         let missing = target - whole;
-        if self.mantissa == 0 || missing.leading_zeros() < self.shift {
+        if missing > u64::MAX >> self.shift {
             return None;
         }
         // What is there of the next unit: under 2^(64 + shift), so that what is missing of the rest is 1 at least.
@@ -87,7 +87,7 @@ impl Speed {
         }
     }
 
-    /// `area / mantissa`, rounded down; `None` from 2^64 on. The mantissa is not 0.
+    /// `area / mantissa`, rounded down; `None` from 2^64 on, and at speed zero.
     ///
     /// Moller and Granlund, "Improved division by invariant integers" (2011), algorithm 4: the estimate by the
     /// reciprocal is one too large at most, and after that, in rare cases, one too small.
