@@ -56,14 +56,14 @@ impl Speed {
     }
 
     /// What [`nanos_until_by`](Self::nanos_until_by) divides with, made once for a speed that is asked often.
-    pub(crate) const fn reciprocal(self) -> u64 {
+    pub(crate) const fn inverse(self) -> u64 {
         // Without the 2^64 that it has for every mantissa of at least 2^63.
         if self.mantissa == 0 { 0 } else { (u128::MAX / self.mantissa as u128) as u64 }
     }
 
     /// Nanoseconds until `area` has grown to `target` whole units; `None` past 584 years or at speed zero.
     pub(crate) const fn nanos_until(self, area: u128, target: u64) -> Option<u64> {
-        self.nanos_until_by(self.reciprocal(), area, target)
+        self.nanos_until_by(self.inverse(), area, target)
     }
 
     /// [`nanos_until`](Self::nanos_until) to the nanosecond, by multiplications.
@@ -156,7 +156,7 @@ mod tests {
                         let area = (u128::from(high) << 64) | u128::from(low);
                         let exact = area / u128::from(mantissa);
                         assert_eq!(
-                            speed.quotient(speed.reciprocal(), area),
+                            speed.quotient(speed.inverse(), area),
                             u64::try_from(exact).ok(),
                             "{area} {mantissa}"
                         );

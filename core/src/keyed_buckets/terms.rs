@@ -90,7 +90,7 @@ impl Terms {
             // Under 2^48.
             full: (config.burst as u64) << k,
             shape: config.burst as u64 | (speed.shift as u64) << 32 | (k as u64) << EXPONENT_SHIFT | closed,
-            reciprocal: speed.reciprocal(),
+            reciprocal: speed.inverse(),
         };
         Self { growth, rate: config.rate }
     }
