@@ -68,20 +68,60 @@ impl Speed {
         Some(Reciprocal { mantissa: self.mantissa, remainder, fraction, phase })
     }
 
+    /// What [`nanos_until_by`](Self::nanos_until_by) divides with, made once for a speed that is asked often.
+    pub(crate) const fn inverse(self) -> u64 {
+        // Without the 2^64 that it has for every mantissa of at least 2^63.
+        if self.mantissa == 0 { 0 } else { (u128::MAX / self.mantissa as u128) as u64 }
+    }
+
     /// Nanoseconds until `area` has grown to `target` whole units; `None` past 584 years or at speed zero.
     pub(crate) const fn nanos_until(self, area: u128, target: u64) -> Option<u64> {
+        self.nanos_until_by(self.inverse(), area, target)
+    }
+
+    /// [`nanos_until`](Self::nanos_until) to the nanosecond, by multiplications.
+    #[inline]
+    pub(crate) const fn nanos_until_by(self, reciprocal: u64, area: u128, target: u64) -> Option<u64> {
         let whole = self.whole(area);
         if target <= whole {
             return Some(0);
         }
         let missing = target - whole;
-        if self.mantissa == 0 || missing.leading_zeros() < self.shift {
+        if missing > u64::MAX >> self.shift {
             return None;
         }
+        // What is there of the next unit: under 2^(64 + shift), so that what is missing of the rest is 1 at least.
         let part = area - ((whole as u128) << self.shift << 64);
         // `missing << shift` fits 64 bits by the check above, so the left side fits 128.
-        let nanos = ((((missing << self.shift) as u128) << 64) - part).div_ceil(self.mantissa as u128);
-        if nanos >= u64::MAX as u128 { None } else { Some(nanos as u64) }
+        match self.quotient(reciprocal, (((missing << self.shift) as u128) << 64) - part - 1) {
+            // Rounded up: the quotient of one less, and one.
+            Some(nanos) if nanos < u64::MAX - 1 => Some(nanos + 1),
+            _ => None,
+        }
+    }
+
+    /// `area / mantissa`, rounded down; `None` from 2^64 on, and at speed zero.
+    ///
+    /// Moller and Granlund, "Improved division by invariant integers" (2011), algorithm 4: the estimate by the
+    /// reciprocal is one too large at most, and after that, in rare cases, one too small.
+    #[inline]
+    const fn quotient(self, reciprocal: u64, area: u128) -> Option<u64> {
+        let (high, low) = ((area >> 64) as u64, area as u64);
+        if high >= self.mantissa {
+            return None;
+        }
+        // With d the mantissa it is (2^64 + reciprocal) x high + low, at most (2^128 - 1) / d x (d - 1) + 2^64 - 1.
+        let estimate = reciprocal as u128 * high as u128 + area;
+        let mut quotient = ((estimate >> 64) as u64).wrapping_add(1);
+        let mut rest = low.wrapping_sub(quotient.wrapping_mul(self.mantissa));
+        if rest > estimate as u64 {
+            quotient = quotient.wrapping_sub(1);
+            rest = rest.wrapping_add(self.mantissa);
+        }
+        if rest >= self.mantissa {
+            quotient += 1;
+        }
+        Some(quotient)
     }
 }
 
@@ -176,6 +216,40 @@ mod tests {
         }
         assert!(found > 50_000, "{found}");
         assert!(Speed::new(0, 5).reciprocal(0).is_none() && Speed::new(1, 2).reciprocal(0).is_none());
+    }
+
+    #[test]
+    fn the_wait_by_a_reciprocal_is_that_by_a_division() {
+        let mut random = crate::Random::from_seed(7);
+        let mut edges = std::vec![0, 1, 2, u64::MAX, u64::MAX - 1, 1 << 63, (1 << 63) + 1, (1 << 63) - 1];
+        edges.extend((0..40).map(|_| random.next_u64()));
+        for &low_mantissa in &edges {
+            let mantissa = low_mantissa | 1 << 63;
+            for shift in [0, 1, 13, 62, 63] {
+                let speed = Speed { mantissa, shift };
+                for &high in &edges {
+                    for low in [0, 1, u64::MAX, random.next_u64()] {
+                        let area = (u128::from(high) << 64) | u128::from(low);
+                        let exact = area / u128::from(mantissa);
+                        assert_eq!(
+                            speed.quotient(speed.inverse(), area),
+                            u64::try_from(exact).ok(),
+                            "{area} {mantissa}"
+                        );
+                        for missing in [1, 2, 1_000, 1 << 40] {
+                            let Some(target) = speed.whole(area).checked_add(missing) else { continue };
+                            let goal = u128::from(missing)
+                                .checked_shl(64 + shift)
+                                .filter(|g| g >> (64 + shift) == u128::from(missing));
+                            let part = area & ((1 << (64 + shift)) - 1);
+                            let exact = goal.map(|goal| (goal - part).div_ceil(u128::from(mantissa)));
+                            let exact = exact.filter(|nanos| *nanos < u128::from(u64::MAX)).map(|nanos| nanos as u64);
+                            assert_eq!(speed.nanos_until(area, target), exact, "{speed:?} {area} {missing}");
+                        }
+                    }
+                }
+            }
+        }
     }
 
     #[test]

@@ -11,8 +11,11 @@
 //! never gets more than its burst and what the rate emits.
 //!
 //! # The table
-//! A key lies in one of two groups of seven places, chosen by SipHash-1-3 of the key under the salt: its home, and a
-//! second choice. A newcomer goes to its home, and where that has fewer than four free places to the emptier one. Without the salt nobody can choose keys that crowd one group.
+//! A key lies in one of two groups of seven places, chosen by a hash of the key under the salt: its home, and a second
+//! choice. A newcomer goes to its home, and where that has fewer than four free places to the emptier one. Without the
+//! salt nobody can choose keys that crowd one group: for any two keys each pair of groups is as likely as any other. The
+//! hash is a multiplication and a mixing of bits (`spread.rs`), enough for numbers that are given out, as ids and addresses
+//! are. Keys that strangers make up, and go on choosing by what they see, are for [`KeyedBuckets::key_of`]: SipHash-1-3.
 //! ```text
 //! group    head, 7 x owner; removed, 7 x state: two cache lines, and a look for a key reads the first
 //! owner    bits 63..52 generation   51..0 identity: the lowest 52 bits of the hash
@@ -21,7 +24,8 @@
 //! removed  at least the level at which any entry was removed from this group
 //! ```
 //! The place is the owner's whose generation is the state's. Who has an entry takes by one exchange of its state; as
-//! every new owner is a new generation, a stalled taker's exchange fails.
+//! every new owner is a new generation, a stalled taker's exchange fails. Such a call looks at the owners of a group
+//! without a branch for each, and then at one state; what that does not settle is looked at once more with care.
 //!
 //! A newcomer takes a free place by one exchange of its state, with what it takes already in it, *tentative*, and writes
 //! itself in as the owner. Then it exchanges the head of its home, which names the entry and thereby admits it. The head
@@ -71,6 +75,7 @@
 mod config;
 mod place;
 mod settings;
+mod spread;
 mod terms;
 mod view;
 
@@ -86,6 +91,7 @@ use crate::sync::{AtomicU64, Ordering, atomic_array, const_constructor};
 use crate::time::Instant;
 use place::{Group, MOST_PLACES, WAYS};
 use settings::Settings;
+use spread::Spread;
 use view::View;
 
 /// Token buckets of one rate and burst for many keys, in `GROUPS` groups of seven places: 128 bytes a group.
@@ -100,7 +106,8 @@ use view::View;
 /// exchange when admitted; a newcomer four to six; a refusal writes nothing. No call panics or allocates.
 ///
 /// # Complexity
-/// A call reads at most 14 places. If the key lies in its home it reads the owners of 7, one cache line, and one state.
+/// A call of a key in its home, as six of seven are at four keys a group, reads the owners of 7 places and one state: two
+/// neighbouring cache lines. One in its second choice reads as much there. The wait of who is refused is a multiplication.
 ///
 /// ```
 /// use core::time::Duration;
@@ -123,6 +130,7 @@ use view::View;
 pub struct KeyedBuckets<const GROUPS: usize> {
     settings: Settings,
     hash: SipHash,
+    spread: Spread,
     groups: [Group; GROUPS],
     let_through: AtomicU64,
 }
@@ -159,6 +167,7 @@ impl<const GROUPS: usize> KeyedBuckets<GROUPS> {
             Ok(Self {
                 settings: Settings::new(&config, start.as_nanos()),
                 hash: SipHash::from_salt(salt),
+                spread: Spread::from_salt(salt),
                 groups: atomic_array!(Group::new(), GROUPS),
                 let_through: AtomicU64::new(0),
             })
@@ -183,7 +192,24 @@ impl<const GROUPS: usize> KeyedBuckets<GROUPS> {
         self.hash.of_bytes(bytes)
     }
 
-    /// Takes `n` tokens of `key`, all or none. Any number is a key. Taking 0 always succeeds and changes nothing.
+    /// The number by which the table places `key`: all 64 bits are uniform under a random salt, and those of any two keys
+    /// independent. To compare the table with another one under the same hash; keep it as secret as the salt.
+    ///
+    /// ```
+    /// use seawall::{Instant, KeyedBuckets, KeyedConfig, Rate, WhenFull};
+    /// let config = KeyedConfig::new(Rate::per_second(10), WhenFull::FailOpen);
+    /// let users = KeyedBuckets::<8>::new(config, 7, Instant::ORIGIN)?;
+    /// assert_ne!(users.hash_of(1), users.hash_of(2));
+    /// # Ok::<(), seawall::KeyedConfigError>(())
+    /// ```
+    #[inline]
+    #[must_use]
+    pub const fn hash_of(&self, key: u64) -> u64 {
+        self.spread.of(key)
+    }
+
+    /// Takes `n` tokens of `key`, all or none. Any number is a key; see [`key_of`](Self::key_of) for keys that strangers
+    /// make up. Taking 0 always succeeds and changes nothing.
     ///
     /// # Errors
     /// [`Refused`]: `NotYet` with the time until the tokens are there; `Never` where `n` is over the burst; `NoPlace`
@@ -203,14 +229,24 @@ impl<const GROUPS: usize> KeyedBuckets<GROUPS> {
     /// assert_eq!(users.try_take(42, 2, Instant::ORIGIN).unwrap_err().reason(), Reason::Never);
     /// # Ok::<(), seawall::KeyedConfigError>(())
     /// ```
+    #[inline]
     pub fn try_take(&self, key: u64, n: u32, now: Instant) -> Result<(), Refused> {
-        self.try_charge(key, n, now).map(|_| ())
+        let hash = self.spread.of(key);
+        match self.view().try_take_at_once(hash, n, now) {
+            Some(answer) => answer,
+            None => self.try_take_slowly(hash, n, now),
+        }
     }
 
     /// As [`try_take`](Self::try_take), and whether the tokens were taken from a bucket: who was let through without a
     /// place has nothing to give back.
+    #[inline]
     pub(crate) fn try_charge(&self, key: u64, n: u32, now: Instant) -> Result<bool, Refused> {
-        self.view().try_take(self.hash.of_word(key), n, now)
+        let hash = self.spread.of(key);
+        match self.view().try_take_at_once(hash, n, now) {
+            Some(answer) => answer.map(|()| true),
+            None => self.try_charge_slowly(hash, n, now),
+        }
     }
 
     /// Whether [`try_take`](Self::try_take) would succeed: loads only, takes nothing, counts nothing.
@@ -226,8 +262,13 @@ impl<const GROUPS: usize> KeyedBuckets<GROUPS> {
     /// assert_eq!(users.available(42, Instant::ORIGIN), 3);
     /// # Ok::<(), seawall::KeyedConfigError>(())
     /// ```
+    #[inline]
     pub fn peek(&self, key: u64, n: u32, now: Instant) -> Result<(), Refused> {
-        self.view().peek(self.hash.of_word(key), n, now)
+        let hash = self.spread.of(key);
+        match self.view().peek_at_once(hash, n, now) {
+            Some(answer) => answer,
+            None => self.peek_slowly(hash, n, now),
+        }
     }
 
     /// Whole tokens of `key` on hand; all of its burst for a key that has no entry, also where there is no place for
@@ -243,7 +284,7 @@ impl<const GROUPS: usize> KeyedBuckets<GROUPS> {
     /// ```
     #[must_use]
     pub fn available(&self, key: u64, now: Instant) -> u32 {
-        self.view().available(self.hash.of_word(key), now)
+        self.view().available(self.spread.of(key), now)
     }
 
     /// Gives back `n` tokens that were taken of `key` and not used, up to its burst. `false` where its bucket is full,
@@ -263,7 +304,7 @@ impl<const GROUPS: usize> KeyedBuckets<GROUPS> {
     /// # Ok::<(), seawall::KeyedConfigError>(())
     /// ```
     pub fn refund(&self, key: u64, n: u32, now: Instant) -> bool {
-        self.view().refund(self.hash.of_word(key), n, now)
+        self.view().refund(self.spread.of(key), n, now)
     }
 
     /// Changes the rate of every key from `now` on. The tokens at that instant are the same before and after; the burst
@@ -438,8 +479,7 @@ impl<const GROUPS: usize> KeyedBuckets<GROUPS> {
         first: impl FnOnce() -> Result<(), E>,
         now: Instant,
     ) -> Result<Result<(), E>, KeyedChangeError> {
-        let k = self.settings.unit_exponent();
-        let done = self.settings.change_after(first, |old| Ok(old.anew(k, now.as_nanos())))?;
+        let done = self.settings.change_after(first, |old| Ok(old.anew(now.as_nanos())))?;
         if done.is_ok() {
             self.view().clear();
         }
@@ -462,10 +502,28 @@ impl<const GROUPS: usize> KeyedBuckets<GROUPS> {
         new_now: Instant,
         to: impl Fn(KeyedConfig) -> KeyedConfig,
     ) -> Result<Result<(), E>, KeyedChangeError> {
-        let k = self.settings.unit_exponent();
-        self.settings.change_after(first, |old| old.next(&to(old.config()), k, now.as_nanos(), new_now.as_nanos()))
+        self.settings.change_after(first, |old| old.next(&to(old.config()), now.as_nanos(), new_now.as_nanos()))
     }
 
+    #[cold]
+    #[inline(never)]
+    fn try_take_slowly(&self, hash: u64, n: u32, now: Instant) -> Result<(), Refused> {
+        self.view().try_take(hash, n, now).map(|_| ())
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn try_charge_slowly(&self, hash: u64, n: u32, now: Instant) -> Result<bool, Refused> {
+        self.view().try_take(hash, n, now)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn peek_slowly(&self, hash: u64, n: u32, now: Instant) -> Result<(), Refused> {
+        self.view().peek(hash, n, now)
+    }
+
+    #[inline]
     fn view(&self) -> View<'_> {
         View { settings: &self.settings, let_through: &self.let_through, groups: &self.groups }
     }

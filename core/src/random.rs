@@ -10,6 +10,7 @@ use crate::sync::{AtomicU64, Ordering, const_constructor, fault};
 const STEP: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// The mixing function: each bit of the result depends on all of `state`.
+#[inline]
 pub(crate) const fn mix(state: u64) -> u64 {
     let mut z = state;
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -46,6 +47,7 @@ impl Random {
     /// let mut random = seawall::Random::from_seed(7);
     /// assert_ne!(random.next_u64(), random.next_u64());
     /// ```
+    #[inline]
     #[must_use]
     pub const fn next_u64(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(STEP);
@@ -88,6 +90,7 @@ impl SharedRandom {
     /// });
     /// assert_ne!(drawn[0], drawn[1]);
     /// ```
+    #[inline]
     #[must_use]
     pub fn next_u64(&self) -> u64 {
         if fault("shared random: a draw is two steps") {
@@ -101,7 +104,8 @@ impl SharedRandom {
 }
 
 /// The number in `0..=most` that the random `random` stands for; off from uniform by under 2^-64 x (most + 1).
+#[inline]
 pub(crate) const fn up_to(random: u64, most: u64) -> u64 {
-    // Multiply-shift (Lemire 2019, without the rejection step): at most (2^64 - 1) * 2^64 before the shift.
-    ((random as u128 * (most as u128 + 1)) >> 64) as u64
+    // Multiply-shift (Lemire 2019, without the rejection step): random x (most + 1), which is at most (2^64 - 1) x 2^64.
+    ((random as u128 * most as u128 + random as u128) >> 64) as u64
 }

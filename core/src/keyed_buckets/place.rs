@@ -93,7 +93,7 @@ pub(super) const fn identity(hash: u64) -> u64 {
 /// Places that share two cache lines; the home of some keys, and the second choice of others.
 ///
 /// A look for a key reads the first line, and of the second only the state of its own place.
-#[repr(C, align(64))]
+#[repr(C, align(128))]
 pub(super) struct Group {
     /// Admits newcomers whose home this is, one after the other.
     pub(super) head: AtomicU64,

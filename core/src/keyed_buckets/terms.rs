@@ -1,4 +1,4 @@
-//! The terms that all keys share: how the level grows, and the burst. [`Terms`].
+//! The terms that all keys share: how the level grows, and the burst. [`Terms`], and what of them a call needs, [`Growth`].
 //!
 //! Every key earns alike, so one level serves them all; a key is its position below that level. A new rate bends the
 //! level from an instant on and touches no key: what each has on hand at that instant is what it had.
@@ -13,24 +13,34 @@ const FIRST_LEVEL: u64 = 1 << 48;
 /// A unit is at least a microsecond of the first rate.
 const UNIT_NS: u64 = 1_000;
 const MOST_EXPONENT: u32 = 16;
-const FAIL_CLOSED: u64 = 1 << 40;
+const FAIL_CLOSED: u64 = 1 << 46;
+const EXPONENT_SHIFT: u32 = 40;
 
 /// The level is `level + ((now - base) * mantissa + remainder) / 2^(64 + shift)` units from `base` on, and `level` before.
 ///
 /// ```text
-/// shape    bit 40 fail closed   37..32 shift   31..0 burst
+/// shape    bit 46 fail closed   45..40 k   37..32 shift   31..0 burst
 /// ```
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Terms {
+pub(super) struct Growth {
     pub(super) base: u64,
     pub(super) mantissa: u64,
     pub(super) remainder: u64,
     pub(super) level: u64,
     /// No position counts as lower than this: a burst that grew makes no token.
     pub(super) lowest: u64,
+    /// The burst in units.
+    pub(super) full: u64,
     pub(super) shape: u64,
-    pub(super) count: u64,
-    pub(super) period_ns: u64,
+    /// Of the mantissa, for the wait of who is refused.
+    pub(super) reciprocal: u64,
+}
+
+/// How the level grows, and the rate as it was given.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Terms {
+    pub(super) growth: Growth,
+    pub(super) rate: Rate,
 }
 
 /// The largest k up to 16 at which a unit of 2^-k tokens is at least a microsecond of `rate`.
@@ -71,57 +81,82 @@ impl Terms {
             ((area / speed.mantissa as u128) as u64, (area % speed.mantissa as u128) as u64)
         };
         let closed = if matches!(config.when_full, WhenFull::FailClosed) { FAIL_CLOSED } else { 0 };
-        Self {
+        let growth = Growth {
             base: at.saturating_sub(earlier),
             mantissa: speed.mantissa,
             remainder,
             level,
             lowest,
-            shape: config.burst as u64 | (speed.shift as u64) << 32 | closed,
-            count: config.rate.count(),
-            period_ns: config.rate.period_ns(),
-        }
+            // Under 2^48.
+            full: (config.burst as u64) << k,
+            shape: config.burst as u64 | (speed.shift as u64) << 32 | (k as u64) << EXPONENT_SHIFT | closed,
+            reciprocal: speed.inverse(),
+        };
+        Self { growth, rate: config.rate }
     }
 
     /// What follows at `now`, counted as `new_now` by a clock that may be another.
-    pub(super) fn next(&self, config: &KeyedConfig, k: u32, now: u64, new_now: u64) -> Result<Self, KeyedChangeError> {
+    pub(super) fn next(&self, config: &KeyedConfig, now: u64, new_now: u64) -> Result<Self, KeyedChangeError> {
         check(config)?;
+        let k = self.growth.exponent();
         if (config.rate.count() as u128) << k > config.rate.period_ns() as u128 {
             return Err(KeyedChangeError::RateTooFarUp);
         }
         // An older `now` is no time.
-        let at = now.max(self.base);
-        let (level, fraction) = self.exact(at);
+        let at = now.max(self.growth.base);
+        let (level, fraction) = self.growth.exact(at);
         if level > LAST_POSITION - FIRST_LEVEL {
             return Err(KeyedChangeError::RangeSpent);
         }
-        let lowest = self.floor(level, k);
+        let lowest = self.growth.floor(level);
         Ok(Self::from_level(config, k, level, fraction, new_now.saturating_add(at - now), lowest))
     }
 
     /// As now, but every bucket is full, and time goes on from `now` even where that is an older reading.
-    pub(super) fn anew(&self, k: u32, now: u64) -> Self {
-        Self::from_level(&self.config(), k, self.level_at(now), 0, now, 0)
+    pub(super) fn anew(&self, now: u64) -> Self {
+        Self::from_level(&self.config(), self.growth.exponent(), self.growth.level_at(now), 0, now, 0)
     }
 
+    pub(super) const fn config(&self) -> KeyedConfig {
+        KeyedConfig { rate: self.rate, burst: self.growth.burst(), when_full: self.growth.when_full() }
+    }
+}
+
+impl Growth {
     #[inline]
     pub(super) const fn burst(&self) -> u32 {
         self.shape as u32
     }
 
-    pub(super) const fn config(&self) -> KeyedConfig {
-        let rate = match Rate::new(self.count, core::time::Duration::from_nanos(self.period_ns)) {
-            Ok(rate) => rate,
-            Err(_) => Rate::ZERO,
-        };
-        let when_full = if self.shape & FAIL_CLOSED == 0 { WhenFull::FailOpen } else { WhenFull::FailClosed };
-        KeyedConfig { rate, burst: self.burst(), when_full }
+    /// k: a unit is 2^-k tokens, for the life of the table.
+    #[inline]
+    const fn exponent(&self) -> u32 {
+        // At most 16; the mask for storage that was damaged.
+        (self.shape >> EXPONENT_SHIFT) as u32 & 0x3F
     }
 
+    /// `n` tokens in units; `n` is at most a burst.
+    #[inline]
+    pub(super) const fn units(&self, n: u32) -> u64 {
+        // Under 2^48.
+        (n as u64) << self.exponent()
+    }
+
+    /// Whole tokens in `units` of at most a burst.
+    pub(super) const fn whole_tokens(&self, units: u64) -> u32 {
+        (units >> self.exponent()) as u32
+    }
+
+    pub(super) const fn when_full(&self) -> WhenFull {
+        if self.shape & FAIL_CLOSED == 0 { WhenFull::FailOpen } else { WhenFull::FailClosed }
+    }
+
+    #[inline]
     const fn speed(&self) -> Speed {
         Speed { mantissa: self.mantissa, shift: (self.shape >> 32) as u32 & 0x3F }
     }
 
+    #[inline]
     const fn area(&self, now: u64) -> u128 {
         // (2^64 - 1)^2 + 2^64 - 1 fits.
         now.saturating_sub(self.base) as u128 * self.mantissa as u128 + self.remainder as u128
@@ -143,13 +178,14 @@ impl Terms {
 
     /// The position of a full bucket at `level`; one at or below it has nothing to remember.
     #[inline]
-    pub(super) const fn floor(&self, level: u64, k: u32) -> u64 {
-        // Under 2^48.
-        let full = level.saturating_sub((self.burst() as u64) << k);
+    pub(super) const fn floor(&self, level: u64) -> u64 {
+        // Every level is at least the first one, which is over every burst.
+        let full = level.wrapping_sub(self.full);
         if full > self.lowest { full } else { self.lowest }
     }
 
     /// Nanoseconds from `now` until the level is `target`; `u64::MAX` where that never comes.
+    #[inline]
     pub(super) const fn nanos_until(&self, now: u64, target: u64) -> u64 {
         if target <= self.level_at(now) {
             return 0;
@@ -157,9 +193,9 @@ impl Terms {
         if target > LAST_POSITION {
             return u64::MAX;
         }
-        let from = if now > self.base { now } else { self.base };
-        match self.speed().nanos_until(self.area(from), target - self.level) {
-            Some(nanos) => nanos.saturating_add(from - now),
+        // Before the base nothing is earned, and the time up to it is waited for besides.
+        match self.speed().nanos_until_by(self.reciprocal, self.area(now), target - self.level) {
+            Some(nanos) => nanos.saturating_add(self.base.saturating_sub(now)),
             None => u64::MAX,
         }
     }

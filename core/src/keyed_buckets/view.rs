@@ -5,7 +5,7 @@ use core::time::Duration;
 use crate::keyed_buckets::config::WhenFull;
 use crate::keyed_buckets::place::{Group, Head, Owner, State, WAYS, identity};
 use crate::keyed_buckets::settings::Settings;
-use crate::keyed_buckets::terms::Terms;
+use crate::keyed_buckets::terms::Growth;
 use crate::refused::{Refused, Stage};
 use crate::sync::{AtomicU64, Ordering, fault, ordering};
 use crate::time::{Instant, SECOND};
@@ -13,7 +13,8 @@ use crate::time::{Instant, SECOND};
 /// A home with so many free places is taken, however empty the other choice is: the look finds it first.
 const HOME_BIAS: usize = 4;
 
-/// The table without its size: all the work is done here, once for every number of groups.
+/// The table without its size: all the work but that for a known key is done here, once for every number of groups.
+#[derive(Clone, Copy)]
 pub(super) struct View<'a> {
     pub(super) settings: &'a Settings,
     pub(super) let_through: &'a AtomicU64,
@@ -22,10 +23,11 @@ pub(super) struct View<'a> {
 
 /// Where a key may be: by its hash.
 struct Key<'a> {
+    hash: u64,
     identity: u64,
+    /// The number of its home.
+    number: usize,
     home: &'a Group,
-    /// The two groups by their numbers; the same one twice where there is only one.
-    choices: [usize; 2],
 }
 
 /// A place as it was seen.
@@ -52,61 +54,67 @@ enum Found<'a> {
     Nothing,
 }
 
+/// What a glance at a group shows.
+enum Glance<'a> {
+    /// The key's entry, admitted.
+    Entry(Seen<'a>),
+    /// The key's identity, but in a place that is another's by now, or not admitted: that takes a closer look.
+    Unclear,
+    Nothing,
+}
+
 impl<'a> View<'a> {
+    #[inline]
     fn key(&self, hash: u64) -> Option<Key<'a>> {
-        let groups = self.groups.len() as u64;
-        // High and low half of the hash, each scaled to a number under its bound: at most 2^32 x 2^22.
-        let home = ((hash >> 32) * groups) >> 32;
-        let other = home + 1 + (((hash & 0xFFFF_FFFF) * groups.saturating_sub(1)) >> 32);
-        let second = if other >= groups { other - groups } else { other };
-        let (home, second) = (home as usize, if groups == 1 { home } else { second } as usize);
+        // The high half of the hash, scaled to a number under the groups': at most 2^32 x 2^22.
+        let number = (((hash >> 32) * self.groups.len() as u64) >> 32) as usize;
         // A table has a group at least; `get` for storage that was damaged.
-        Some(Key { identity: identity(hash), home: self.groups.get(home)?, choices: [home, second] })
+        Some(Key { hash, identity: identity(hash), number, home: self.groups.get(number)? })
     }
 
-    fn units(&self, n: u32) -> u64 {
-        // Under 2^48.
-        u64::from(n) << self.settings.unit_exponent()
-    }
-
-    /// The position of a full bucket at `level`.
-    fn floor(&self, terms: &Terms, level: u64) -> u64 {
-        terms.floor(level, self.settings.unit_exponent())
+    /// The number of the key's second choice, by the low half of its hash; none where there is only one group.
+    #[inline]
+    fn second(&self, key: &Key<'a>) -> Option<(usize, &'a Group)> {
+        let groups = self.groups.len() as u64;
+        if groups == 1 {
+            return None;
+        }
+        // As for the home, among the others: at most twice the groups.
+        let other = key.number as u64 + 1 + (((key.hash & 0xFFFF_FFFF) * groups.saturating_sub(1)) >> 32);
+        let number = if other >= groups { other - groups } else { other } as usize;
+        Some((number, self.groups.get(number)?))
     }
 
     /// The position after `n` more tokens, if they are there at `level`. `n` is at most the burst.
-    fn after(&self, terms: &Terms, position: u64, n: u32, level: u64) -> Option<u64> {
+    #[inline]
+    fn after(terms: &Growth, position: u64, n: u32, level: u64) -> Option<u64> {
         // Under 2^51 and 2^48.
-        let after = position.max(self.floor(terms, level)) + self.units(n);
+        let after = position.max(terms.floor(level)) + terms.units(n);
         (after <= level).then_some(after)
     }
 
     /// The key's groups, with their numbers: two, or the only one.
     fn groups(&self, key: &Key<'a>) -> impl Iterator<Item = (usize, &'a Group)> + use<'a> {
-        let (groups, [home, second]) = (self.groups, key.choices);
-        let second = (second != home).then_some(second);
-        [Some(home), second].into_iter().flatten().filter_map(|number| Some((number, groups.get(number)?)))
+        [Some((key.number, key.home)), self.second(key)].into_iter().flatten()
     }
 
     /// The key's entry: loads only.
-    #[inline]
     fn find(&self, key: &Key<'a>, head: Head) -> Found<'a> {
-        let [home, second] = key.choices;
-        let found = self.find_in(key.identity, home, head);
-        if matches!(found, Found::Entry(_)) || second == home {
-            return found;
-        }
-        match (found, self.find_in(key.identity, second, head)) {
+        let found = Self::find_in(key.identity, key.number, key.home, head);
+        let second = match found {
+            Found::Entry(_) => None,
+            _ => self.second(key),
+        };
+        let Some((number, second)) = second else { return found };
+        match (found, Self::find_in(key.identity, number, second, head)) {
             (_, Found::Entry(entry)) => Found::Entry(entry),
             (Found::Newcomer(first), _) => Found::Newcomer(first),
             (_, found) => found,
         }
     }
 
-    #[inline]
-    fn find_in(&self, identity: u64, number: usize, head: Head) -> Found<'a> {
+    fn find_in(identity: u64, number: usize, group: &'a Group, head: Head) -> Found<'a> {
         let mut found = Found::Nothing;
-        let Some(group) = self.groups.get(number) else { return found };
         for (way, (owner_word, state_word)) in group.owners.iter().zip(&group.states).enumerate() {
             // First the owner: if the state, read later, has its generation, the place was the owner's then.
             let owner = Owner(owner_word.load(Ordering::Acquire));
@@ -157,8 +165,81 @@ impl<'a> View<'a> {
         choice
     }
 
+    #[inline]
     fn head(key: &Key<'_>) -> Head {
         Head(key.home.head.load(Ordering::Acquire))
+    }
+
+    /// Looks at each owner of the group without a branch, and then at the state of the first one with this identity.
+    ///
+    /// A key that is removed and comes again takes the first free place, so what it left behind in a group lies after its
+    /// entry there: that would hide it only in its second choice.
+    #[inline(always)]
+    fn glance(identity: u64, number: usize, group: &'a Group) -> Glance<'a> {
+        let mut way = WAYS;
+        for (index, owner) in group.owners.iter().enumerate().rev() {
+            if Owner(owner.load(Ordering::Acquire)).identity() == identity {
+                way = index;
+            }
+        }
+        let (Some(owner_word), Some(state_word)) = (group.owners.get(way), group.states.get(way)) else {
+            return Glance::Nothing;
+        };
+        // First the owner: if the state, read later, has its generation, the place was the owner's then.
+        let owner = Owner(owner_word.load(Ordering::Acquire));
+        let state = State(state_word.load(Ordering::Acquire));
+        if owner != Owner::of(identity, state.generation()) || state.is_tentative() {
+            return Glance::Unclear;
+        }
+        // Under 2^24, as checked at compile time.
+        Glance::Entry(Seen { owner_word, state_word, index: number * WAYS + way, state })
+    }
+
+    /// The answer to `n` tokens of a key whose entry is seen at once, and `None` of any other. `take` is given the entry
+    /// and its position after it, and says whether that is done.
+    ///
+    /// All of it is meant to be inlined where it is called, so nothing is lent to a function that is not.
+    #[inline(always)]
+    fn at_once(
+        self,
+        hash: u64,
+        n: u32,
+        now: u64,
+        take: impl FnOnce(&Seen<'_>, u64) -> bool,
+    ) -> Option<Result<(), Refused>> {
+        let key = self.key(hash)?;
+        // For nothing but that the line of the states is fetched while that of the owners is.
+        let _ = key.home.removed.load(Ordering::Relaxed);
+        let mut glance = Self::glance(key.identity, key.number, key.home);
+        if matches!(glance, Glance::Nothing) {
+            let (number, second) = self.second(&key)?;
+            glance = Self::glance(key.identity, number, second);
+        }
+        let Glance::Entry(entry) = glance else { return None };
+        let terms = self.settings.growth();
+        // None, and more than the burst.
+        if n.wrapping_sub(1) >= terms.burst() {
+            return None;
+        }
+        let (position, level) = (entry.state.position(), terms.level_at(now));
+        match Self::after(&terms, position, n, level) {
+            Some(after) => take(&entry, after).then_some(Ok(())),
+            // Else the clock may have stepped.
+            None if position <= level => Some(Err(Self::not_yet(&terms, position, n, now))),
+            None => None,
+        }
+    }
+
+    /// [`try_take`](Self::try_take) for a key whose entry is seen at once; the tokens come from its bucket.
+    #[inline(always)]
+    pub(super) fn try_take_at_once(self, hash: u64, n: u32, now: Instant) -> Option<Result<(), Refused>> {
+        self.at_once(hash, n, now.as_nanos(), Self::take)
+    }
+
+    /// [`peek`](Self::peek) for a key whose entry is seen at once.
+    #[inline(always)]
+    pub(super) fn peek_at_once(self, hash: u64, n: u32, now: Instant) -> Option<Result<(), Refused>> {
+        self.at_once(hash, n, now.as_nanos(), |_, _| true)
     }
 
     /// Whether the tokens were taken from a bucket: not where there was no place for one, nor where there are none.
@@ -173,7 +254,7 @@ impl<'a> View<'a> {
         // Lock-free: each turn but the last means that another thread took of this key, was admitted, took the place
         // that was free, or changed the terms.
         loop {
-            let terms = self.settings.terms();
+            let terms = self.settings.growth();
             if n > terms.burst() {
                 self.withdraw(own);
                 return Err(Refused::never(Stage::KeyedBucket));
@@ -190,8 +271,8 @@ impl<'a> View<'a> {
                         }
                         self.withdraw(Some(own));
                     }
-                    let Some(after) = self.after(&terms, entry.state.position(), n, level) else {
-                        return Err(self.why_not(&terms, entry.state.position(), n, now));
+                    let Some(after) = Self::after(&terms, entry.state.position(), n, level) else {
+                        return Err(Self::why_not(&terms, entry.state.position(), n, now));
                     };
                     if Self::take(&entry, after) {
                         return Ok(true);
@@ -203,8 +284,8 @@ impl<'a> View<'a> {
             };
             if own.is_none() {
                 if let Some(newcomer) = newcomer {
-                    if self.after(&terms, newcomer.state.position(), n, level).is_none() {
-                        return Err(self.why_not(&terms, newcomer.state.position(), n, now));
+                    if Self::after(&terms, newcomer.state.position(), n, level).is_none() {
+                        return Err(Self::why_not(&terms, newcomer.state.position(), n, now));
                     }
                     // Whose it is may be stopped; then it is taken from.
                     self.admit(&key, head, &newcomer);
@@ -226,16 +307,16 @@ impl<'a> View<'a> {
     /// Takes for a key without an entry: in a place that it enters (`Some(None)` where another was quicker), or, if it
     /// is let through, in none.
     #[inline(never)]
-    fn come(&self, key: &Key<'a>, terms: &Terms, n: u32, now: u64) -> Result<Option<Option<Seen<'a>>>, Refused> {
+    fn come(&self, key: &Key<'a>, terms: &Growth, n: u32, now: u64) -> Result<Option<Option<Seen<'a>>>, Refused> {
         let level = terms.level_at(now);
-        let free = self.free(key, self.floor(terms, level));
+        let free = self.free(key, terms.floor(level));
         // Full as of the newest reading by which anything was removed here: this one may be older.
         let known = self.newest_known(key, level);
-        if self.is_stepped(terms, known, now) {
+        if Self::is_stepped(terms, known, now) {
             return Err(Refused::clock_stepped(Stage::KeyedBucket));
         }
-        let Some(after) = self.after(terms, 0, n, known) else {
-            return Err(self.why_not(terms, 0, n, now));
+        let Some(after) = Self::after(terms, 0, n, known) else {
+            return Err(Self::why_not(terms, 0, n, now));
         };
         match free {
             Ok(free) => Ok(Some(self.enter(key, &free, after, level))),
@@ -244,6 +325,7 @@ impl<'a> View<'a> {
     }
 
     /// Takes from an entry; `false` where it is no longer as it was seen.
+    #[inline]
     fn take(entry: &Seen<'_>, after: u64) -> bool {
         let after = entry.state.settled(after);
         if fault("keyed buckets: the exchange is a store") {
@@ -307,7 +389,12 @@ impl<'a> View<'a> {
         self.settle(head);
         let next = head.next(newcomer.index, newcomer.state.generation());
         // Release: who sees the admission sees the entry. Acquire: the chain of admissions is passed on.
-        key.home.head.compare_exchange(head.0, next.0, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+        let admitted = key.home.head.compare_exchange(head.0, next.0, Ordering::AcqRel, Ordering::Relaxed).is_ok();
+        if admitted {
+            // Nobody needs it now, but who looks for this key next need not ask the head.
+            self.settle(next);
+        }
+        admitted
     }
 
     /// Writes into its place what so far only the head says: that this newcomer is admitted.
@@ -329,39 +416,43 @@ impl<'a> View<'a> {
         }
     }
 
-    fn without_a_place(&self, terms: &Terms, lowest: u64, now: u64) -> Result<(), Refused> {
-        match terms.config().when_full {
+    fn without_a_place(&self, terms: &Growth, lowest: u64, now: u64) -> Result<(), Refused> {
+        match terms.when_full() {
             WhenFull::FailOpen => {
                 self.let_through.fetch_add(1, Ordering::Relaxed);
                 Ok(())
             }
-            WhenFull::FailClosed => Err(self.no_place(terms, lowest, now)),
+            WhenFull::FailClosed => Err(Self::no_place(terms, lowest, now)),
         }
     }
 
     #[cold]
-    fn no_place(&self, terms: &Terms, lowest: u64, now: u64) -> Refused {
+    fn no_place(terms: &Growth, lowest: u64, now: u64) -> Refused {
         // A place is free when its bucket is full.
-        let wait = terms.nanos_until(now, lowest.saturating_add(self.units(terms.burst())));
-        Refused::no_place(Stage::KeyedBucket, known(wait))
+        let wait = terms.nanos_until(now, lowest.saturating_add(terms.full));
+        Refused::no_place(Stage::KeyedBucket, (wait != u64::MAX).then_some(Duration::from_nanos(wait)))
     }
 
     /// Whether no reading within a second, and no burst, explains a position so far ahead of `now`.
-    fn is_stepped(&self, terms: &Terms, position: u64, now: u64) -> bool {
+    fn is_stepped(terms: &Growth, position: u64, now: u64) -> bool {
         // Nearly always the first decides, which costs less.
-        position > terms.level_at(now)
-            && position > terms.level_at(now.saturating_add(SECOND)) + self.units(terms.burst())
+        position > terms.level_at(now) && position > terms.level_at(now.saturating_add(SECOND)) + terms.full
     }
 
     /// Why `n` more tokens, at most the burst, are not there at `now`.
-    #[cold]
-    fn why_not(&self, terms: &Terms, position: u64, n: u32, now: u64) -> Refused {
-        if self.is_stepped(terms, position, now) {
+    fn why_not(terms: &Growth, position: u64, n: u32, now: u64) -> Refused {
+        if Self::is_stepped(terms, position, now) {
             return Refused::clock_stepped(Stage::KeyedBucket);
         }
+        Self::not_yet(terms, position, n, now)
+    }
+
+    #[inline]
+    fn not_yet(terms: &Growth, position: u64, n: u32, now: u64) -> Refused {
         // A full bucket holds a burst, but one whose burst grew may have to earn it: from its lowest position.
-        let target = position.max(self.floor(terms, terms.level_at(now))) + self.units(n);
-        Refused::not_yet(Stage::KeyedBucket, known(terms.nanos_until(now, target)))
+        let target = position.max(terms.floor(terms.level_at(now))) + terms.units(n);
+        // `u64::MAX` where that cannot be waited for.
+        Refused::not_yet_ns(Stage::KeyedBucket, terms.nanos_until(now, target))
     }
 
     pub(super) fn peek(&self, hash: u64, n: u32, now: Instant) -> Result<(), Refused> {
@@ -369,7 +460,7 @@ impl<'a> View<'a> {
         if n == 0 {
             return Ok(());
         }
-        let (terms, now) = (self.settings.terms(), now.as_nanos());
+        let (terms, now) = (self.settings.growth(), now.as_nanos());
         if n > terms.burst() {
             return Err(Refused::never(Stage::KeyedBucket));
         }
@@ -377,46 +468,46 @@ impl<'a> View<'a> {
         let position = match self.find(&key, Self::head(&key)) {
             Found::Entry(entry) | Found::Newcomer(entry) => entry.state.position(),
             Found::Nothing => {
-                let free = self.free(&key, self.floor(&terms, level));
+                let free = self.free(&key, terms.floor(level));
                 level = self.newest_known(&key, level);
-                if self.is_stepped(&terms, level, now) {
+                if Self::is_stepped(&terms, level, now) {
                     return Err(Refused::clock_stepped(Stage::KeyedBucket));
                 }
-                match (free, terms.config().when_full) {
+                match (free, terms.when_full()) {
                     (Ok(_), _) => 0,
                     (Err(_), WhenFull::FailOpen) => return Ok(()),
-                    (Err(lowest), WhenFull::FailClosed) => return Err(self.no_place(&terms, lowest, now)),
+                    (Err(lowest), WhenFull::FailClosed) => return Err(Self::no_place(&terms, lowest, now)),
                 }
             }
         };
-        match self.after(&terms, position, n, level) {
+        match Self::after(&terms, position, n, level) {
             Some(_) => Ok(()),
-            None => Err(self.why_not(&terms, position, n, now)),
+            None => Err(Self::why_not(&terms, position, n, now)),
         }
     }
 
     pub(super) fn available(&self, hash: u64, now: Instant) -> u32 {
         let Some(key) = self.key(hash) else { return 0 };
-        let terms = self.settings.terms();
+        let terms = self.settings.growth();
         let level = terms.level_at(now.as_nanos());
-        let floor = self.floor(&terms, level);
+        let floor = terms.floor(level);
         let position = match self.find(&key, Self::head(&key)) {
             Found::Entry(entry) | Found::Newcomer(entry) => entry.state.position(),
             Found::Nothing => 0,
         };
         // At most the burst.
-        (level.saturating_sub(position.max(floor)) >> self.settings.unit_exponent()) as u32
+        terms.whole_tokens(level.saturating_sub(position.max(floor)))
     }
 
     pub(super) fn refund(&self, hash: u64, n: u32, now: Instant) -> bool {
         let Some(key) = self.key(hash) else { return false };
         // Lock-free: each turn but the last means that another thread moved this key, or changed the terms.
         loop {
-            let terms = self.settings.terms();
-            let floor = self.floor(&terms, terms.level_at(now.as_nanos()));
+            let terms = self.settings.growth();
+            let floor = terms.floor(terms.level_at(now.as_nanos()));
             let Found::Entry(entry) = self.find(&key, Self::head(&key)) else { return false };
             let position = entry.state.position();
-            let after = position.saturating_sub(self.units(n)).max(floor);
+            let after = position.saturating_sub(terms.units(n)).max(floor);
             if after >= position {
                 return false;
             }
@@ -427,8 +518,8 @@ impl<'a> View<'a> {
     }
 
     pub(super) fn occupied(&self, now: Instant) -> usize {
-        let terms = self.settings.terms();
-        let floor = self.floor(&terms, terms.level_at(now.as_nanos()));
+        let terms = self.settings.growth();
+        let floor = terms.floor(terms.level_at(now.as_nanos()));
         let is_held = |state: &&AtomicU64| State(state.load(Ordering::Relaxed)).position() > floor;
         self.groups.iter().flat_map(|group| &group.states).filter(is_held).count()
     }
@@ -447,9 +538,4 @@ impl<'a> View<'a> {
             }
         }
     }
-}
-
-/// A wait that can be waited for, or none.
-fn known(nanos: u64) -> Option<Duration> {
-    (nanos != u64::MAX).then_some(Duration::from_nanos(nanos))
 }

@@ -66,8 +66,8 @@ const TICKS_TO_ZERO: u64 = 289;
 /// that another caller's succeeded. A refusal writes nothing; nor does a deposit into a budget that is full.
 ///
 /// # Complexity
-/// One division and one exchange a call, and a step of three instructions for each tick since the last one that
-/// moved tokens beyond the floor: 289 at most, however long nobody called.
+/// One exchange a call. The first one of a tick divides, and takes a step of three instructions for each tick since the
+/// last one that moved tokens beyond the floor: 289 at most, however long nobody called.
 ///
 /// ```
 /// use core::time::Duration;
@@ -145,6 +145,7 @@ impl RetryBudget {
     /// assert_eq!(budget.balance(Instant::ORIGIN), RetryTokens::from_millionths(1_100_000));
     /// # Ok::<(), seawall::RetryBudgetError>(())
     /// ```
+    #[inline]
     pub fn deposit(&self, now: Instant) {
         self.add(self.share.load(Ordering::Relaxed), now);
     }
@@ -164,20 +165,21 @@ impl RetryBudget {
     /// assert_eq!((refused.reason(), refused.retry_after()), (Reason::NotYet, None));
     /// # Ok::<(), seawall::RetryBudgetError>(())
     /// ```
+    #[inline]
     pub fn try_withdraw(&self, cost: RetryCost, now: Instant) -> Result<(), Refused> {
         let cost = cost.tokens().as_millionths();
         let cap = self.cap.load(Ordering::Relaxed);
         if cost > cap {
             return Err(Refused::never(Stage::RetryBudget));
         }
-        let tick = self.tick_of(now);
+        let since = self.since(now);
         let mut current = self.state.load(Ordering::Relaxed);
         loop {
             // What is stored bounds what is left of it: the storm's refusals do not even count ticks.
             if tokens_of(current) < cost {
                 return Err(Refused::not_yet(Stage::RetryBudget, None));
             }
-            let (tokens, settled) = self.settled(current, tick, cap);
+            let (tokens, settled) = self.settled(current, since, cap);
             let Some(left) = tokens.checked_sub(cost) else {
                 return Err(Refused::not_yet(Stage::RetryBudget, None));
             };
@@ -223,7 +225,7 @@ impl RetryBudget {
     #[must_use]
     pub fn balance(&self, now: Instant) -> RetryTokens {
         let state = self.state.load(Ordering::Relaxed);
-        RetryTokens::from_millionths(self.settled(state, self.tick_of(now), self.cap.load(Ordering::Relaxed)).0)
+        RetryTokens::from_millionths(self.settled(state, self.since(now), self.cap.load(Ordering::Relaxed)).0)
     }
 
     /// Changes what the next deposits earn; those made stand. Safe while others call.
@@ -282,13 +284,13 @@ impl RetryBudget {
     /// # Ok::<(), seawall::RetryBudgetError>(())
     /// ```
     pub fn rebase(&self, old_now: Instant, new_now: Instant) {
-        let old_tick = self.tick_of(old_now);
+        let old_since = self.since(old_now);
         // The origin first: until the state follows, readings of the new clock lie before it and count as no time.
         self.origin_ns.store(new_now.as_nanos(), Ordering::Relaxed);
         let cap = self.cap.load(Ordering::Relaxed);
         let mut current = self.state.load(Ordering::Relaxed);
         loop {
-            let (tokens, _) = self.settled(current, old_tick, cap);
+            let (tokens, _) = self.settled(current, old_since, cap);
             match self.exchange(current, packed(tokens, 0)) {
                 Ok(()) => return,
                 Err(seen) => current = seen,
@@ -316,15 +318,16 @@ impl RetryBudget {
         self.state.store(packed(self.initial, 0), Ordering::Relaxed);
     }
 
+    #[inline]
     fn add(&self, amount: u32, now: Instant) {
         if amount == 0 {
             return;
         }
         let cap = self.cap.load(Ordering::Relaxed);
-        let tick = self.tick_of(now);
+        let since = self.since(now);
         let mut current = self.state.load(Ordering::Relaxed);
         loop {
-            let (tokens, settled) = self.settled(current, tick, cap);
+            let (tokens, settled) = self.settled(current, since, cap);
             // A refund may name any amount.
             let sum = tokens.saturating_add(amount);
             let new = if sum < cap { sum } else { cap };
@@ -340,6 +343,7 @@ impl RetryBudget {
     }
 
     /// One step of the state from `current` to `new`, or what another caller has made of it.
+    #[inline]
     fn exchange(&self, current: u64, new: u64) -> Result<(), u64> {
         if fault("retry_budget: check and take are two steps") {
             self.state.store(new, Ordering::Relaxed);
@@ -348,23 +352,36 @@ impl RetryBudget {
         self.state.compare_exchange_weak(current, new, Ordering::Relaxed, Ordering::Relaxed).map(|_| ())
     }
 
-    /// Whole ticks from the origin to `now`; before the origin 0.
-    fn tick_of(&self, now: Instant) -> u64 {
-        let since = now.as_nanos().saturating_sub(self.origin_ns.load(Ordering::Relaxed));
-        // A lifetime is 100 ms or more, so a tick is not 0 ns.
-        let tick = since.checked_div(self.tick_ns).unwrap_or(0);
-        if tick < LAST_TICK { tick } else { LAST_TICK }
+    /// Nanoseconds from the origin to `now`; before the origin 0.
+    #[inline]
+    fn since(&self, now: Instant) -> u64 {
+        now.as_nanos().saturating_sub(self.origin_ns.load(Ordering::Relaxed))
     }
 
-    /// Tokens and tick of `state` at `tick`. An older tick means that no time has passed.
-    fn settled(&self, state: u64, tick: u64, cap: u32) -> (u32, u64) {
-        let (stored, since) = (tokens_of(state), tick_in(state));
+    /// Tokens and tick of `state` when it is `since` from the origin. An older tick means that no time has passed.
+    #[inline]
+    fn settled(&self, state: u64, since: u64, cap: u32) -> (u32, u64) {
+        let (stored, settled) = (tokens_of(state), tick_in(state));
+        // Still in the tick of the last settlement, or before it, as nearly always: that needs no division.
+        if since < (settled + 1).saturating_mul(self.tick_ns)
+            && !fault("retry_budget: a stale reading turns the clock back")
+        {
+            return (stored.min(cap), settled);
+        }
+        let (tokens, tick) = self.decayed_at(stored, settled, since);
+        (tokens.min(cap), tick)
+    }
+
+    #[inline(never)]
+    fn decayed_at(&self, stored: u32, settled: u64, since: u64) -> (u32, u64) {
+        // A lifetime is 100 ms or more, so a tick is not 0 ns.
+        let tick = since.checked_div(self.tick_ns).unwrap_or(0).min(LAST_TICK);
         let excess = stored.saturating_sub(self.floor);
         // The floor and what is left of the excess are at most what was stored.
-        let tokens = if excess == 0 { stored } else { self.floor + decayed(excess, tick.saturating_sub(since)) };
-        let last = if fault("retry_budget: a stale reading turns the clock back") { tick } else { since.max(tick) };
-        let last = if fault("retry_budget: a settlement forgets its instant") { since } else { last };
-        (tokens.min(cap), last)
+        let tokens = if excess == 0 { stored } else { self.floor + decayed(excess, tick.saturating_sub(settled)) };
+        let last = if fault("retry_budget: a stale reading turns the clock back") { tick } else { settled.max(tick) };
+        let last = if fault("retry_budget: a settlement forgets its instant") { settled } else { last };
+        (tokens, last)
     }
 }
 

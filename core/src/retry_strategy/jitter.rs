@@ -1,6 +1,9 @@
 //! The shape of a backoff: exponential growth without floating point, and the random part of a delay.
 
+use core::time::Duration;
+
 use crate::random::up_to;
+use crate::time::nanos;
 
 /// How the delays of many clients are kept apart.
 ///
@@ -51,7 +54,7 @@ pub enum Jitter {
 
 impl Jitter {
     /// The delay in nanoseconds. `base <= cap`, `term <= cap`.
-    pub(super) const fn draw(self, base: u64, term: u64, cap: u64, previous: Option<u64>, random: u64) -> u64 {
+    pub(super) const fn draw(self, base: u64, term: u64, cap: u64, previous: Option<Duration>, random: u64) -> u64 {
         match self {
             Self::None => term,
             Self::Additive => {
@@ -65,7 +68,7 @@ impl Jitter {
             Self::Full => up_to(random, term),
             Self::Decorrelated => {
                 let previous = match previous {
-                    Some(previous) => previous,
+                    Some(previous) => nanos(previous),
                     None => base,
                 };
                 let tripled = previous.saturating_mul(3);

@@ -274,9 +274,12 @@ pub struct RetryStrategy {
     max_attempts: u32,
     factor_percent: u32,
     jitter: Jitter,
+    /// How often the base can double up to the cap, if the delay doubles and has full jitter, as usual; else [`UNUSUAL`].
+    doublings: u8,
 }
 
 const NO_DEADLINE: u64 = u64::MAX;
+const UNUSUAL: u8 = u8::MAX;
 
 impl RetryStrategy {
     /// The strategy of [`RetryConfig::DEFAULT`].
@@ -319,6 +322,11 @@ impl RetryStrategy {
             max_attempts: config.max_attempts,
             factor_percent: config.factor_percent,
             jitter: config.jitter,
+            doublings: match (config.jitter, config.factor_percent, max_delay_ns.checked_div(base_ns)) {
+                // At least 1, as the base is at most the cap; so it is under 64 doublings.
+                (Jitter::Full, 200, Some(ratio)) => ratio.ilog2() as u8,
+                _ => UNUSUAL,
+            },
         })
     }
 
@@ -366,9 +374,10 @@ impl RetryStrategy {
     /// assert_eq!(bare.next_delay(u32::MAX, None, 0), Duration::from_secs(300));
     /// # Ok::<(), seawall::RetryConfigError>(())
     /// ```
+    #[inline]
     #[must_use]
     pub const fn next_delay(&self, attempt: u32, previous: Option<Duration>, random: u64) -> Duration {
-        Duration::from_nanos(self.delay_ns(self.term_ns(attempt), previous, random))
+        Duration::from_nanos(self.delay_ns(attempt, previous, random))
     }
 
     /// What to do after `failure`. `random` as in [`next_delay`](Self::next_delay).
@@ -389,6 +398,7 @@ impl RetryStrategy {
     /// let RetryDecision::RetryAfter(delay) = RetryStrategy::DEFAULT.decide(throttled, 42) else { panic!() };
     /// assert!(delay >= Duration::from_secs(8) && delay <= Duration::from_secs(10));
     /// ```
+    #[inline]
     pub const fn decide(&self, failure: AttemptFailure, random: u64) -> RetryDecision {
         if matches!(failure.class, ErrorClass::Permanent) {
             return RetryDecision::GiveUp(GiveUpReason::Permanent);
@@ -400,15 +410,14 @@ impl RetryStrategy {
         }
         let has_deadline = self.deadline_ns != NO_DEADLINE;
         let left = if has_deadline { self.deadline_ns.saturating_sub(nanos(failure.elapsed)) } else { u64::MAX };
-        let term = self.term_ns(made);
-        let mut delay = self.delay_ns(term, failure.previous_delay, random);
+        let mut delay = self.delay_ns(made, failure.previous_delay, random);
         if let Some(wait) = failure.retry_after {
             let wait = nanos(wait);
             if wait > self.retry_after_cap_ns {
                 return RetryDecision::GiveUp(GiveUpReason::RetryAfterTooLong);
             }
             // Both draws rise with `random`, so that the larger of the two is spread as well.
-            let asked = wait.saturating_add(up_to(random, self.spread_ns(wait, term, left)));
+            let asked = wait.saturating_add(up_to(random, self.spread_ns(wait, self.term_ns(made), left)));
             if asked > delay {
                 delay = asked;
             }
@@ -439,17 +448,49 @@ impl RetryStrategy {
         jitter::grown(self.base_ns, self.factor_percent, attempt.saturating_sub(1), self.max_delay_ns)
     }
 
-    const fn delay_ns(&self, term: u64, previous: Option<Duration>, random: u64) -> u64 {
-        let previous = match previous {
-            Some(previous) => Some(nanos(previous)),
-            None => None,
-        };
-        self.jitter.draw(self.base_ns, term, self.max_delay_ns, previous, random)
+    #[inline]
+    const fn delay_ns(&self, attempt: u32, previous: Option<Duration>, random: u64) -> u64 {
+        if self.doublings == UNUSUAL {
+            return self.any_delay_ns(attempt, previous, random);
+        }
+        let steps = attempt.saturating_sub(1);
+        // Within so many steps nothing is shifted out, as the cap has room for it.
+        let term = if steps <= self.doublings as u32 { self.base_ns << steps } else { self.max_delay_ns };
+        up_to(random, term)
+    }
+
+    /// The delay of any strategy.
+    #[inline(never)]
+    const fn any_delay_ns(&self, attempt: u32, previous: Option<Duration>, random: u64) -> u64 {
+        self.jitter.draw(self.base_ns, self.term_ns(attempt), self.max_delay_ns, previous, random)
     }
 }
 
 impl Default for RetryStrategy {
     fn default() -> Self {
         Self::DEFAULT
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_usual_strategy_is_as_any_other() {
+        let mut stream = crate::Random::from_seed(7);
+        for (base_delay, max_delay) in
+            [(0, 0), (0, 9), (1, 1), (1, 2), (3, u64::MAX), (5, 79), (5, 80), (5, 81), (1 << 62, u64::MAX)]
+                .map(|(base, cap)| (Duration::from_nanos(base), Duration::from_nanos(cap)))
+        {
+            let strategy = RetryStrategy::new(RetryConfig { base_delay, max_delay, ..RetryConfig::DEFAULT }).unwrap();
+            assert_eq!(strategy.doublings == UNUSUAL, base_delay.is_zero());
+            for attempt in (0..70).chain([u32::MAX]) {
+                for random in [0, u64::MAX, stream.next_u64()] {
+                    let usual = strategy.delay_ns(attempt, None, random);
+                    assert_eq!(usual, strategy.any_delay_ns(attempt, None, random), "{strategy:?} {attempt} {random}");
+                }
+            }
+        }
     }
 }
