@@ -84,6 +84,7 @@ mod recorder;
 mod refused;
 mod retry_budget;
 mod retry_strategy;
+mod shard;
 mod sip_hash;
 mod sliding_window;
 mod snapshot;
@@ -127,6 +128,8 @@ pub use retry_strategy::{
     AttemptFailure, GiveUpReason, Jitter, RetryConfig, RetryConfigError, RetryDecision, RetryError, RetryExecutor,
     RetryStrategy,
 };
+#[cfg(all(feature = "std", not(seawall_loom)))]
+pub use shard::thread_shard;
 pub use sliding_window::{SlidingWindow, WindowConfig, WindowConfigError, WindowSnapshot, WindowSummary};
 pub use snapshot::Snapshot;
 #[cfg(seawall_loom)]
