@@ -398,11 +398,15 @@ impl Slot<'_> {
                 lifetime.fetch_add(u64::from(low_of(seen)), Ordering::Release);
                 return true;
             }
+            let early = fault("sliding_window: an old count is in the totals before it has left its cell");
+            if early {
+                W::add(lifetime, u64::from(low_of(seen)), Ordering::Release);
+            }
             // Lock-free: lost only to another recorder that added a sample.
             match W::replace(word, seen, pack(turn, 1), release, Ordering::Acquire) {
                 Ok(()) => {
                     let old = u64::from(low_of(seen));
-                    if old != 0 && !fault("sliding_window: an old count is dropped") {
+                    if old != 0 && !early && !fault("sliding_window: an old count is dropped") {
                         if fault("sliding_window: the totals grow in two steps") {
                             let total = lifetime.load(Ordering::Relaxed);
                             lifetime.store(total + old, Ordering::Release);

@@ -6,6 +6,7 @@ use super::ring::{Read, Words, bits_of};
 use crate::histogram::Scale;
 use crate::rate::Rate;
 use crate::ratio::Ratio;
+use crate::sync::fault;
 use crate::time::Instant;
 use crate::timeline::Timeline;
 
@@ -63,6 +64,8 @@ impl<const CELLS: usize> WindowSnapshot<CELLS> {
     ) {
         let span = timeline.span(now, SLICES);
         for ring in rings {
+            let anew = fault("sharded_window: each shard reads the time line anew");
+            let span = if anew { timeline.span(now, SLICES) } else { span };
             let Read { count, errors, longest_ns, octaves } = ring.read(timeline, span, &mut self.counts);
             self.octaves |= u64::from(octaves);
             self.errors = self.errors.saturating_add(errors);
