@@ -18,10 +18,13 @@
 //! Slot and turn are those of [`SlidingWindow`]. Two windows of that kind measure latencies and times to delivery.
 //! `changed` is the last transition of the breaker that this worker was told of; 0 for none.
 //!
-//! # One writer
-//! One recorder a worker is for speed: its lines then stay in the cache of one core. It is no condition. Each step is
-//! one atomic operation, so an interrupt handler, or a second thread, that writes the same recorder loses nothing and
-//! corrupts nothing: see the third boundary rule for all that can happen.
+//! # Who writes
+//! One recorder a worker is for speed: its lines then stay in the cache of one core. It is no condition. Each step of
+//! [`ManyWriters`] is one atomic operation, so an interrupt handler, or a second thread, that writes the same recorder
+//! loses nothing and corrupts nothing: see the third boundary rule for all that can happen.
+//!
+//! A recorder of [`OneWriter`](crate::OneWriter) has an owner, see [`OwnedRecorder`], whose steps are loads and stores in
+//! the same order, with the same orderings. No other way to write it exists, but for a rebase and for `changed`.
 //!
 //! # The boundary rules
 //! 1. The slice is the unit of forgetting, as in [`SlidingWindow`].
@@ -82,7 +85,10 @@ use crate::writers::{ManyWriters, Writers};
 /// Every call is wait-free, but for the sliding windows inside, whose recording is lock-free. Anybody may read at any
 /// time. A recorder belongs to one worker, so that no other core writes its lines; shared by several, it is slower and
 /// counts no less. An event is two uncontended `fetch_add`s in memory of the worker's own; a refusal is one event, a call
-/// that is delivered at once four, and two samples in the windows.
+/// that is delivered at once four, and two samples in the windows. For the owner of a recorder of [`OneWriter`] they are
+/// loads and stores: see [`OwnedRecorder`].
+///
+/// [`OneWriter`]: crate::OneWriter
 ///
 /// ```
 /// use core::time::Duration;

@@ -313,7 +313,7 @@ impl<const SHARDS: usize, const SLICES: usize, const CELLS: usize, W: Writers> S
         let span = self.timeline.span(now, SLICES);
         let (mut count, mut errors) = (0_u64, 0_u64);
         for words in self.words() {
-            let more = words.ring(&self.timeline).count(span);
+            let more = words.count(&self.timeline, span);
             (count, errors) = (count.saturating_add(more.0), errors.saturating_add(more.1));
         }
         if count == 0 { None } else { Some(Ratio::of(errors, count)) }

@@ -291,7 +291,7 @@ impl<const SLICES: usize, const CELLS: usize> SlidingWindow<SLICES, CELLS> {
     /// ```
     #[must_use]
     pub fn error_rate(&self, now: Instant) -> Option<Ratio> {
-        let (count, errors) = self.ring().count(self.timeline.span(now, SLICES));
+        let (count, errors) = self.words.count(&self.timeline, self.timeline.span(now, SLICES));
         if count == 0 { None } else { Some(Ratio::of(errors, count)) }
     }
 

@@ -121,24 +121,48 @@ impl<const SLICES: usize, const CELLS: usize> Words<SLICES, CELLS> {
         ring.add_error::<W>(ring.tick_of_error(tick, now), true);
     }
 
-    /// Adds the histogram at `now` to `counts`. Here and not in the ring: of octaves of a known size the loop is short.
+    /// Adds the histogram of `span` to `counts`.
     pub(crate) fn read(&self, timeline: &Timeline, span: Span, counts: &mut [u64; CELLS]) -> Read {
         let end = end_of_low();
+        self.read_octaves(timeline, span, |octave, words, turn, count| {
+            let sums = counts.chunks_exact_mut(Self::SCALE.steps()).nth(octave).unwrap_or_default();
+            for (sum, word) in sums.iter_mut().zip(words) {
+                let samples = read_word(word, turn, end);
+                // At most 1024 slices of 1024 cells of under 2^32.
+                *sum += samples;
+                *count += samples;
+            }
+        })
+    }
+
+    /// Samples and errors in `span`.
+    pub(crate) fn count(&self, timeline: &Timeline, span: Span) -> (u64, u64) {
+        let end = end_of_low();
+        let read = self.read_octaves(timeline, span, |_, words, turn, count| {
+            for word in words {
+                // At most 1024 slices of 1024 cells of under 2^32.
+                *count += read_word(word, turn, end);
+            }
+        });
+        (read.count, read.errors)
+    }
+
+    /// Has each open octave of `span`, of the turn of its slice, added to the count of the slice. Here and not in the ring:
+    /// of octaves of a known size the loops are short.
+    #[inline(always)]
+    fn read_octaves(
+        &self,
+        timeline: &Timeline,
+        span: Span,
+        mut add: impl FnMut(usize, &[AtomicU64], u32, &mut u64),
+    ) -> Read {
         let mut read = Read { count: 0, errors: 0, longest_ns: 0, octaves: 0 };
         self.ring(timeline).each_slice(span, |slot, turn| {
             let (errors, octaves) = slot.begin_read(turn);
             let mut count = 0;
-            let steps = Self::SCALE.steps();
-            for (octave, (sums, words)) in
-                (0_u32..).zip(counts.chunks_exact_mut(steps).zip(slot.cells.chunks_exact(steps)))
-            {
+            for (octave, words) in slot.cells.chunks_exact(Self::SCALE.steps()).enumerate() {
                 if octaves >> octave & 1 != 0 {
-                    for (sum, word) in sums.iter_mut().zip(words) {
-                        let samples = read_word(word, turn, end);
-                        // At most 1024 slices of 1024 cells of under 2^32.
-                        *sum += samples;
-                        count += samples;
-                    }
+                    add(octave, words, turn, &mut count);
                 }
             }
             read.count += count;
@@ -239,24 +263,6 @@ impl<'a> Ring<'a> {
                 visit(slot, turn);
             }
         }
-    }
-
-    /// Samples and errors in `span`.
-    pub(crate) fn count(self, span: Span) -> (u64, u64) {
-        let mut total = (0, 0);
-        let end = end_of_low();
-        self.each_slice(span, |slot, turn| {
-            let (errors, octaves) = slot.begin_read(turn);
-            let mut count = 0;
-            for octave in bits_of(octaves) {
-                let words = slot.cells.get(self.scale.cells_of(octave)).unwrap_or_default();
-                // At most 1024 slices of 1024 cells of under 2^32.
-                count += words.iter().map(|word| read_word(word, turn, end)).sum::<u64>();
-            }
-            total.0 += count;
-            total.1 += slot.end_read(turn, errors, count);
-        });
-        total
     }
 
     pub(crate) fn total_count(self) -> u64 {
