@@ -333,11 +333,14 @@ impl Slot<'_> {
     #[inline(always)]
     fn is_open(self, turn: u32, octave: u32, latency_ns: u64) -> bool {
         // Of this turn each difference is the low half; of any other it has more bits.
-        let octaves = self.octaves.load(Ordering::Relaxed).wrapping_sub(pack(turn, 0));
-        let longest = self.longest.load(Ordering::Relaxed).wrapping_sub(pack(turn, 0));
         let low = u64::from(u32::MAX);
+        let octaves = self.octaves.load(Ordering::Relaxed).wrapping_sub(pack(turn, 0));
+        if octaves > low || octaves >> octave & 1 == 0 {
+            return false;
+        }
         // A latency is at least its code.
-        octaves <= low && octaves >> octave & 1 != 0 && latency_ns <= longest && longest <= low
+        let longest = self.longest.load(Ordering::Relaxed).wrapping_sub(pack(turn, 0));
+        latency_ns <= longest && longest <= low
     }
 
     /// Sets the octave's bit for `turn`; `false` if the slot serves a later turn.
