@@ -11,9 +11,9 @@ use std::time::Duration;
 use seawall::{
     AimdConfig, AimdController, AttemptFailure, BreakerConfig, BucketConfig, CircuitBreaker, Clock, ConcurrencyLimit,
     ErrorClass, Fill, Guard, GuardConfig, Instant, Jitter, KeyedBuckets, KeyedConfig, LimitConfig, ManualClock, Mode,
-    Outcome, Random, Rate, Ratio, Recorder, Refused, Request, RetryBudget, RetryBudgetConfig, RetryConfig, RetryCost,
-    RetryStrategy, RetryTokens, SharedRandom, SlidingWindow, Snapshot, Stage, State, TokenBucket, TripRule, Verdict,
-    WarmUp, WhenFull, WindowConfig, retry_after_seconds,
+    OneWriter, Outcome, Random, Rate, Ratio, Recorder, Refused, Request, RetryBudget, RetryBudgetConfig, RetryConfig,
+    RetryCost, RetryStrategy, RetryTokens, ShardedWindow, SharedRandom, SlidingWindow, Snapshot, Stage, State,
+    TokenBucket, TripRule, Verdict, WarmUp, WhenFull, WindowConfig, retry_after_seconds,
 };
 
 struct Counting;
@@ -336,6 +336,64 @@ fn record_and_read() {
     WINDOW.rebase(CLOCK.now(), CLOCK.now());
 }
 
+static SHARDED_WINDOW: ShardedWindow<2, 8, 64> = match ShardedWindow::new(WindowConfig::DEFAULT) {
+    Ok(window) => window,
+    Err(_) => panic!("the default is legal"),
+};
+static OWNED_WINDOW: ShardedWindow<2, 8, 64, OneWriter> = match ShardedWindow::for_owners(WindowConfig::DEFAULT) {
+    Ok(window) => window,
+    Err(_) => panic!("the default is legal"),
+};
+
+fn record_and_read_shards() {
+    let Some(mut mine) = OWNED_WINDOW.own(1) else { return };
+    for now in [CLOCK.now(), CLOCK.now().saturating_add(SHARDED_WINDOW.window()), CLOCK.now()] {
+        for ok in [true, false] {
+            SHARDED_WINDOW.record(1, STEP, ok, now);
+            mine.record(STEP, ok, now);
+        }
+    }
+    let now = CLOCK.now();
+    black_box((
+        SHARDED_WINDOW.snapshot(now),
+        SHARDED_WINDOW.summary(now),
+        SHARDED_WINDOW.quantile(Ratio::HALF, now),
+        SHARDED_WINDOW.error_rate(now),
+    ));
+    black_box((
+        OWNED_WINDOW.snapshot(now),
+        OWNED_WINDOW.summary(now),
+        OWNED_WINDOW.quantile(Ratio::HALF, now),
+        OWNED_WINDOW.error_rate(now),
+    ));
+    black_box((OWNED_WINDOW.total_count(), OWNED_WINDOW.total_errors(), OWNED_WINDOW.total_late()));
+    SHARDED_WINDOW.mark(now);
+    OWNED_WINDOW.rebase(now, now);
+}
+
+static OWNED_RECORDER: Recorder<8, 64, OneWriter> = match Recorder::for_owner(WindowConfig::DEFAULT) {
+    Ok(recorder) => recorder,
+    Err(_) => panic!("the default is legal"),
+};
+
+fn record_calls_as_an_owner() {
+    let Some(mut mine) = OWNED_RECORDER.own() else { return };
+    CLOCK.advance(STEP + STEP);
+    let now = CLOCK.now();
+    let (mut call, mut record) = (GUARD.begin(Request::DEFAULT, now), mine.begun(now));
+    let answer = GUARD.try_attempt(&mut call, now);
+    mine.attempted(&mut record, &answer, now);
+    if let Ok(admission) = answer {
+        let finished = GUARD.finish(&mut call, admission.permit, Outcome::Success, now);
+        mine.finished(&mut record, Outcome::Success, &finished, now);
+        mine.attempted(&mut record, &answer, now);
+        mine.cancelled(&mut record, now);
+    }
+    mine.attempted(&mut record, &Err(Refused::never(Stage::Deadline)), now);
+    mine.abandoned(record, now);
+    black_box((GUARD.snapshot([&OWNED_RECORDER], now), OWNED_RECORDER.totals(), OWNED_RECORDER.recent(now)));
+}
+
 static RECORDERS: [Recorder<8, 64>; 2] = [const {
     match Recorder::new(WindowConfig::DEFAULT) {
         Ok(recorder) => recorder,
@@ -416,7 +474,9 @@ fn paths() -> Vec<(&'static str, fn())> {
         ("ConcurrencyLimit", fill_refuse_grow_and_cut),
         ("KeyedBuckets", limit_let_through_and_remove_keys),
         ("SlidingWindow, WindowSnapshot", record_and_read),
+        ("ShardedWindow, OwnedWindow", record_and_read_shards),
         ("Recorder, Snapshot, explain", record_calls_and_explain_them),
+        ("OwnedRecorder", record_calls_as_an_owner),
         ("AimdController", judge_cut_and_grow),
         #[cfg(feature = "std")]
         ("MonotonicClock", || assert!(seawall::MonotonicClock::new().now() < Instant::MAX)),

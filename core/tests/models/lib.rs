@@ -16,6 +16,7 @@ mod harness;
 mod keyed_buckets;
 mod recorder;
 mod retry_budget;
+mod sharded_window;
 mod shared_values;
 mod sliding_window;
 mod token_bucket;

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use loom::sync::Arc;
 use loom::thread;
-use seawall::{Guard, GuardConfig, Instant, Rate, Recorder, Refused, Stage, WindowConfig};
+use seawall::{Guard, GuardConfig, Instant, OneWriter, Rate, Recorder, Refused, Stage, WindowConfig};
 
 use crate::harness::{Preemptions, check, must_fail};
 
@@ -93,6 +93,56 @@ fn a_sleeper_through_a_whole_window() {
     assert!(recent == 1 || recent == 2 || recent == 3, "what follows counts: {recent}");
 }
 
+/// As beside any writer, beside an owner that goes over to a new slice of a slot that holds an old one.
+fn a_reader_beside_an_owner() {
+    let config = WindowConfig { window: Duration::from_millis(1) };
+    let recorder = Arc::new(Recorder::<2, 2, OneWriter>::for_owner(config).expect("a legal window"));
+    let mut owner = recorder.own().expect("nobody else owns it");
+    drop(owner.begun(slice(0)));
+    let reader = {
+        let recorder = recorder.clone();
+        thread::spawn(move || {
+            let recent = recorder.recent(slice(2));
+            let total = recorder.totals();
+            assert!(total.abandoned() <= total.refused() && total.refused() < total.begun(), "{total:?}");
+            assert!(recent.begun() < total.begun() && recent.abandoned() <= total.abandoned(), "{recent:?}");
+        })
+    };
+    let mut call = owner.begun(slice(2));
+    owner.attempted(&mut call, &Err(REFUSED), slice(2));
+    owner.abandoned(call, slice(2));
+    reader.join().unwrap();
+    let (recent, total) = (recorder.recent(slice(2)), recorder.totals());
+    assert_eq!((recent.begun(), recent.refused(), recent.abandoned()), (1, 1, 1));
+    assert_eq!((total.begun(), total.refused(), total.abandoned()), (2, 1, 1));
+}
+
+/// A call that begins with one owner and ends with the next of the same recorder, in another thread.
+fn an_owner_after_another() {
+    let config = WindowConfig { window: Duration::from_millis(1) };
+    let recorder = Arc::new(Recorder::<2, 2, OneWriter>::for_owner(config).expect("a legal window"));
+    let counted = |recorder: &Recorder<2, 2, OneWriter>| match recorder.own() {
+        Some(mut owner) => {
+            drop(owner.begun(slice(0)));
+            1
+        }
+        None => 0,
+    };
+    let other = {
+        let recorder = recorder.clone();
+        thread::spawn(move || counted(&recorder))
+    };
+    let mine = counted(&recorder);
+    let all = mine + other.join().unwrap();
+    assert_eq!((recorder.totals().begun(), recorder.recent(slice(0)).begun()), (all, all));
+}
+
+#[test]
+fn recorder_an_owner_counts_as_many_do_and_hands_over_whole() {
+    check("recorder, a reader beside an owner", Preemptions::Unbounded, a_reader_beside_an_owner);
+    check("recorder, an owner after another", Preemptions::Unbounded, an_owner_after_another);
+}
+
 #[test]
 fn recorder_a_reader_finds_no_end_without_its_beginning() {
     check("recorder, a reader beside a writer", Preemptions::Unbounded, a_reader_beside_a_writer);
@@ -113,6 +163,11 @@ fn recorder_each_step_is_needed() {
     faulty("recorder: totals are read from the beginning", a_reader_beside_a_writer);
     faulty("recorder: totals are read from the beginning", a_reader_beside_a_call_that_moves);
     faulty("recorder: a window is counted before its total", a_reader_beside_a_writer);
+    faulty("recorder: a total is added relaxed", a_reader_beside_an_owner);
+    faulty("recorder: a total is read relaxed", a_reader_beside_an_owner);
+    faulty("recorder: totals are read from the beginning", a_reader_beside_an_owner);
+    faulty("recorder: a window is counted before its total", a_reader_beside_an_owner);
+    faulty("shard: a claim is freed unseen", an_owner_after_another);
     faulty("recorder: a total grows in two steps", two_writers_of_one_recorder);
     faulty("recorder: an old count is replaced without a comparison", two_writers_of_one_recorder);
 }

@@ -3,8 +3,8 @@
 use core::time::Duration;
 
 use seawall::{
-    Counts, Finished, GiveUpReason, Guard, GuardConfig, Instant, OutcomeCounts, Rate, Reason, Recorder, Refused,
-    Request, Snapshot, Stage, Verdict, WindowConfig,
+    Counts, Finished, GiveUpReason, Guard, GuardConfig, Instant, OneWriter, OutcomeCounts, Rate, Reason, Recorder,
+    Refused, Request, Snapshot, Stage, Verdict, WindowConfig,
 };
 
 use crate::{code, optional, outcome};
@@ -20,6 +20,11 @@ static RECORDERS: [Recorder<4, 32>; 2] = [const {
         Err(_) => panic!("the default is legal, or this does not compile"),
     }
 }; 2];
+
+static OWNED: Recorder<4, 32, OneWriter> = match Recorder::for_owner(WindowConfig::DEFAULT) {
+    Ok(recorder) => recorder,
+    Err(_) => panic!("the default is legal, or this does not compile"),
+};
 
 fn stage(number: u64) -> Stage {
     match number % 6 {
@@ -97,6 +102,28 @@ crate::proofs! {
         let finished = Finished { verdict: verdict(c), ..finished };
         RECORDERS[0].finished(&mut record, outcome(b), &finished, Instant::from_nanos(c));
         0
+    }
+    fn proof_recorder_owned(a, b, c) {
+        let Some(mut mine) = OWNED.own() else { return 1 };
+        let now = Instant::from_nanos(a);
+        let (mut call, mut record) = (GUARD.begin(Request::DEFAULT, now), mine.begun(now));
+        let answer = GUARD.try_attempt(&mut call, now);
+        mine.attempted(&mut record, &answer, now);
+        mine.cancelled(&mut record, now);
+        mine.attempted(&mut record, &answer, now);
+        if let Ok(admission) = answer {
+            let finished = GUARD.finish(&mut call, admission.permit, outcome(b), now);
+            let finished = Finished { verdict: verdict(c), ..finished };
+            mine.finished(&mut record, outcome(b), &finished, Instant::from_nanos(c));
+        }
+        if let Some(transition) = GUARD.breaker(0).trip(now, b) {
+            mine.changed(transition, now);
+        }
+        mine.abandoned(record, now);
+        0
+    }
+    fn proof_snapshot_of_owned(a, b, _c) {
+        all(&GUARD.snapshot([&OWNED], Instant::from_nanos(a)).recent, b)
     }
     fn proof_recorder_changed(a, b, c) {
         if let Some(transition) = GUARD.breaker(0).trip(Instant::from_nanos(a), a) {

@@ -1,14 +1,23 @@
-//! The sliding window in its full and a small size, and its snapshots.
+//! The sliding window in its full and a small size, its snapshots, and windows of shards, shared and owned.
 
 use core::time::Duration;
 
-use seawall::{Instant, Ratio, SlidingWindow, WindowConfig};
+use seawall::{Instant, OneWriter, Ratio, ShardedWindow, SlidingWindow, WindowConfig};
 
 static FULL: SlidingWindow = match SlidingWindow::new(WindowConfig::DEFAULT) {
     Ok(window) => window,
     Err(_) => panic!("the default is legal, or this does not compile"),
 };
 static SMALL: SlidingWindow<4, 32> = match SlidingWindow::new(WindowConfig::DEFAULT) {
+    Ok(window) => window,
+    Err(_) => panic!("the default is legal, or this does not compile"),
+};
+
+static SHARDED: ShardedWindow<3, 4, 32> = match ShardedWindow::new(WindowConfig::DEFAULT) {
+    Ok(window) => window,
+    Err(_) => panic!("the default is legal, or this does not compile"),
+};
+static OWNED: ShardedWindow<2, 4, 32, OneWriter> = match ShardedWindow::for_owners(WindowConfig::DEFAULT) {
     Ok(window) => window,
     Err(_) => panic!("the default is legal, or this does not compile"),
 };
@@ -59,5 +68,31 @@ crate::proofs! {
     fn proof_window_totals(_a, _b, _c) { FULL.total_count() ^ FULL.total_errors() ^ FULL.total_late() }
     fn proof_window_size(_a, _b, _c) {
         nanos(Some(FULL.window())) ^ nanos(Some(FULL.slice())) ^ u64::from(SlidingWindow::<4, 32>::relative_error().as_ppm())
+    }
+    fn proof_sharded_window_record(a, b, c) {
+        SHARDED.record(a as u32, Duration::from_nanos(a), b == 0, Instant::from_nanos(c));
+        match OWNED.own(b as u32) {
+            Some(mut owner) => owner.record(Duration::from_nanos(a), b == 0, Instant::from_nanos(c)),
+            None => return 1,
+        }
+        0
+    }
+    fn proof_window_sharded(a, b, c) {
+        let now = Instant::from_nanos(a);
+        let (one, other) = (SHARDED.summary(now), OWNED.summary(now));
+        nanos(one.p95)
+            ^ other.count
+            ^ nanos(SHARDED.quantile(Ratio::of(b, c), now))
+            ^ OWNED.error_rate(now).map_or(0, |rate| rate.as_ppm().into())
+            ^ SHARDED.snapshot(now).errors()
+    }
+    fn proof_sharded_window_totals(a, b, _c) {
+        SHARDED.mark(Instant::from_nanos(a));
+        OWNED.rebase(Instant::from_nanos(a), Instant::from_nanos(b));
+        SHARDED.total_count() ^ SHARDED.total_errors() ^ OWNED.total_late() ^ nanos(Some(OWNED.window())) ^ nanos(Some(OWNED.slice()))
+    }
+    fn proof_sharded_window_new(a, _b, _c) {
+        let config = WindowConfig { window: Duration::from_nanos(a) };
+        ShardedWindow::<2, 2, 32>::new(config).is_ok() as u64
     }
 }
