@@ -225,14 +225,19 @@ impl TokenBucket {
     /// ```
     #[must_use = "so many may be sent"]
     pub fn take_up_to(&self, n: u32, now: Instant) -> u32 {
+        self.take_between(1, n, now)
+    }
+
+    /// Takes as many tokens as there are, at most `most`, and none where there are fewer than `least`, over 0.
+    pub(crate) fn take_between(&self, least: u32, most: u32, now: Instant) -> u32 {
         let mut state = self.state.load(Ordering::Acquire);
         loop {
             let growth = self.slots[slot_of(state)].growth();
             let level = self.level(&growth, state, now.as_nanos());
             let position = growth.capped(position_of(state), level);
             // At most the burst.
-            let tokens = n.min((level.min(LAST_POSITION).saturating_sub(position) >> growth.unit_exponent()) as u32);
-            let seen = if tokens == 0 {
+            let tokens = most.min((level.min(LAST_POSITION).saturating_sub(position) >> growth.unit_exponent()) as u32);
+            let seen = if tokens < least {
                 self.state.load(Ordering::Acquire)
             } else {
                 match self.take(state, pack(position + growth.units(tokens), slot_of(state))) {
@@ -240,7 +245,7 @@ impl TokenBucket {
                     Err(seen) => seen,
                 }
             };
-            if tokens == 0 && seen == state {
+            if tokens < least && seen == state {
                 return 0;
             }
             state = seen;
