@@ -63,7 +63,7 @@ use crate::refused::{Refused, Stage};
 use crate::sync::{AtomicU64, Ordering, const_constructor, fault};
 use crate::time::{Instant, SECOND};
 use growth::Growth;
-use look::Look;
+use look::{Look, Shortcut};
 use settings::{Balance, Climb, Settings};
 use slot::{Claim, Slot};
 
@@ -138,15 +138,16 @@ impl TokenBucket {
                 start.as_nanos(),
                 Climb::of(config.warm_up),
             );
+            let shortcut = Shortcut::of(&settings);
             Ok(Self {
                 state: AtomicU64::new(pack(position, 0)),
                 peak: AtomicU64::new(0),
                 claims: [Claim::new(), Claim::new(), Claim::new(), Claim::new()],
                 slots: [
-                    Slot::new(settings, 0),
-                    Slot::new(settings, 1),
-                    Slot::new(settings, 2),
-                    Slot::new(settings, 3),
+                    Slot::new(&settings, &shortcut, 0),
+                    Slot::new(&settings, &shortcut, 1),
+                    Slot::new(&settings, &shortcut, 2),
+                    Slot::new(&settings, &shortcut, 3),
                 ],
             })
         }

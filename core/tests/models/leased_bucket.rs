@@ -37,7 +37,8 @@ fn two_shards_and_a_steal() {
 /// The same under a clock that moves while it is read, with shards that begin empty.
 fn a_moving_clock() {
     let shared = bucket::<2>(4, 2);
-    assert_eq!(shared.drain_to(2, at(0)), 2);
+    // The bucket by itself holds two, and has room for what is earned.
+    assert_eq!(shared.drain_to(1, at(0)), 3);
     let clock = Arc::new(AtomicU64::new(0));
     let (other, others_clock) = (shared.clone(), clock.clone());
     let taker =
@@ -45,9 +46,9 @@ fn a_moving_clock() {
     clock.store(1, Ordering::Relaxed);
     let sum = taken(&shared, 0, at(1)) + taken(&shared, 0, at(clock.load(Ordering::Relaxed)));
     let sum = sum + taker.join().expect("no panic");
-    assert!((2..=3).contains(&sum), "{sum} of 2 and 1 earned");
+    assert!((1..=2).contains(&sum), "{sum} of 1 and 1 earned");
     let rest = (0..3).map(|_| taken(&shared, 0, at(1))).sum::<u32>();
-    assert_eq!(sum + rest, 3, "what was leased is there for everybody");
+    assert_eq!(sum + rest, 2, "what was leased is there for everybody");
 }
 
 /// Two callers of one shard that is empty: one brings a batch, and nothing is lost or doubled.

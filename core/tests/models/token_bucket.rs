@@ -64,19 +64,19 @@ fn change_of_nothing() {
     assert_eq!(sum, 2, "a burst and nothing more");
 }
 
-/// A taker is stopped while its slot is used anew for units of another size. Its one token is there all along.
+/// A taker is stopped while its slot is used anew for units of another size. Its two tokens are there all along.
 fn reuse() {
     let config = BucketConfig::new(Rate::new(1, Duration::from_secs(10)).expect("legal")).burst(1 << 20);
-    let shared = bucket(config.fill(Fill::Tokens(1)));
+    let shared = bucket(config.fill(Fill::Tokens(2)));
     let other = shared.clone();
     let setter = thread::spawn(move || {
         for _ in 0..2 {
-            other.set_burst(1, at(0)).expect("one setter");
+            other.set_burst(2, at(0)).expect("one setter");
         }
     });
-    assert_eq!(taken(&shared, 1, at(0)), 1, "the token is there all along");
+    assert_eq!(taken(&shared, 2, at(0)), 2, "the tokens are there all along");
     setter.join().expect("no panic");
-    assert_eq!(taken(&shared, 1, at(0)), 0, "and it was the only one");
+    assert_eq!(taken(&shared, 1, at(0)), 0, "and they were the only ones");
 }
 
 /// A taker of two tokens is stopped while its slot is used anew for one that is as large as four of them were.
