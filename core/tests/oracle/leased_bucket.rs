@@ -37,7 +37,7 @@ impl Leased {
         (self.inner.balance(now).max(0) / TOKEN) as u32
     }
 
-    fn from_a_heap(&mut self, n: u32) -> bool {
+    fn take_of_a_heap(&mut self, n: u32) -> bool {
         let found = self.heaps.iter_mut().find(|heap| **heap >= n);
         found.map(|heap| *heap -= n).is_some()
     }
@@ -50,7 +50,7 @@ impl Leased {
             let more = room.min(self.whole(now) - n);
             self.inner.try_take(n + more, now).expect("as many are there");
             self.heaps[shard] += more;
-        } else if !self.from_a_heap(n) {
+        } else if !self.take_of_a_heap(n) {
             return self.inner.try_take(n, now);
         }
         Ok(())
@@ -65,7 +65,7 @@ impl Leased {
             let more = (self.batch - 1).min(self.whole(now) - missing);
             self.inner.try_take(missing + more, now).expect("as many are there");
             self.owned[shard] = Some(more);
-        } else if !self.from_a_heap(n) {
+        } else if !self.take_of_a_heap(n) {
             return self.inner.try_take(missing, now);
         }
         Ok(())
