@@ -169,10 +169,10 @@ impl TokenBucket {
     /// assert_eq!(bucket.try_take(2, Instant::ORIGIN).unwrap_err().reason(), Reason::Never);
     /// # Ok::<(), seawall::BucketConfigError>(())
     /// ```
-    #[inline]
+    #[inline(always)]
     pub fn try_take(&self, n: u32, now: Instant) -> Result<(), Refused> {
         let state = self.state.load(Ordering::Acquire);
-        match self.slots[slot_of(state)].look(state, n, now.as_nanos()) {
+        match self.live_slot(state).look(state, n, now.as_nanos()) {
             Look::Fits(after) if self.take(state, after).is_ok() => Ok(()),
             Look::Missing(nanos) if self.is_still(state) => Err(Refused::missing_ns(Stage::TokenBucket, nanos)),
             _ => self.try_take_slowly(n, now.as_nanos()),
@@ -306,10 +306,10 @@ impl TokenBucket {
     /// assert_eq!(bucket.available(Instant::ORIGIN), 3);
     /// # Ok::<(), seawall::BucketConfigError>(())
     /// ```
-    #[inline]
+    #[inline(always)]
     pub fn peek(&self, n: u32, now: Instant) -> Result<(), Refused> {
         let state = self.state.load(Ordering::Acquire);
-        match self.slots[slot_of(state)].look(state, n, now.as_nanos()) {
+        match self.live_slot(state).look(state, n, now.as_nanos()) {
             Look::Fits(_) if self.is_still(state) => Ok(()),
             Look::Missing(nanos) if self.is_still(state) => Err(Refused::missing_ns(Stage::TokenBucket, nanos)),
             _ => self.peek_slowly(n, now.as_nanos()),
@@ -327,6 +327,29 @@ impl TokenBucket {
             Some(_) => Ok(()),
             None => Err(Self::why_not(&settings, position_of(state), n, now)),
         }
+    }
+
+    /// The slot that is live in `state`, by branches, which are foreseen: an address out of the state would make every
+    /// load of the slot wait for that of the state, and the exchange for them. One setter at a time goes to and fro
+    /// between the first two slots.
+    #[inline(always)]
+    fn live_slot(&self, state: u64) -> &Slot {
+        match slot_of(state) {
+            0 => &self.slots[0],
+            1 => self.second_slot(),
+            index => self.further_slot(index),
+        }
+    }
+
+    /// Cold, so that the branch to it stays one.
+    #[cold]
+    fn second_slot(&self) -> &Slot {
+        &self.slots[1]
+    }
+
+    #[cold]
+    fn further_slot(&self, index: usize) -> &Slot {
+        &self.slots[index % SLOTS]
     }
 
     /// Whether the state is what it was: then what was read of its slot since belongs to it.
