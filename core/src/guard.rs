@@ -162,7 +162,7 @@ const fn out_of_phase(now: Instant, rate: Rate, seed: u64) -> Instant {
 /// four costs its own quarter of the calls and nothing of the others'. [`GuardConfig::for_shards`] is the configuration to
 /// start from.
 ///
-/// A guard with the default 64 slots has 1.3 KiB of state, and each shard more takes 96 bytes: 1.6 KiB with four.
+/// A guard with the default 64 slots has 1.4 KiB of state, and each shard more takes 96 bytes: 1.7 KiB with four.
 ///
 /// # Keys
 /// One process may call for many users. `Keyed` is a bucket for each of them, the [`KeyedBuckets`](crate::KeyedBuckets)
