@@ -65,7 +65,7 @@ use crate::refused::{Refused, Stage};
 use crate::sync::{AtomicU64, Ordering, const_constructor, fault};
 use crate::time::{Instant, SECOND};
 use growth::Growth;
-use look::Look;
+use look::{Look, Shortcut};
 use settings::{Balance, Climb, Settings};
 use slot::{Claim, Slot};
 
@@ -140,15 +140,16 @@ impl TokenBucket {
                 start.as_nanos(),
                 Climb::of(config.warm_up),
             );
+            let shortcut = Shortcut::of(&settings);
             Ok(Self {
                 state: AtomicU64::new(pack(position, 0)),
                 peak: AtomicU64::new(0),
                 claims: [Claim::new(), Claim::new(), Claim::new(), Claim::new()],
                 slots: [
-                    Slot::new(settings, 0),
-                    Slot::new(settings, 1),
-                    Slot::new(settings, 2),
-                    Slot::new(settings, 3),
+                    Slot::new(&settings, &shortcut, 0),
+                    Slot::new(&settings, &shortcut, 1),
+                    Slot::new(&settings, &shortcut, 2),
+                    Slot::new(&settings, &shortcut, 3),
                 ],
             })
         }
@@ -170,10 +171,10 @@ impl TokenBucket {
     /// assert_eq!(bucket.try_take(2, Instant::ORIGIN).unwrap_err().reason(), Reason::Never);
     /// # Ok::<(), seawall::BucketConfigError>(())
     /// ```
-    #[inline]
+    #[inline(always)]
     pub fn try_take(&self, n: u32, now: Instant) -> Result<(), Refused> {
         let state = self.state.load(Ordering::Acquire);
-        match self.slots[slot_of(state)].look(state, n, now.as_nanos()) {
+        match self.live_slot(state).look(state, n, now.as_nanos()) {
             Look::Fits(after) if self.take(state, after).is_ok() => Ok(()),
             Look::Missing(nanos) if self.is_still(state) => Err(Refused::missing_ns(Stage::TokenBucket, nanos)),
             _ => self.try_take_slowly(n, now.as_nanos()),
@@ -227,14 +228,19 @@ impl TokenBucket {
     /// ```
     #[must_use = "so many may be sent"]
     pub fn take_up_to(&self, n: u32, now: Instant) -> u32 {
+        self.take_between(1, n, now)
+    }
+
+    /// Takes as many tokens as there are, at most `most`, and none where there are fewer than `least`, over 0.
+    pub(crate) fn take_between(&self, least: u32, most: u32, now: Instant) -> u32 {
         let mut state = self.state.load(Ordering::Acquire);
         loop {
             let growth = self.slots[slot_of(state)].growth();
             let level = self.level(&growth, state, now.as_nanos());
             let position = growth.capped(position_of(state), level);
             // At most the burst.
-            let tokens = n.min((level.min(LAST_POSITION).saturating_sub(position) >> growth.unit_exponent()) as u32);
-            let seen = if tokens == 0 {
+            let tokens = most.min((level.min(LAST_POSITION).saturating_sub(position) >> growth.unit_exponent()) as u32);
+            let seen = if tokens < least {
                 self.state.load(Ordering::Acquire)
             } else {
                 match self.take(state, pack(position + growth.units(tokens), slot_of(state))) {
@@ -242,7 +248,7 @@ impl TokenBucket {
                     Err(seen) => seen,
                 }
             };
-            if tokens == 0 && seen == state {
+            if tokens < least && seen == state {
                 return 0;
             }
             state = seen;
@@ -302,10 +308,10 @@ impl TokenBucket {
     /// assert_eq!(bucket.available(Instant::ORIGIN), 3);
     /// # Ok::<(), seawall::BucketConfigError>(())
     /// ```
-    #[inline]
+    #[inline(always)]
     pub fn peek(&self, n: u32, now: Instant) -> Result<(), Refused> {
         let state = self.state.load(Ordering::Acquire);
-        match self.slots[slot_of(state)].look(state, n, now.as_nanos()) {
+        match self.live_slot(state).look(state, n, now.as_nanos()) {
             Look::Fits(_) if self.is_still(state) => Ok(()),
             Look::Missing(nanos) if self.is_still(state) => Err(Refused::missing_ns(Stage::TokenBucket, nanos)),
             _ => self.peek_slowly(n, now.as_nanos()),
@@ -323,6 +329,29 @@ impl TokenBucket {
             Some(_) => Ok(()),
             None => Err(Self::why_not(&settings, position_of(state), n, now)),
         }
+    }
+
+    /// The slot that is live in `state`, by branches, which are foreseen: an address out of the state would make every
+    /// load of the slot wait for that of the state, and the exchange for them. One setter at a time goes to and fro
+    /// between the first two slots.
+    #[inline(always)]
+    fn live_slot(&self, state: u64) -> &Slot {
+        match slot_of(state) {
+            0 => &self.slots[0],
+            1 => self.second_slot(),
+            index => self.further_slot(index),
+        }
+    }
+
+    /// Cold, so that the branch to it stays one.
+    #[cold]
+    fn second_slot(&self) -> &Slot {
+        &self.slots[1]
+    }
+
+    #[cold]
+    fn further_slot(&self, index: usize) -> &Slot {
+        &self.slots[index % SLOTS]
     }
 
     /// Whether the state is what it was: then what was read of its slot since belongs to it.

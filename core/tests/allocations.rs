@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use seawall::{
     AimdConfig, AimdController, AttemptFailure, BreakerConfig, BucketConfig, CircuitBreaker, Clock, ConcurrencyLimit,
-    ErrorClass, Fill, Guard, GuardConfig, Instant, Jitter, KeyedBuckets, KeyedConfig, LimitConfig, ManualClock, Mode,
-    OneWriter, Outcome, Random, Rate, Ratio, Recorder, Refused, Request, RetryBudget, RetryBudgetConfig, RetryConfig,
-    RetryCost, RetryStrategy, RetryTokens, ShardedWindow, SharedRandom, SlidingWindow, Snapshot, Stage, State,
-    TokenBucket, TripRule, Verdict, WarmUp, WhenFull, WindowConfig, retry_after_seconds,
+    ErrorClass, Fill, Guard, GuardConfig, Instant, Jitter, KeyedBuckets, KeyedConfig, LeasedBucket, LeasedConfig,
+    LimitConfig, ManualClock, Mode, OneWriter, Outcome, Random, Rate, Ratio, Recorder, Refused, Request, RetryBudget,
+    RetryBudgetConfig, RetryConfig, RetryCost, RetryStrategy, RetryTokens, ShardedWindow, SharedRandom, SlidingWindow,
+    Snapshot, Stage, State, TokenBucket, TripRule, Verdict, WarmUp, WhenFull, WindowConfig, retry_after_seconds,
 };
 
 struct Counting;
@@ -117,6 +117,24 @@ static BUCKET: TokenBucket = match TokenBucket::new(BucketConfig::new(Rate::per_
     Ok(bucket) => bucket,
     Err(_) => panic!("five a second is legal"),
 };
+
+static LEASED: LeasedBucket<2> =
+    match LeasedBucket::new(LeasedConfig::new(BucketConfig::new(Rate::per_second(500))).batch(4), Instant::ORIGIN) {
+        Ok(bucket) => bucket,
+        Err(_) => panic!("five hundred a second is legal"),
+    };
+
+fn lease_steal_own_and_change() {
+    CLOCK.advance(STEP);
+    let now = CLOCK.now();
+    while LEASED.try_take(0, 1, now).is_ok() {}
+    assert!(LEASED.peek(1, now).is_err() && LEASED.drain_to(0, now) == 0);
+    let _ = black_box((LEASED.set_rate(Rate::per_second(400), now), LEASED.set_burst(400, now)));
+    LEASED.reset(Fill::Full, WarmUp::NONE, now).unwrap();
+    let mut lease = LEASED.own(1).unwrap();
+    while lease.try_take(1, now).is_ok() {}
+    assert!(LEASED.refund(1, now) && LEASED.available(now) == 1);
+}
 
 fn take_refund_and_change() {
     let now = CLOCK.now();
@@ -464,6 +482,7 @@ fn paths() -> Vec<(&'static str, fn())> {
         ("RetryExecutor::execute", execute_with_budget),
         ("RetryExecutor::execute_async", execute_asynchronously),
         ("TokenBucket", take_refund_and_change),
+        ("LeasedBucket, shared and owned", lease_steal_own_and_change),
         ("Guard", guard_calls),
         ("Guard of four shards", guard_of_four_shards),
         ("Guard, in all modes", guard_in_all_modes),

@@ -41,8 +41,7 @@ const fn anchor(level: u64, unit: u64, index: usize) -> u64 {
 
 impl Slot {
     const_constructor! {
-        pub(super) fn new(settings: Settings, index: usize) -> Self {
-            let shortcut = Shortcut::of(&settings);
+        pub(super) fn new(settings: &Settings, shortcut: &Shortcut, index: usize) -> Self {
             Self {
                 base: AtomicU64::new(settings.growth.base),
                 mantissa: AtomicU64::new(settings.growth.mantissa),

@@ -14,7 +14,7 @@ crate::proofs! {
         let rate = Rate::new(a, Duration::from_nanos(b)).unwrap_or(Rate::ZERO);
         let config = BucketConfig::new(rate).burst(c as u32).fill(Fill::Tokens(a as u32));
         let config = config.warm_up(WarmUp::linear(rate, Duration::from_nanos(c)));
-        TokenBucket::new(config, Instant::from_nanos(a)).map_or(0, |bucket| u64::from(bucket.burst()) + bucket.rate().count())
+        TokenBucket::new(config, Instant::from_nanos(a)).as_ref().map_or(0, |bucket| u64::from(bucket.burst()) + bucket.rate().count())
     }
     fn proof_bucket_reserve(a, b, c) {
         let now = Instant::from_nanos(c);

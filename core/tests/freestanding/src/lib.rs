@@ -19,6 +19,7 @@ mod foundation;
 mod guard;
 mod guard_keyed;
 mod keyed_buckets;
+mod leased_bucket;
 mod recorder;
 mod retry;
 #[cfg(feature = "seeded-panic")]
