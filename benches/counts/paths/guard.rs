@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use gungraun::{library_benchmark, library_benchmark_group};
 use seawall::{
-    Admission, Call, Finished, GuardConfig, Instant, KeyedBuckets, KeyedConfig, Outcome, Rate, Refused, Request, Stage,
-    WhenFull,
+    Admission, Call, Finished, GuardConfig, Instant, KeyedBuckets, KeyedConfig, OneWriter, Outcome, OwnedRecorder,
+    Rate, Refused, Request, Stage, WhenFull, WindowConfig,
 };
 
 use crate::leaked;
@@ -67,6 +67,32 @@ fn guard_healthy(guard: &'static Guard) -> Finished {
     guard.finish(&mut call, permit, Outcome::Success, ANSWERED)
 }
 
+/// With a recorder of the worker's own, in which the same call was recorded before.
+fn recorded() -> (&'static Guard, &'static mut OwnedRecorder<'static>) {
+    let recorder = leaked(seawall::Recorder::<8, 512, OneWriter>::for_owner(WindowConfig::DEFAULT).unwrap());
+    let recorder = Box::leak(Box::new(recorder.own().unwrap()));
+    let guard = used();
+    for _ in 0..2 {
+        let _ = recorded_call(guard, recorder);
+    }
+    (guard, recorder)
+}
+
+fn recorded_call(guard: &Guard, recorder: &mut OwnedRecorder<'static>) -> Finished {
+    let (mut call, mut record) = (guard.begin(Request::DEFAULT, NOW), recorder.begun(NOW));
+    let answer = guard.try_attempt(&mut call, NOW);
+    recorder.attempted(&mut record, &answer, NOW);
+    let finished = guard.finish(&mut call, answer.unwrap().permit, Outcome::Success, ANSWERED);
+    recorder.finished(&mut record, Outcome::Success, &finished, ANSWERED);
+    finished
+}
+
+#[library_benchmark]
+#[bench::is(recorded())]
+fn guard_recorded((guard, recorder): (&'static Guard, &'static mut OwnedRecorder<'static>)) -> Finished {
+    recorded_call(guard, recorder)
+}
+
 #[library_benchmark]
 #[bench::by_pause(refused_by(Stage::Pause))]
 #[bench::by_breaker(refused_by(Stage::CircuitBreaker))]
@@ -82,4 +108,7 @@ fn guard_with_keys_refused((guard, mut call): (&'static GuardByKey, Call)) -> Re
     guard.try_attempt(&mut call, NOW)
 }
 
-library_benchmark_group!(name = guard_paths, benchmarks = [guard_healthy, guard_refused, guard_with_keys_refused]);
+library_benchmark_group!(
+    name = guard_paths,
+    benchmarks = [guard_healthy, guard_recorded, guard_refused, guard_with_keys_refused]
+);

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use gungraun::{library_benchmark, library_benchmark_group};
-use seawall::{Instant, Ratio, SlidingWindow, WindowConfig};
+use seawall::{Instant, OneWriter, OwnedWindow, Ratio, ShardedWindow, SlidingWindow, WindowConfig};
 
 use crate::leaked;
 
@@ -28,6 +28,19 @@ fn window_record(window: &'static Window) {
     window.record(Duration::from_micros(300), true, END);
 }
 
+fn owned() -> OwnedWindow<'static, 16, 512> {
+    let windows = leaked(ShardedWindow::<2, 16, 512, OneWriter>::for_owners(SECOND).unwrap());
+    let mut owned = windows.own(1).unwrap();
+    owned.record(Duration::from_micros(300), true, END);
+    owned
+}
+
+#[library_benchmark]
+#[bench::is(&mut *Box::leak(Box::new(owned())))]
+fn window_record_of_an_owner(window: &'static mut OwnedWindow<'static, 16, 512>) {
+    window.record(Duration::from_micros(300), true, END);
+}
+
 #[library_benchmark]
 #[bench::of_6_octaves(of_octaves(6))]
 #[bench::of_24_octaves(of_octaves(24))]
@@ -35,4 +48,4 @@ fn window_p95(window: &'static Window) -> Option<Duration> {
     window.quantile(Ratio::percent(95).unwrap(), END)
 }
 
-library_benchmark_group!(name = window_paths, benchmarks = [window_record, window_p95]);
+library_benchmark_group!(name = window_paths, benchmarks = [window_record, window_record_of_an_owner, window_p95]);
