@@ -95,14 +95,15 @@ impl OwnedLease<'_> {
                 self.left -= n;
                 return Ok(());
             }
-            if let Err(refused) = self.bucket.peek(missing, now) {
-                return steal(self.shards, n).ok_or(refused);
-            }
+            // No look first: the line that others write is asked for once.
             let taken = self.bucket.take_between(missing, missing.saturating_add(self.batch - 1), now);
             if taken >= missing {
                 // At most a batch less one.
                 self.left = taken - missing;
                 return Ok(());
+            }
+            if let Err(refused) = self.bucket.peek(missing, now) {
+                return steal(self.shards, n).ok_or(refused);
             }
         }
     }
