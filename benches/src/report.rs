@@ -27,6 +27,13 @@ pub struct Line {
     pub reason: Option<String>,
 }
 
+impl Line {
+    /// Why a target is missed, if that is known.
+    fn why_not(&self) -> Option<&str> {
+        self.reason.as_deref().filter(|reason| !reason.is_empty())
+    }
+}
+
 /// The file that `--json` writes and `--merge` reads.
 #[derive(Debug, Default, Deserialize, Serialize)]
 pub struct Lines {
@@ -127,7 +134,7 @@ const BEST_PEER: &str = "best peer: ";
 /// The targets that are missed without a reason.
 #[must_use]
 pub fn unexplained(lines: &[Line]) -> Vec<String> {
-    let missed = lines.iter().filter(|line| line.met == Some(false) && line.reason.is_none());
+    let missed = lines.iter().filter(|line| line.met == Some(false) && line.why_not().is_none());
     missed.map(|line| format!("{} against {}: {}", line.path, line.against, short(line.ratio))).collect()
 }
 
@@ -139,7 +146,8 @@ fn cells(line: &Line) -> [String; 5] {
         Some(true) => "yes",
         Some(false) => "**no**",
     };
-    [line.path.clone(), line.against.clone(), short(line.ratio), line.target.clone().unwrap_or_default(), met.into()]
+    let value = if line.ratio.fract() == 0.0 { format!("{:.0}", line.ratio) } else { short(line.ratio) };
+    [line.path.clone(), line.against.clone(), value, line.target.clone().unwrap_or_default(), met.into()]
 }
 
 /// The table for a terminal.
@@ -159,7 +167,7 @@ pub fn table(lines: &[Line]) -> String {
         beside.add_row(row);
     }
     let mut text = format!("{beside}\n\n{targets}\n");
-    for (line, reason) in lines.iter().filter_map(|line| Some((line, line.reason.as_ref()?))) {
+    for (line, reason) in lines.iter().filter_map(|line| Some((line, line.why_not()?))) {
         let _ = writeln!(text, "{}, against {}: {reason}", line.path, line.against);
     }
     text
@@ -191,7 +199,7 @@ pub fn document(lines: &[Line], measured: &[Measured], conditions: &Conditions) 
         text.push_str("\nWhy not:\n\n");
     }
     for line in missed {
-        let reason = line.reason.as_deref().unwrap_or("no reason is known yet");
+        let reason = line.why_not().unwrap_or("no reason is known yet");
         let _ = writeln!(text, "- **{}**, against {}: {reason}", line.path, line.against);
     }
     text.push_str("\n## Every path beside the floor and the best peer\n\n");
