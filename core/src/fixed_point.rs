@@ -55,6 +55,19 @@ impl Speed {
         (area >> self.shift) as u64
     }
 
+    /// What `remainder` (below the mantissa) and a count of nanoseconds need to become the instants at which whole units
+    /// are there; `None` at speed zero and where the mantissa is 2^63, which has no reciprocal of 65 bits.
+    pub(crate) const fn reciprocal(self, remainder: u64) -> Option<Reciprocal> {
+        if self.mantissa <= 1 << 63 || remainder >= self.mantissa {
+            return None;
+        }
+        // The ceiling of 2^128 / mantissa is over 2^64 and below 2^65: the low word is what is over 2^64.
+        let fraction = (u128::MAX / self.mantissa as u128 + 1) as u64;
+        // Below 2^64, as the remainder is below the mantissa.
+        let phase = (((remainder as u128) << 64) / self.mantissa as u128) as u64;
+        Some(Reciprocal { mantissa: self.mantissa, remainder, fraction, phase })
+    }
+
     /// Nanoseconds until `area` has grown to `target` whole units; `None` past 584 years or at speed zero.
     pub(crate) const fn nanos_until(self, area: u128, target: u64) -> Option<u64> {
         let whole = self.whole(area);
@@ -69,6 +82,39 @@ impl Speed {
         // `missing << shift` fits 64 bits by the check above, so the left side fits 128.
         let nanos = ((((missing << self.shift) as u128) << 64) - part).div_ceil(self.mantissa as u128);
         if nanos >= u64::MAX as u128 { None } else { Some(nanos as u64) }
+    }
+}
+
+/// Nanoseconds per unit: the division of [`Speed::nanos_until`] as two multiplications.
+///
+/// With m the mantissa and r the remainder, the first nanosecond at which `target` x 2^64 is reached is
+/// ceil((target x 2^64 - r) / m). Its estimate is floor(target + (target x `fraction` - `phase`) / 2^64), where `fraction`
+/// is 2^64 (2^64 / m - 1) rounded up and `phase` is 2^64 r / m rounded down: over the quotient before its rounding, by
+/// less than (target + 1) / 2^64, so by less than 1. So the estimate is the answer or the nanosecond before; the area there
+/// says which, for there the answer's high word is the target, and the nanosecond before it is one less.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reciprocal {
+    /// Over 2^63.
+    pub(crate) mantissa: u64,
+    /// Below the mantissa.
+    pub(crate) remainder: u64,
+    pub(crate) fraction: u64,
+    pub(crate) phase: u64,
+}
+
+impl Reciprocal {
+    /// The first nanosecond at which `nanos x mantissa + remainder` is at least `target x 2^64`; `target` is over 0.
+    ///
+    /// Words that do not belong together, or an instant past 2^64, give nonsense but no panic.
+    #[inline(always)]
+    pub(crate) const fn nanos(self, target: u64) -> u64 {
+        // Below zero for small targets: then all ones above, which is minus one.
+        let above = (target as u128 * self.fraction as u128).wrapping_sub(self.phase as u128) >> 64;
+        let estimate = target.wrapping_add(above as u64);
+        // (2^64 - 1)^2 + 2^64 - 1 fits.
+        let reached = ((estimate as u128 * self.mantissa as u128 + self.remainder as u128) >> 64) as u64;
+        // 0 or 1 short.
+        estimate.wrapping_add(target.wrapping_sub(reached))
     }
 }
 
@@ -100,6 +146,36 @@ mod tests {
                 assert!(wait == 0 || at(wait - 1) < target);
             }
         }
+    }
+
+    #[test]
+    fn a_reciprocal_finds_the_nanosecond_that_the_division_finds() {
+        let mut random = crate::random::Random::from_seed(7);
+        let rates = [(1, 3), (10, 1_000_000_000), (999_999_999, 1_000_000_000), (5 << 23, 1_000_000_000), (7, 1 << 62)];
+        let drawn = (0..3_000).map(|_| {
+            let nanos = random.next_u64() >> (random.next_u64() % 60);
+            (random.next_u64() % nanos.max(2) + 1, nanos.max(2))
+        });
+        let speeds =
+            rates.into_iter().chain(drawn.collect::<std::vec::Vec<_>>()).map(|(u, n)| Speed::new(u, n).mantissa);
+        let edges = [(1 << 63) + 1, (1 << 63) + 2, u64::MAX, u64::MAX - 1, 3 << 62];
+        let mut found = 0;
+        for mantissa in speeds.chain(edges) {
+            for remainder in [0, 1, mantissa / 2, mantissa - 1, random.next_u64() % mantissa] {
+                let Some(reciprocal) = (Speed { mantissa, shift: 0 }).reciprocal(remainder) else { continue };
+                for target in
+                    [1, 2, 3, mantissa / 2, mantissa - 1, random.next_u64() >> (random.next_u64() % 63) >> 1 | 1]
+                {
+                    let exact = (((target as u128) << 64) - remainder as u128).div_ceil(mantissa as u128);
+                    if let Ok(exact) = u64::try_from(exact) {
+                        assert_eq!(reciprocal.nanos(target), exact, "{target} at {mantissa} + {remainder}");
+                        found += 1;
+                    }
+                }
+            }
+        }
+        assert!(found > 50_000, "{found}");
+        assert!(Speed::new(0, 5).reciprocal(0).is_none() && Speed::new(1, 2).reciprocal(0).is_none());
     }
 
     #[test]

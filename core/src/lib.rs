@@ -26,6 +26,7 @@
 //! | leaving a service alone that fails | [`CircuitBreaker`] |
 //! | how many calls are under way | [`ConcurrencyLimit`] |
 //! | how fast to send | [`TokenBucket`] with a [`WarmUp`], [`AimdController`]; with `std` a [`TakeQueue`] to wait in |
+//! | the same on many cores | [`LeasedBucket`], with an [`OwnedLease`] a worker |
 //! | how fast each user may send | [`KeyedBuckets`], alone or [in a guard](Guard::with_keyed) |
 //! | all of it in front of a call | [`Guard`], each stage enforced, in shadow, for a canary or off by its [`Mode`]; with `std` a [`GuardQueue`] to wait in |
 //! | what happened lately | [`SlidingWindow`]; beside a guard a [`Recorder`] a worker, and a [`Snapshot`] that explains itself |
@@ -76,6 +77,7 @@ mod guard;
 mod guard_queue;
 mod histogram;
 mod keyed_buckets;
+mod leased_bucket;
 mod outcome;
 mod random;
 mod rate;
@@ -84,6 +86,7 @@ mod recorder;
 mod refused;
 mod retry_budget;
 mod retry_strategy;
+mod shard;
 mod sip_hash;
 mod sliding_window;
 mod snapshot;
@@ -116,6 +119,7 @@ pub use guard::{
 #[cfg(feature = "std")]
 pub use guard_queue::{GuardError, GuardQueue};
 pub use keyed_buckets::{KeyedBuckets, KeyedChangeError, KeyedConfig, KeyedConfigError, WhenFull};
+pub use leased_bucket::{LeasedBucket, LeasedConfig, OwnedLease};
 pub use outcome::Outcome;
 pub use random::{Random, SharedRandom};
 pub use rate::{Rate, RateError};
@@ -127,6 +131,8 @@ pub use retry_strategy::{
     AttemptFailure, GiveUpReason, Jitter, RetryConfig, RetryConfigError, RetryDecision, RetryError, RetryExecutor,
     RetryStrategy,
 };
+#[cfg(all(feature = "std", not(seawall_loom)))]
+pub use shard::thread_shard;
 pub use sliding_window::{SlidingWindow, WindowConfig, WindowConfigError, WindowSnapshot, WindowSummary};
 pub use snapshot::Snapshot;
 #[cfg(seawall_loom)]

@@ -115,6 +115,12 @@ impl Refused {
         Self { stage, reason: Reason::NotYet, retry_after_ns: if nanos == 0 { 1 } else { nanos } }
     }
 
+    /// As [`not_yet_ns`](Self::not_yet_ns) where it is known and over zero.
+    #[inline]
+    pub(crate) const fn missing_ns(stage: Stage, nanos: u64) -> Self {
+        Self { stage, reason: Reason::NotYet, retry_after_ns: nanos }
+    }
+
     /// Refused for ever: more was asked than can fit.
     ///
     /// ```

@@ -8,9 +8,10 @@
 //! more than the burst and what the rate emits in it.
 //!
 //! ```text
-//! state    bits 63..2 position in units        bits 1..0 live slot
-//! slot[4]  base, mantissa, remainder, level, shape, floor, ramp (3), rate (2), newest, claim
+//! state    bits 63..62 live slot        bits 61..0 position in units
 //! peak     at least every position from which a refund has gone down
+//! claims   1 for each slot that a change writes
+//! slot[4]  base, mantissa, remainder, level, unit, shape and burst, how to refuse (3), floor, ramp (3), rate (2), newest
 //! ```
 //!
 //! How the level grows is a *configuration*: rate, burst, warm-up and when they began, in one of
@@ -49,6 +50,7 @@
 mod change;
 mod config;
 mod growth;
+mod look;
 mod reservation;
 mod settings;
 mod slot;
@@ -61,8 +63,9 @@ use crate::refused::{Refused, Stage};
 use crate::sync::{AtomicU64, Ordering, const_constructor, fault};
 use crate::time::{Instant, SECOND};
 use growth::Growth;
+use look::Look;
 use settings::{Balance, Climb, Settings};
-use slot::Slot;
+use slot::{Claim, Slot};
 
 const SLOTS: usize = 4;
 const SLOT_BITS: u32 = 2;
@@ -71,15 +74,16 @@ const LAST_POSITION: u64 = (1 << (64 - SLOT_BITS)) - 1;
 const FIRST_POSITION: u64 = 1 << 34;
 
 const fn pack(position: u64, slot: usize) -> u64 {
-    position << SLOT_BITS | slot as u64
+    (slot as u64) << (64 - SLOT_BITS) | position
 }
 
 const fn position_of(state: u64) -> u64 {
-    state >> SLOT_BITS
+    state & LAST_POSITION
 }
 
 const fn slot_of(state: u64) -> usize {
-    (state & (SLOTS as u64 - 1)) as usize
+    // Two bits are left, so it is below SLOTS.
+    (state >> (64 - SLOT_BITS)) as usize
 }
 
 /// Tokens earned at a rate and held up to a burst; safe to share, also in a `static`.
@@ -102,6 +106,7 @@ const fn slot_of(state: u64) -> usize {
 pub struct TokenBucket {
     state: AtomicU64,
     peak: AtomicU64,
+    claims: [Claim; SLOTS],
     slots: [Slot; SLOTS],
 }
 
@@ -136,7 +141,13 @@ impl TokenBucket {
             Ok(Self {
                 state: AtomicU64::new(pack(position, 0)),
                 peak: AtomicU64::new(0),
-                slots: [Slot::new(settings), Slot::new(settings), Slot::new(settings), Slot::new(settings)],
+                claims: [Claim::new(), Claim::new(), Claim::new(), Claim::new()],
+                slots: [
+                    Slot::new(settings, 0),
+                    Slot::new(settings, 1),
+                    Slot::new(settings, 2),
+                    Slot::new(settings, 3),
+                ],
             })
         }
     }
@@ -157,28 +168,44 @@ impl TokenBucket {
     /// assert_eq!(bucket.try_take(2, Instant::ORIGIN).unwrap_err().reason(), Reason::Never);
     /// # Ok::<(), seawall::BucketConfigError>(())
     /// ```
+    #[inline]
     pub fn try_take(&self, n: u32, now: Instant) -> Result<(), Refused> {
+        let state = self.state.load(Ordering::Acquire);
+        match self.slots[slot_of(state)].look(state, n, now.as_nanos()) {
+            Look::Fits(after) if self.take(state, after).is_ok() => Ok(()),
+            Look::Missing(nanos) if self.is_still(state) => Err(Refused::missing_ns(Stage::TokenBucket, nanos)),
+            _ => self.try_take_slowly(n, now.as_nanos()),
+        }
+    }
+
+    /// As often as it takes, and by all the words of a slot where those of a look do not tell.
+    #[cold]
+    #[inline(never)]
+    fn try_take_slowly(&self, n: u32, now: u64) -> Result<(), Refused> {
         if n == 0 {
             return Ok(());
         }
-        let now = now.as_nanos();
-        let mut state = self.state.load(Ordering::Acquire);
         loop {
-            let growth = self.slots[slot_of(state)].growth();
-            let level = self.level(&growth, state, now);
-            match Self::after(&growth, position_of(state), n, level) {
-                Some(position) => match self.take(state, position) {
-                    Ok(()) => return Ok(()),
-                    Err(seen) => state = seen,
-                },
-                None => {
-                    let settings = self.slots[slot_of(state)].read();
-                    let seen = self.state.load(Ordering::Acquire);
-                    if seen == state || fault("token bucket: a refusal needs no second look") {
-                        return Err(Self::why_not(&settings, position_of(state), n, now));
-                    }
-                    state = seen;
+            // A turn follows only when another thread made progress: lock-free.
+            let state = self.state.load(Ordering::Acquire);
+            let slot = &self.slots[slot_of(state)];
+            match slot.look(state, n, now) {
+                Look::Fits(after) if self.take(state, after).is_ok() => return Ok(()),
+                Look::Missing(nanos) if self.is_still(state) => {
+                    return Err(Refused::missing_ns(Stage::TokenBucket, nanos));
                 }
+                Look::Unclear => {
+                    let settings = slot.read();
+                    let level = settings.level_at(now);
+                    match Self::after(&settings.growth, position_of(state), n, level) {
+                        Some(position) if self.take(state, pack(position, slot_of(state))).is_ok() => return Ok(()),
+                        None if self.is_still(state) => {
+                            return Err(Self::why_not(&settings, position_of(state), n, now));
+                        }
+                        _ => (),
+                    }
+                }
+                _ => (),
             }
         }
     }
@@ -198,22 +225,27 @@ impl TokenBucket {
     /// ```
     #[must_use = "so many may be sent"]
     pub fn take_up_to(&self, n: u32, now: Instant) -> u32 {
+        self.take_between(1, n, now)
+    }
+
+    /// Takes as many tokens as there are, at most `most`, and none where there are fewer than `least`, over 0.
+    pub(crate) fn take_between(&self, least: u32, most: u32, now: Instant) -> u32 {
         let mut state = self.state.load(Ordering::Acquire);
         loop {
             let growth = self.slots[slot_of(state)].growth();
             let level = self.level(&growth, state, now.as_nanos());
             let position = growth.capped(position_of(state), level);
             // At most the burst.
-            let tokens = n.min((level.min(LAST_POSITION).saturating_sub(position) >> growth.unit_exponent()) as u32);
-            let seen = if tokens == 0 {
+            let tokens = most.min((level.min(LAST_POSITION).saturating_sub(position) >> growth.unit_exponent()) as u32);
+            let seen = if tokens < least {
                 self.state.load(Ordering::Acquire)
             } else {
-                match self.take(state, position + growth.units(tokens)) {
+                match self.take(state, pack(position + growth.units(tokens), slot_of(state))) {
                     Ok(()) => return tokens,
                     Err(seen) => seen,
                 }
             };
-            if tokens == 0 && seen == state {
+            if tokens < least && seen == state {
                 return 0;
             }
             state = seen;
@@ -242,7 +274,7 @@ impl TokenBucket {
             if position >= drained {
                 return 0;
             }
-            if self.take(state, drained).is_ok() {
+            if self.take(state, pack(drained, slot_of(state))).is_ok() {
                 // At most the burst.
                 return ((drained - position) >> growth.unit_exponent()) as u32;
             }
@@ -252,8 +284,7 @@ impl TokenBucket {
 
     /// Moves the position up, or says what the state has become.
     #[inline]
-    fn take(&self, state: u64, position: u64) -> Result<(), u64> {
-        let after = pack(position, slot_of(state));
+    fn take(&self, state: u64, after: u64) -> Result<(), u64> {
         if fault("token bucket: the exchange is a store") {
             self.state.store(after, Ordering::Release);
             return Ok(());
@@ -274,25 +305,33 @@ impl TokenBucket {
     /// assert_eq!(bucket.available(Instant::ORIGIN), 3);
     /// # Ok::<(), seawall::BucketConfigError>(())
     /// ```
+    #[inline]
     pub fn peek(&self, n: u32, now: Instant) -> Result<(), Refused> {
+        let state = self.state.load(Ordering::Acquire);
+        match self.slots[slot_of(state)].look(state, n, now.as_nanos()) {
+            Look::Fits(_) if self.is_still(state) => Ok(()),
+            Look::Missing(nanos) if self.is_still(state) => Err(Refused::missing_ns(Stage::TokenBucket, nanos)),
+            _ => self.peek_slowly(n, now.as_nanos()),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn peek_slowly(&self, n: u32, now: u64) -> Result<(), Refused> {
         if n == 0 {
             return Ok(());
         }
-        let now = now.as_nanos();
-        let mut state = self.state.load(Ordering::Acquire);
-        loop {
-            let growth = self.slots[slot_of(state)].growth();
-            let level = self.level(&growth, state, now);
-            let fits = Self::after(&growth, position_of(state), n, level).is_some();
-            // All the words of the slot say why not; five of them say that it fits.
-            let settings = (!fits).then(|| self.slots[slot_of(state)].read());
-            let seen = self.state.load(Ordering::Acquire);
-            if seen == state {
-                return settings.map_or(Ok(()), |settings| Err(Self::why_not(&settings, position_of(state), n, now)));
-            }
-            // Another thread made progress: lock-free.
-            state = seen;
+        let (settings, state) = self.live();
+        match Self::after(&settings.growth, position_of(state), n, settings.level_at(now)) {
+            Some(_) => Ok(()),
+            None => Err(Self::why_not(&settings, position_of(state), n, now)),
         }
+    }
+
+    /// Whether the state is what it was: then what was read of its slot since belongs to it.
+    #[inline]
+    fn is_still(&self, state: u64) -> bool {
+        self.state.load(Ordering::Acquire) == state || fault("token bucket: a refusal needs no second look")
     }
 
     /// Whole tokens on hand; advisory, as others may take them meanwhile.
@@ -335,7 +374,7 @@ impl TokenBucket {
     /// ```
     #[must_use]
     pub fn burst(&self) -> u32 {
-        self.live().0.growth.burst()
+        self.live().0.growth.burst
     }
 
     /// The level at `now` by the words in hand; in a warm-up by all the words of the slot.
@@ -351,14 +390,14 @@ impl TokenBucket {
     #[inline]
     fn after(growth: &Growth, position: u64, n: u32, level: u64) -> Option<u64> {
         let after = growth.capped(position, level).saturating_add(growth.units(n));
-        (n <= growth.burst() && after <= level && after <= LAST_POSITION).then_some(after)
+        (n <= growth.burst && after <= level && after <= LAST_POSITION).then_some(after)
     }
 
     /// Why `n` more tokens are not there at `now`.
     #[cold]
     fn why_not(settings: &Settings, position: u64, n: u32, now: u64) -> Refused {
         let growth = &settings.growth;
-        if n > growth.burst() {
+        if n > growth.burst {
             return Refused::never(Stage::TokenBucket);
         }
         let level = settings.level_at(now);

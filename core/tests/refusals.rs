@@ -13,9 +13,9 @@ use std::time::Duration;
 
 use seawall::{
     AimdConfig, AimdController, BreakerConfig, BucketConfig, CircuitBreaker, ConcurrencyLimit, Guard, GuardConfig,
-    Instant, KeyedBuckets, KeyedConfig, LimitConfig, Outcome, Rate, Ratio, Reason, Recorder, Request, RetryBudget,
-    RetryBudgetConfig, RetryCost, RetryTokens, SlidingWindow, Snapshot, Stage, State, TokenBucket, TripRule, WhenFull,
-    WindowConfig,
+    Instant, KeyedBuckets, KeyedConfig, LeasedBucket, LeasedConfig, LimitConfig, Outcome, Rate, Ratio, Reason,
+    Recorder, Request, RetryBudget, RetryBudgetConfig, RetryCost, RetryTokens, SlidingWindow, Snapshot, Stage, State,
+    TokenBucket, TripRule, WhenFull, WindowConfig,
 };
 
 /// A multiple of the page size of every Linux.
@@ -94,6 +94,24 @@ fn a_bucket_that_refuses_writes_nothing() {
         assert!(bucket.try_take(0, at(0)).is_ok() && bucket.peek(1, at(200)).is_ok());
     });
     bucket.get().try_take(1, at(160)).unwrap();
+}
+
+#[test]
+fn a_leased_bucket_that_refuses_writes_nothing_nor_does_an_owner() {
+    let config = LeasedConfig::new(BucketConfig::new(Rate::per_minute(1)).burst(20)).batch(3);
+    let bucket = Paged::new(LeasedBucket::<4>::new(config, at(0)).unwrap());
+    let mut lease = bucket.get().own(1).unwrap();
+    while lease.try_take(1, at(100)).is_ok() {}
+    bucket.read_only(|bucket| {
+        for now in [at(0), at(100), at(159)] {
+            for shard in 0..5 {
+                assert!(bucket.try_take(shard, 1, now).is_err() && bucket.try_take(shard, 21, now).is_err());
+            }
+            assert!(lease.try_take(1, now).is_err() && bucket.peek(1, now).is_err() && bucket.available(now) == 0);
+        }
+        assert!(bucket.own(1).is_none(), "who comes in vain writes nothing");
+    });
+    drop(lease);
 }
 
 #[test]

@@ -141,7 +141,7 @@ impl TokenBucket {
     fn change(&self, now: u64, next: impl Fn(Next) -> Next) -> Result<(), ChangeError> {
         let spare = self.claim().ok_or(ChangeError::Contended)?;
         let result = self.publish(spare, now, next);
-        self.slots[spare].release();
+        self.claims[spare].release();
         result
     }
 
@@ -150,13 +150,13 @@ impl TokenBucket {
         let mut state = self.state.load(Ordering::Acquire);
         loop {
             for index in (0..SLOTS).filter(|index| *index != slot_of(state)) {
-                if self.slots[index].try_claim() {
+                if self.claims[index].try_claim() {
                     // It may have become live between the look and the claim.
                     let is_spare = slot_of(self.state.load(Ordering::Acquire)) != index;
                     if is_spare || fault("token bucket: a claim needs no second look") {
                         return Some(index);
                     }
-                    self.slots[index].release();
+                    self.claims[index].release();
                 }
             }
             // Slots move while they are looked through: only a state that stood still shows that all were taken.
@@ -183,7 +183,7 @@ impl TokenBucket {
             let tokens = old.balance(position, at);
             let tokens = if fault("token bucket: a change forgives") { tokens.forgiven() } else { tokens };
             let next =
-                next(Next { rate: old.rate(), burst: old.growth.burst(), tokens, begins: at, climb: old.climb(at) });
+                next(Next { rate: old.rate(), burst: old.growth.burst, tokens, begins: at, climb: old.climb(at) });
             Settings::check(next.rate, next.burst, WarmUp::NONE)?;
             // After the Acquire load of the state: every refund of an earlier configuration is in it.
             let above = position.max(self.peak.load(Ordering::Relaxed));
@@ -194,7 +194,7 @@ impl TokenBucket {
                 return Err(ChangeError::RangeSpent);
             }
             new.newest = if position == old.first_position() { old.newest } else { state };
-            self.slots[spare].write(&new);
+            self.slots[spare].write(&new, spare);
             if self.state.compare_exchange(state, pack(first, spare), Ordering::Release, Ordering::Relaxed).is_ok() {
                 return Ok(());
             }

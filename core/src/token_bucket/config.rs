@@ -24,7 +24,7 @@ pub enum Fill {
 }
 
 impl Fill {
-    pub(super) const fn tokens(self, burst: u32) -> u32 {
+    pub(crate) const fn tokens(self, burst: u32) -> u32 {
         match self {
             Self::Tokens(tokens) if tokens < burst => tokens,
             _ => burst,
@@ -113,6 +113,12 @@ pub enum BucketConfigError {
     RateTooFast,
     /// The warm-up was longer than [`WarmUp::LONGEST`].
     WarmUpTooLong,
+    /// The batch of a [`LeasedBucket`](crate::LeasedBucket) was zero.
+    ZeroBatch,
+    /// The batch of a [`LeasedBucket`](crate::LeasedBucket) was over 65,536.
+    BatchTooLarge,
+    /// The burst of a [`LeasedBucket`](crate::LeasedBucket) was not over what may lie in its shards.
+    BurstUnderLeases,
 }
 
 impl fmt::Display for BucketConfigError {
@@ -123,6 +129,12 @@ impl fmt::Display for BucketConfigError {
                 "the rate of a bucket is over one a nanosecond: allowed are 0 to 1,000,000,000 a second"
             }
             Self::WarmUpTooLong => "the warm-up of a bucket is over a year: allowed are 0 to 31,536,000 seconds",
+            Self::ZeroBatch => "the batch of a leased bucket is 0: allowed are 1 to 65,536 tokens",
+            Self::BatchTooLarge => "the batch of a leased bucket is over 65,536: allowed are 1 to 65,536 tokens",
+            Self::BurstUnderLeases => {
+                "the burst of a leased bucket is not over what may lie in its shards: at least \
+                 shards x (batch - 1) + 1 tokens"
+            }
         })
     }
 }

@@ -9,7 +9,7 @@ use crate::warm_up::Curve;
 /// Before `base` a warm-up is under way, or no time has passed.
 ///
 /// ```text
-/// shape    bit 50 warm-up   49..48 curve   45..40 shift   37..32 k   31..0 burst
+/// shape    bit 18 warm-up   17..16 curve   13..8 k   5..0 shift
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Growth {
@@ -17,23 +17,19 @@ pub(super) struct Growth {
     pub(super) mantissa: u64,
     pub(super) remainder: u64,
     pub(super) level: u64,
-    pub(super) shape: u64,
+    pub(super) burst: u32,
+    pub(super) shape: u32,
 }
 
 impl Growth {
-    pub(super) const fn shape(burst: u32, k: u32, shift: u32, curve: Curve, is_ramped: bool) -> u64 {
-        burst as u64 | (k as u64) << 32 | (shift as u64) << 40 | (curve as u64) << 48 | (is_ramped as u64) << 50
-    }
-
-    #[inline]
-    pub(super) const fn burst(&self) -> u32 {
-        self.shape as u32
+    pub(super) const fn shape(k: u32, shift: u32, curve: Curve, is_ramped: bool) -> u32 {
+        shift | k << 8 | (curve as u32) << 16 | (is_ramped as u32) << 18
     }
 
     /// k: a unit is 2^-k tokens, and k at most 63, in truth at most 26.
     #[inline]
     pub(super) const fn unit_exponent(&self) -> u32 {
-        (self.shape >> 32) as u32 & 0x3F
+        self.shape >> 8 & 0x3F
     }
 
     /// `n` tokens in units: at most 2^58.
@@ -44,21 +40,21 @@ impl Growth {
 
     #[inline]
     pub(super) const fn burst_units(&self) -> u64 {
-        self.units(self.burst())
+        self.units(self.burst)
     }
 
     #[inline]
     pub(super) const fn speed(&self) -> Speed {
-        Speed { mantissa: self.mantissa, shift: (self.shape >> 40) as u32 & 0x3F }
+        Speed { mantissa: self.mantissa, shift: self.shape & 0x3F }
     }
 
     pub(super) const fn curve(&self) -> Curve {
-        Curve::from_bits(self.shape >> 48 & 3)
+        Curve::from_bits((self.shape >> 16 & 3) as u64)
     }
 
     #[inline]
     pub(super) const fn is_ramped(&self) -> bool {
-        self.shape >> 50 & 1 == 1
+        self.shape >> 18 & 1 == 1
     }
 
     /// What has grown since `base`, on the scale of the speed.

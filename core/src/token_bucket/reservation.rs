@@ -115,8 +115,7 @@ impl TokenBucket {
             let wait = settings.nanos_until(from, after);
             // To a unit, which a booking that was undone across a change may have left.
             let may_be_owed = level.saturating_add(growth.burst_units()).saturating_add(1);
-            if n > growth.burst() || after > LAST_POSITION || wait > max_wait || wait == u64::MAX || after > may_be_owed
-            {
+            if n > growth.burst || after > LAST_POSITION || wait > max_wait || wait == u64::MAX || after > may_be_owed {
                 let refused = Self::why_not(&settings, position, n, from);
                 if refused.retry_after().is_none() {
                     return Err(refused);

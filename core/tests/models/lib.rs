@@ -14,6 +14,7 @@ mod guard_queue;
 mod guard_shards;
 mod harness;
 mod keyed_buckets;
+mod leased_bucket;
 mod recorder;
 mod retry_budget;
 mod shared_values;

@@ -79,6 +79,20 @@ fn reuse() {
     assert_eq!(taken(&shared, 1, at(0)), 0, "and it was the only one");
 }
 
+/// A taker of two tokens is stopped while its slot is used anew for one that is as large as four of them were.
+fn reuse_for_larger_units() {
+    let shared = bucket(BucketConfig::new(Rate::ZERO).burst(4));
+    let other = shared.clone();
+    let setter = thread::spawn(move || {
+        for _ in 0..2 {
+            other.set_burst(1, at(0)).expect("one setter");
+        }
+    });
+    let _ = taken(&shared, 2, at(0));
+    setter.join().expect("no panic");
+    assert_eq!(taken(&shared, 1, at(0)), 1, "two were taken of four, or none of one");
+}
+
 /// As `reuse`, after the position had gone down again by a refund: the taker's state must not come back either.
 fn refund_then_reuse() {
     // Two configurations of burst 1 at rate 0 begin so far above what the refund goes back to.
@@ -166,6 +180,11 @@ fn token_bucket_slots_are_reused_under_a_stalled_taker() {
 }
 
 #[test]
+fn token_bucket_a_state_never_comes_back_with_other_units() {
+    check("token_bucket_a_state_never_comes_back_with_other_units", Preemptions::AtMost(3), reuse_for_larger_units);
+}
+
+#[test]
 fn token_bucket_a_state_never_comes_back_after_a_refund() {
     check("token_bucket_a_state_never_comes_back_after_a_refund", Preemptions::AtMost(2), refund_then_reuse);
 }
@@ -198,7 +217,8 @@ fn token_bucket_what_is_owed_is_carried_over() {
 
 #[test]
 fn token_bucket_positions_go_on_from_one_configuration_to_the_next() {
-    must_fail("reuse", "token bucket: positions start anew", Preemptions::AtMost(1), reuse);
+    let anew = "token bucket: positions start anew";
+    must_fail("reuse_for_larger_units", anew, Preemptions::AtMost(1), reuse_for_larger_units);
     must_fail("refund_then_reuse", "token bucket: a refund leaves no peak", Preemptions::AtMost(1), refund_then_reuse);
 }
 

@@ -1,0 +1,129 @@
+//! A shard with one user: [`OwnedLease`].
+
+use crate::leased_bucket::shard_word::{ShardWord, Standing};
+use crate::leased_bucket::{LeasedBucket, steal};
+use crate::refused::Refused;
+use crate::shard::CacheLine;
+use crate::time::Instant;
+use crate::token_bucket::TokenBucket;
+
+/// A shard of a [`LeasedBucket`] that one worker owns: its tokens are a plain number, and a take is a subtraction, but for
+/// one exchange a batch. Dropped, its tokens lie in the shard for everybody.
+///
+/// Forgotten, or lost with its process, it keeps its shard, and at most a batch less one of tokens; so does an owner that
+/// never calls again.
+///
+/// ```
+/// use seawall::{BucketConfig, Instant, LeasedBucket, LeasedConfig, Rate};
+/// let config = LeasedConfig::new(BucketConfig::new(Rate::per_second(100_000)));
+/// let bucket = LeasedBucket::<4>::new(config, Instant::ORIGIN)?;
+/// let mut lease = bucket.own(0).expect("nobody owns it");
+/// assert!(bucket.own(0).is_none());
+/// assert!(lease.try_take(1, Instant::ORIGIN).is_ok());
+/// # Ok::<(), seawall::BucketConfigError>(())
+/// ```
+#[derive(Debug)]
+#[must_use = "dropped, the shard is free again"]
+pub struct OwnedLease<'a> {
+    home: &'a ShardWord,
+    standing: Standing,
+    /// At most a batch less one.
+    left: u32,
+    batch: u32,
+    bucket: &'a TokenBucket,
+    shards: &'a [CacheLine<ShardWord>],
+}
+
+impl<const SHARDS: usize> LeasedBucket<SHARDS> {
+    /// Makes the caller the only one who leases to this shard, with what lies in it; `None` where there is one already.
+    /// `shard` is taken modulo the number of shards. Others may still call for the shard: they then take from the bucket.
+    ///
+    /// # Concurrency
+    /// Lock-free.
+    ///
+    /// ```
+    /// use seawall::{BucketConfig, Instant, LeasedBucket, LeasedConfig, Rate};
+    /// let config = LeasedConfig::new(BucketConfig::new(Rate::per_second(100_000)));
+    /// let bucket = LeasedBucket::<4>::new(config, Instant::ORIGIN)?;
+    /// drop(bucket.own(2));
+    /// assert!(bucket.own(2).is_some());
+    /// # Ok::<(), seawall::BucketConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn own(&self, shard: u32) -> Option<OwnedLease<'_>> {
+        let home = self.home(shard);
+        let (standing, left) = home.claim()?;
+        Some(OwnedLease { home, standing, left, batch: self.batch, bucket: &self.bucket, shards: &self.shards })
+    }
+}
+
+impl OwnedLease<'_> {
+    /// As [`LeasedBucket::try_take`], from what this owner has, then with it from the bucket.
+    ///
+    /// # Errors
+    /// As [`LeasedBucket::try_take`]; the wait is for what is missing beside the tokens of this owner.
+    ///
+    /// ```
+    /// use seawall::{BucketConfig, Instant, LeasedBucket, LeasedConfig, Rate};
+    /// let config = LeasedConfig::new(BucketConfig::new(Rate::per_second(1)).burst(100)).batch(10);
+    /// let bucket = LeasedBucket::<2>::new(config, Instant::ORIGIN)?;
+    /// let mut lease = bucket.own(0).expect("nobody owns it");
+    /// assert_eq!((0..200).filter(|_| lease.try_take(1, Instant::ORIGIN).is_ok()).count(), 100);
+    /// # Ok::<(), seawall::BucketConfigError>(())
+    /// ```
+    #[inline]
+    pub fn try_take(&mut self, n: u32, now: Instant) -> Result<(), Refused> {
+        if self.left >= n && self.home.stands(self.standing) {
+            self.left -= n;
+            return Ok(());
+        }
+        self.try_take_more(n, now)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn try_take_more(&mut self, n: u32, now: Instant) -> Result<(), Refused> {
+        let standing = self.home.renewed();
+        if standing != self.standing {
+            // Drained or reset by another: what was leased before is void.
+            (self.standing, self.left) = (standing, 0);
+        }
+        loop {
+            // More than are left, or none of a void lease: then it is for nothing, and always there.
+            let missing = n.saturating_sub(self.left);
+            if missing == 0 {
+                self.left -= n;
+                return Ok(());
+            }
+            if let Err(refused) = self.bucket.peek(missing, now) {
+                return steal(self.shards, n).ok_or(refused);
+            }
+            let taken = self.bucket.take_between(missing, missing.saturating_add(self.batch - 1), now);
+            if taken >= missing {
+                // At most a batch less one.
+                self.left = taken - missing;
+                return Ok(());
+            }
+        }
+    }
+
+    /// The tokens that this owner has without asking; advisory, as they may be void by now.
+    ///
+    /// ```
+    /// use seawall::{BucketConfig, Instant, LeasedBucket, LeasedConfig, Rate};
+    /// let config = LeasedConfig::new(BucketConfig::new(Rate::per_second(1)).burst(100)).batch(10);
+    /// let bucket = LeasedBucket::<2>::new(config, Instant::ORIGIN)?;
+    /// assert_eq!(bucket.own(1).expect("nobody owns it").tokens(), 9);
+    /// # Ok::<(), seawall::BucketConfigError>(())
+    /// ```
+    #[must_use]
+    pub const fn tokens(&self) -> u32 {
+        self.left
+    }
+}
+
+impl Drop for OwnedLease<'_> {
+    fn drop(&mut self) {
+        self.home.release(self.standing, self.left);
+    }
+}
