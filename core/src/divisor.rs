@@ -1,12 +1,12 @@
 //! [`Divisor`]: exact division by a number that is known long before the dividend.
 //!
-//! The width of a slice is fixed when a window is built, and every record divides by it. A 64-bit
-//! division costs as much as the atomic step that follows; a multiplication and two shifts do not.
+//! The width of a slice is fixed when a window is built, and a record divides by it. A 64-bit division costs as much as
+//! the atomic step that follows; a multiplication, an addition and a shift do not.
 //!
-//! For a divisor `d` with `2^(l-1) < d <= 2^l` the multiplier is `m = floor(2^64 * (2^l - d) / d) + 1`
-//! and, with `h` the high word of `m * n`, the quotient is `(h + (n - h) / 2) >> (l - 1)` for every
-//! `n < 2^64` (Granlund and Montgomery, "Division by Invariant Integers using Multiplication", 1994,
-//! figure 4.1). A divisor of 1 has `l = 0` and is served by two shifts of 0.
+//! For a divisor `d` with `2^s <= d < 2^(s+1)` let `m = floor(2^(64+s) / d)`, and `r` the remainder. The quotient of
+//! every `n < 2^64` is `((m + 1) * n) >> (64 + s)` if `d - r < 2^s`, and else `(m * n + m) >> (64 + s)`: one of `r` and
+//! `d - r` is under `2^s`, as they add up to `d`. A power of two leaves no remainder, and the second form serves it with
+//! `m = 2^64 - 1` (Robison, "N-Bit Unsigned Division Via N-Bit Multiply-Add", 2005).
 
 /// A divisor of at least 1, prepared.
 #[derive(Clone, Copy, Debug)]
@@ -14,23 +14,29 @@
 pub(crate) struct Divisor {
     divisor: u64,
     multiplier: u64,
-    half_shift: u32,
-    last_shift: u32,
+    /// 0, or the multiplier.
+    addend: u64,
+    shift: u64,
 }
 
 impl Divisor {
     /// Prepares `divisor`; zero counts as 1.
     pub(crate) const fn new(divisor: u64) -> Self {
         let divisor = if divisor == 0 { 1 } else { divisor };
-        // The ceiling of the binary logarithm, 0 to 64.
-        let log = u64::BITS - (divisor - 1).leading_zeros();
-        // 2^l - d < d and under 2^64, so the quotient is under 2^64, and so is it plus 1: for d a power of two it is 0.
-        let multiplier = ((((1_u128 << log) - divisor as u128) << 64) / divisor as u128 + 1) as u64;
-        let (half_shift, last_shift) = if log == 0 { (0, 0) } else { (1, log - 1) };
-        Self { divisor, multiplier, half_shift, last_shift }
+        let shift = divisor.ilog2();
+        let whole = 1_u128 << (64 + shift);
+        let (multiplier, addend) = if divisor.is_power_of_two() {
+            (u64::MAX, u64::MAX)
+        } else {
+            // Over 2^s: the quotient is under 2^64 - 1, and so is it plus 1.
+            let (down, remainder) = ((whole / divisor as u128) as u64, (whole % divisor as u128) as u64);
+            if divisor - remainder < 1 << shift { (down + 1, 0) } else { (down, down) }
+        };
+        Self { divisor, multiplier, addend, shift: shift as u64 }
     }
 
     /// The divisor itself.
+    #[inline]
     pub(crate) const fn get(self) -> u64 {
         self.divisor
     }
@@ -38,9 +44,10 @@ impl Divisor {
     /// `dividend / divisor`, rounded down.
     #[inline]
     pub(crate) const fn divide(self, dividend: u64) -> u64 {
-        let high = ((self.multiplier as u128 * dividend as u128) >> 64) as u64;
-        // high <= dividend, as the multiplier is under 2^64; the sum is then at most the dividend.
-        (high + ((dividend - high) >> self.half_shift)) >> self.last_shift
+        // At most (2^64 - 1) * 2^64: no overflow.
+        let product = self.multiplier as u128 * dividend as u128 + self.addend as u128;
+        // The shift is under 64.
+        (product >> 64) as u64 >> (self.shift & 63)
     }
 }
 
@@ -61,6 +68,23 @@ mod tests {
                 for dividend in [n, n.wrapping_mul(divisor), n.wrapping_mul(divisor).wrapping_sub(1)] {
                     assert_eq!(prepared.divide(dividend), dividend / divisor, "{dividend} / {divisor}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn division_is_exact_for_dividends_and_divisors_of_every_length() {
+        let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+        for _ in 0..200_000 {
+            let mut next = || {
+                // Any walk will do.
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                (state ^ state >> 31).rotate_left(17)
+            };
+            let (divisor, quotient) = ((next() >> (next() & 63)).max(1), next() >> (next() & 63));
+            let multiple = quotient.wrapping_mul(divisor);
+            for dividend in [quotient, multiple, multiple.wrapping_sub(1)] {
+                assert_eq!(Divisor::new(divisor).divide(dividend), dividend / divisor, "{dividend} / {divisor}");
             }
         }
     }

@@ -58,6 +58,12 @@ impl Scale {
         self.last + 1
     }
 
+    /// How many cells a group has.
+    #[inline]
+    pub(crate) const fn steps(self) -> usize {
+        1 << self.step_bits
+    }
+
     /// The cell of a latency.
     #[inline]
     pub(crate) const fn cell_of(self, nanos: u64) -> usize {

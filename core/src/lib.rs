@@ -29,7 +29,7 @@
 //! | the same on many cores | [`LeasedBucket`], with an [`OwnedLease`] a worker |
 //! | how fast each user may send | [`KeyedBuckets`], alone or [in a guard](Guard::with_keyed) |
 //! | all of it in front of a call | [`Guard`], each stage enforced, in shadow, for a canary or off by its [`Mode`]; with `std` a [`GuardQueue`] to wait in |
-//! | what happened lately | [`SlidingWindow`]; beside a guard a [`Recorder`] a worker, and a [`Snapshot`] that explains itself |
+//! | what happened lately | [`SlidingWindow`], for many cores [`ShardedWindow`]; beside a guard a [`Recorder`] a worker, and a [`Snapshot`] that explains itself |
 //! | time, chance and numbers | [`Instant`], [`Clock`], [`Random`], [`SharedRandom`], [`Rate`], [`Ratio`] |
 //! | answers | [`Refused`] with its [`Stage`] and [`Reason`]; [`Transition`] |
 //!
@@ -87,6 +87,7 @@ mod refused;
 mod retry_budget;
 mod retry_strategy;
 mod shard;
+mod sharded_window;
 mod sip_hash;
 mod sliding_window;
 mod snapshot;
@@ -96,12 +97,14 @@ mod sync;
 #[cfg(feature = "std")]
 mod take_queue;
 mod time;
+mod timeline;
 mod token_bucket;
 mod transition;
 mod turn;
 #[cfg(feature = "std")]
 mod waiting_line;
 mod warm_up;
+mod writers;
 
 pub use aimd_controller::{AimdConfig, AimdConfigError, AimdController, RateChange, RateChangeReason};
 pub use circuit_breaker::{
@@ -124,7 +127,7 @@ pub use outcome::Outcome;
 pub use random::{Random, SharedRandom};
 pub use rate::{Rate, RateError};
 pub use ratio::{Ratio, RatioError};
-pub use recorder::{CallRecord, Counts, OutcomeCounts, Recorder};
+pub use recorder::{CallRecord, Counts, OutcomeCounts, OwnedRecorder, Recorder};
 pub use refused::{Reason, Refused, Stage};
 pub use retry_budget::{RetryBudget, RetryBudgetConfig, RetryBudgetError, RetryCost, RetryTokens};
 pub use retry_strategy::{
@@ -133,6 +136,7 @@ pub use retry_strategy::{
 };
 #[cfg(all(feature = "std", not(seawall_loom)))]
 pub use shard::thread_shard;
+pub use sharded_window::{OwnedWindow, ShardedWindow};
 pub use sliding_window::{SlidingWindow, WindowConfig, WindowConfigError, WindowSnapshot, WindowSummary};
 pub use snapshot::Snapshot;
 #[cfg(seawall_loom)]
@@ -143,3 +147,4 @@ pub use time::Instant;
 pub use token_bucket::{BucketConfig, BucketConfigError, ChangeError, Fill, Reservation, TokenBucket};
 pub use transition::{Cause, State, Transition};
 pub use warm_up::{Curve, WarmUp};
+pub use writers::{ManyWriters, OneWriter, Writers};

@@ -48,20 +48,25 @@
 mod change;
 mod counters;
 mod counts;
+mod owned;
 
 use core::fmt;
+use core::marker::PhantomData;
 
 pub(crate) use self::change::Change;
 use self::counters::Counters;
 pub use self::counts::{Counts, OutcomeCounts};
 pub(crate) use self::counts::{GIVE_UPS, STAGES};
+pub use self::owned::OwnedRecorder;
 use crate::guard::{Admission, Finished, Verdict};
 use crate::outcome::Outcome;
 use crate::refused::{Refused, Stage};
+use crate::shard::Claim;
 use crate::sliding_window::{SlidingWindow, WindowConfig, WindowConfigError, WindowSnapshot};
 use crate::sync::{AtomicU64, Ordering, const_constructor, fault};
 use crate::time::Instant;
 use crate::transition::Transition;
+use crate::writers::{ManyWriters, Writers};
 
 /// Counts and measures what one worker does through a [`Guard`](crate::Guard).
 ///
@@ -100,9 +105,11 @@ use crate::transition::Transition;
 /// # Ok::<(), Box<dyn core::error::Error>>(())
 /// ```
 #[repr(C)]
-pub struct Recorder<const SLICES: usize = 8, const CELLS: usize = 512> {
+pub struct Recorder<const SLICES: usize = 8, const CELLS: usize = 512, W: Writers = ManyWriters> {
     counters: Counters<SLICES>,
     changed: AtomicU64,
+    claim: Claim,
+    writers: PhantomData<W>,
     attempts: SlidingWindow<SLICES, CELLS>,
     deliveries: SlidingWindow<SLICES, CELLS>,
 }
@@ -158,18 +165,7 @@ impl<const SLICES: usize, const CELLS: usize> Recorder<SLICES, CELLS> {
         /// assert_eq!(error, WindowConfigError::TooShort);
         /// ```
         pub fn new(window: WindowConfig) -> Result<Self, WindowConfigError> {
-            match (SlidingWindow::<SLICES, CELLS>::new(window), SlidingWindow::<SLICES, CELLS>::new(window)) {
-                (Ok(attempts), Ok(deliveries)) => {
-                    let slice = attempts.slice();
-                    Ok(Self {
-                        counters: Counters::new(crate::time::nanos(slice)),
-                        changed: AtomicU64::new(0),
-                        attempts,
-                        deliveries,
-                    })
-                }
-                (Err(error), _) | (_, Err(error)) => Err(error),
-            }
+            Self::empty(window)
         }
     }
 
@@ -188,8 +184,7 @@ impl<const SLICES: usize, const CELLS: usize> Recorder<SLICES, CELLS> {
     /// ```
     #[inline]
     pub fn begun(&self, now: Instant) -> CallRecord {
-        self.counters.at(now).count(counts::BEGUN);
-        CallRecord { began: now, sent: None, tried: false, over: false }
+        self.note_begun(now)
     }
 
     /// An attempt of `call` was asked for, with this `answer` of [`Guard::try_attempt`](crate::Guard::try_attempt).
@@ -214,20 +209,7 @@ impl<const SLICES: usize, const CELLS: usize> Recorder<SLICES, CELLS> {
     /// ```
     #[inline]
     pub fn attempted(&self, call: &mut CallRecord, answer: &Result<Admission, Refused>, now: Instant) {
-        let counters = self.counters.at(now);
-        match answer {
-            Ok(admission) => {
-                counters.count(counts::ADMITTED);
-                if call.tried {
-                    counters.count(counts::RETRIES);
-                }
-                call.sent = Some(Sent { at: now, shadow_refusal: admission.shadow_refusal.map(Refused::stage) });
-                if let Some(transition) = admission.transition {
-                    self.changed(transition, now);
-                }
-            }
-            Err(refused) => counters.count(counts::refused(refused.stage(), refused.reason())),
-        }
+        self.note_attempted(call, answer, now);
     }
 
     /// The attempt under way was never sent, and its permit went to [`Guard::cancel`](crate::Guard::cancel). The call
@@ -252,9 +234,7 @@ impl<const SLICES: usize, const CELLS: usize> Recorder<SLICES, CELLS> {
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
     pub fn cancelled(&self, call: &mut CallRecord, now: Instant) {
-        if call.sent.take().is_some() {
-            self.counters.at(now).count(counts::CANCELLED);
-        }
+        self.note_cancelled(call, now);
     }
 
     /// The attempt under way ended with `outcome`, and [`Guard::finish`](crate::Guard::finish) said `finished`.
@@ -282,32 +262,7 @@ impl<const SLICES: usize, const CELLS: usize> Recorder<SLICES, CELLS> {
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
     pub fn finished(&self, call: &mut CallRecord, outcome: Outcome, finished: &Finished, now: Instant) {
-        let Some(sent) = call.sent.take() else { return };
-        call.tried = true;
-        let counters = self.counters.at(now);
-        counters.count(counts::ended(outcome));
-        if outcome != Outcome::Ignored {
-            self.attempts.record(now.saturating_duration_since(sent.at), !outcome.is_bad(), now);
-        }
-        if let Some(stage) = sent.shadow_refusal {
-            counters.count(counts::shadow(stage, outcome));
-        }
-        if let Some(transition) = finished.transition {
-            self.changed(transition, now);
-        }
-        let end = match finished.verdict {
-            Verdict::Done if outcome == Outcome::Success => counts::DELIVERED,
-            Verdict::Done => counts::IGNORED,
-            Verdict::GiveUp(reason) => counts::given_up(reason),
-            Verdict::RetryAt(_) => return,
-        };
-        if !call.over {
-            call.over = true;
-            counters.count(end);
-            if end == counts::DELIVERED {
-                self.deliveries.record(now.saturating_duration_since(call.began), true, now);
-            }
-        }
+        self.note_finished(call, outcome, finished, now);
     }
 
     /// The call is not sent again: refused and dropped, or given to [`Guard::abandon`](crate::Guard::abandon). Nothing
@@ -324,8 +279,95 @@ impl<const SLICES: usize, const CELLS: usize> Recorder<SLICES, CELLS> {
     /// # Ok::<(), seawall::WindowConfigError>(())
     /// ```
     pub fn abandoned(&self, call: CallRecord, now: Instant) {
+        self.note_abandoned(call, now);
+    }
+}
+
+impl<const SLICES: usize, const CELLS: usize, W: Writers> Recorder<SLICES, CELLS, W> {
+    const_constructor! {
+        fn empty(window: WindowConfig) -> Result<Self, WindowConfigError> {
+            match (SlidingWindow::<SLICES, CELLS>::new(window), SlidingWindow::<SLICES, CELLS>::new(window)) {
+                (Ok(attempts), Ok(deliveries)) => {
+                    let slice = attempts.slice();
+                    Ok(Self {
+                        counters: Counters::new(crate::time::nanos(slice)),
+                        changed: AtomicU64::new(0),
+                        claim: Claim::new(),
+                        writers: PhantomData,
+                        attempts,
+                        deliveries,
+                    })
+                }
+                (Err(error), _) | (_, Err(error)) => Err(error),
+            }
+        }
+    }
+
+    #[inline]
+    fn note_begun(&self, now: Instant) -> CallRecord {
+        self.counters.at(now).count::<W>(counts::BEGUN);
+        CallRecord { began: now, sent: None, tried: false, over: false }
+    }
+
+    #[inline]
+    fn note_attempted(&self, call: &mut CallRecord, answer: &Result<Admission, Refused>, now: Instant) {
+        let counters = self.counters.at(now);
+        match answer {
+            Ok(admission) => {
+                counters.count::<W>(counts::ADMITTED);
+                if call.tried {
+                    counters.count::<W>(counts::RETRIES);
+                }
+                call.sent = Some(Sent { at: now, shadow_refusal: admission.shadow_refusal.map(Refused::stage) });
+                if let Some(transition) = admission.transition {
+                    self.changed(transition, now);
+                }
+            }
+            Err(refused) => counters.count::<W>(counts::refused(refused.stage(), refused.reason())),
+        }
+    }
+
+    #[inline]
+    fn note_cancelled(&self, call: &mut CallRecord, now: Instant) {
+        if call.sent.take().is_some() {
+            self.counters.at(now).count::<W>(counts::CANCELLED);
+        }
+    }
+
+    #[inline]
+    fn note_finished(&self, call: &mut CallRecord, outcome: Outcome, finished: &Finished, now: Instant) {
+        let Some(sent) = call.sent.take() else { return };
+        call.tried = true;
+        let counters = self.counters.at(now);
+        counters.count::<W>(counts::ended(outcome));
+        if outcome != Outcome::Ignored {
+            self.attempts.record_as::<W>(now.saturating_duration_since(sent.at), !outcome.is_bad(), now);
+        }
+        if let Some(stage) = sent.shadow_refusal {
+            counters.count::<W>(counts::shadow(stage, outcome));
+        }
+        if let Some(transition) = finished.transition {
+            self.changed(transition, now);
+        }
+        let end = match finished.verdict {
+            Verdict::Done if outcome == Outcome::Success => counts::DELIVERED,
+            Verdict::Done => counts::IGNORED,
+            Verdict::GiveUp(reason) => counts::given_up(reason),
+            Verdict::RetryAt(_) => return,
+        };
         if !call.over {
-            self.counters.at(now).count(counts::ABANDONED);
+            call.over = true;
+            counters.count::<W>(end);
+            if end == counts::DELIVERED {
+                self.deliveries.record_as::<W>(now.saturating_duration_since(call.began), true, now);
+            }
+        }
+    }
+
+    #[inline]
+    fn note_abandoned(&self, call: CallRecord, now: Instant) {
+        if !call.over {
+            self.counters.at(now).count::<W>(counts::ABANDONED);
         }
     }
 
@@ -445,7 +487,7 @@ pub(crate) fn reading_order() -> impl Iterator<Item = usize> {
     (0..counts::COUNTERS).map(move |counter| if forwards { counter } else { counts::COUNTERS - 1 - counter })
 }
 
-impl<const SLICES: usize, const CELLS: usize> fmt::Debug for Recorder<SLICES, CELLS> {
+impl<const SLICES: usize, const CELLS: usize, W: Writers> fmt::Debug for Recorder<SLICES, CELLS, W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Recorder").field("totals", &self.totals()).finish_non_exhaustive()
     }

@@ -17,11 +17,9 @@
 //!  slices[slot].octaves   | turn : 32 | a bit for each octave with samples : 32 |
 //!  slices[slot].longest   | turn : 32 | code of the longest latency : 32 |
 //!  errors[slot]           | turn : 32 | errors : 32 |       one fetch_add a failed sample
-//!
-//!  tick = now / slice + shift        slot = tick mod SLICES        turn = tick / SLICES mod 2^32
 //! ```
-//! `shift` starts at 0; [`mark`](SlidingWindow::mark) adds one turn of the ring to it, so that every earlier
-//! sample is a whole window old at once.
+//! Which slot serves an instant, and in which turn, is worked out in `timeline.rs`; [`mark`](SlidingWindow::mark) moves the
+//! time line by one turn of the ring, so that every earlier sample is a whole window old at once.
 //!
 //! # The boundary rules
 //! 1. The slice is the unit of forgetting. At `now` the window covers the slice of `now` so far and the
@@ -41,8 +39,7 @@
 //!   never sees more errors than samples.
 //! * Taking a cell over moves its old count into the totals, `Release`; a reader loads the totals (`Acquire`)
 //!   before the cells: it never counts a sample twice.
-//! * `mark` moves `shift` and then stores the instant, `Release`; a reader loads the instant (`Acquire`) and
-//!   then `shift`: who sees the mark sees nothing from before it.
+//! * A mark: see `timeline.rs`.
 //!
 //! All else is `Relaxed`: each word is complete by itself.
 //!
@@ -67,12 +64,13 @@ mod snapshot;
 use core::time::Duration;
 
 pub use self::config::{WindowConfig, WindowConfigError};
-use self::ring::{Ring, Shared, Slice};
+pub(crate) use self::ring::{Ring, Words};
 pub use self::snapshot::{WindowSnapshot, WindowSummary};
-use crate::histogram::Scale;
 use crate::ratio::Ratio;
-use crate::sync::{AtomicU64, atomic_array, const_constructor};
+use crate::sync::const_constructor;
 use crate::time::{Instant, nanos};
+use crate::timeline::Timeline;
+use crate::writers::{ManyWriters, Writers};
 
 /// Counts, error rate, throughput and latency quantiles of the last stretch of time, recorded by any number of
 /// threads without a lock, an allocation or a pause.
@@ -124,21 +122,11 @@ use crate::time::{Instant, nanos};
 #[derive(Debug)]
 #[repr(C)]
 pub struct SlidingWindow<const SLICES: usize = 16, const CELLS: usize = 512> {
-    shared: Shared,
-    slices: [Slice; SLICES],
-    errors: [AtomicU64; SLICES],
-    cells: [[AtomicU64; CELLS]; SLICES],
+    timeline: Timeline,
+    words: Words<SLICES, CELLS>,
 }
 
 impl<const SLICES: usize, const CELLS: usize> SlidingWindow<SLICES, CELLS> {
-    const SCALE: Scale = {
-        assert!(SLICES.is_power_of_two() && SLICES >= 2 && SLICES <= 1024, "SLICES is a power of two from 2 to 1024");
-        assert!(CELLS.is_power_of_two() && CELLS <= 1024, "CELLS is a power of two from 32 to 1024");
-        // The models explore a scale of few octaves: each word costs them time.
-        assert!(CELLS >= 32 || cfg!(seawall_loom), "CELLS is a power of two from 32 to 1024");
-        Scale::new(CELLS)
-    };
-
     const_constructor! {
         /// An empty window.
         ///
@@ -158,25 +146,15 @@ impl<const SLICES: usize, const CELLS: usize> SlidingWindow<SLICES, CELLS> {
         /// ```
         pub fn new(config: WindowConfig) -> Result<Self, WindowConfigError> {
             match config.slice_ns(SLICES as u64) {
-                Ok(slice_ns) => Ok(Self {
-                    shared: Shared::new(slice_ns),
-                    slices: atomic_array!(Slice::new(), SLICES),
-                    errors: atomic_array!(AtomicU64::new(0), SLICES),
-                    cells: atomic_array!(atomic_array!(AtomicU64::new(0), CELLS), SLICES),
-                }),
+                Ok(slice_ns) => Ok(Self { timeline: Timeline::new(slice_ns), words: Words::new() }),
                 Err(error) => Err(error),
             }
         }
     }
 
+    #[inline(always)]
     fn ring(&self) -> Ring<'_> {
-        Ring {
-            scale: Self::SCALE,
-            shared: &self.shared,
-            slices: &self.slices,
-            errors: &self.errors,
-            cells: self.cells.as_flattened(),
-        }
+        self.words.ring(&self.timeline)
     }
 
     /// Counts one finished call: how long it took, and whether it went well.
@@ -200,7 +178,13 @@ impl<const SLICES: usize, const CELLS: usize> SlidingWindow<SLICES, CELLS> {
     /// ```
     #[inline]
     pub fn record(&self, latency: Duration, ok: bool, now: Instant) {
-        self.ring().record(nanos(latency), ok, now);
+        self.record_as::<ManyWriters>(latency, ok, now);
+    }
+
+    /// [`record`](Self::record), for those that `W` says.
+    #[inline(always)]
+    pub(crate) fn record_as<W: Writers>(&self, latency: Duration, ok: bool, now: Instant) {
+        self.words.record::<W>(&self.timeline, nanos(latency), ok, now);
     }
 
     /// All that the window holds at `now`, as a plain value: for quantiles, for several questions about one moment,
@@ -230,12 +214,14 @@ impl<const SLICES: usize, const CELLS: usize> SlidingWindow<SLICES, CELLS> {
     /// ```
     #[must_use]
     pub fn snapshot(&self, now: Instant) -> WindowSnapshot<CELLS> {
-        WindowSnapshot::of(|counts| self.ring().read(now, counts))
+        let mut snapshot = WindowSnapshot::empty();
+        self.add_to(&mut snapshot, now);
+        snapshot
     }
 
     /// Merges what the window holds at `now` into `snapshot`.
     pub(crate) fn add_to(&self, snapshot: &mut WindowSnapshot<CELLS>, now: Instant) {
-        snapshot.add(|counts| self.ring().read(now, counts));
+        snapshot.add(&self.timeline, [&self.words], now);
     }
 
     /// The usual figures at `now`, with the lifetime totals.
@@ -260,7 +246,9 @@ impl<const SLICES: usize, const CELLS: usize> SlidingWindow<SLICES, CELLS> {
         let ring = self.ring();
         // The totals first: a recorder in between makes the window newer, not the totals.
         let (total_count, total_errors) = (ring.total_count(), ring.total_errors());
-        WindowSummary { total_count, total_errors, ..self.snapshot(now).summary() }
+        let mut snapshot = WindowSnapshot::empty();
+        self.add_to(&mut snapshot, now);
+        WindowSummary { total_count, total_errors, ..snapshot.summary() }
     }
 
     /// The latency at quantile `q` at `now`, by nearest rank: of `n` samples in order, the one at the place `q * n`,
@@ -283,7 +271,10 @@ impl<const SLICES: usize, const CELLS: usize> SlidingWindow<SLICES, CELLS> {
     /// ```
     #[must_use]
     pub fn quantile(&self, q: Ratio, now: Instant) -> Option<Duration> {
-        self.snapshot(now).quantile(q)
+        // In place: a snapshot that is given back is copied, and that takes as long as a tenth of this.
+        let mut snapshot = WindowSnapshot::empty();
+        self.add_to(&mut snapshot, now);
+        snapshot.quantile(q)
     }
 
     /// The share of failed calls at `now`. `None` if the window is empty: no evidence is not health.
@@ -300,7 +291,7 @@ impl<const SLICES: usize, const CELLS: usize> SlidingWindow<SLICES, CELLS> {
     /// ```
     #[must_use]
     pub fn error_rate(&self, now: Instant) -> Option<Ratio> {
-        let (count, errors) = self.ring().count(now);
+        let (count, errors) = self.ring().count(self.timeline.span(now, SLICES));
         if count == 0 { None } else { Some(Ratio::of(errors, count)) }
     }
 
@@ -328,7 +319,7 @@ impl<const SLICES: usize, const CELLS: usize> SlidingWindow<SLICES, CELLS> {
     /// # Ok::<(), seawall::WindowConfigError>(())
     /// ```
     pub fn mark(&self, now: Instant) {
-        self.ring().rebase(now, now);
+        self.rebase(now, now);
     }
 
     /// Starts anew on another clock, or on one that stepped: the present, `old_now` so far, is `new_now` from here on.
@@ -353,7 +344,7 @@ impl<const SLICES: usize, const CELLS: usize> SlidingWindow<SLICES, CELLS> {
     /// # Ok::<(), seawall::WindowConfigError>(())
     /// ```
     pub fn rebase(&self, old_now: Instant, new_now: Instant) {
-        self.ring().rebase(old_now, new_now);
+        self.timeline.rebase(old_now, new_now, SLICES);
     }
 
     /// All samples ever recorded.
@@ -425,7 +416,7 @@ impl<const SLICES: usize, const CELLS: usize> SlidingWindow<SLICES, CELLS> {
     #[must_use]
     pub const fn window(&self) -> Duration {
         // Under 366 days: the config was checked.
-        Duration::from_nanos(self.shared.slice_ns() * SLICES as u64)
+        Duration::from_nanos(self.timeline.slice_ns() * SLICES as u64)
     }
 
     /// The width of a slice: how much the window forgets at a time.
@@ -439,7 +430,7 @@ impl<const SLICES: usize, const CELLS: usize> SlidingWindow<SLICES, CELLS> {
     /// ```
     #[must_use]
     pub const fn slice(&self) -> Duration {
-        Duration::from_nanos(self.shared.slice_ns())
+        Duration::from_nanos(self.timeline.slice_ns())
     }
 
     /// The largest relative error of a quantile or mean, for latencies of 4.096 µs to 2.4 hours.
@@ -456,6 +447,6 @@ impl<const SLICES: usize, const CELLS: usize> SlidingWindow<SLICES, CELLS> {
     /// ```
     #[must_use]
     pub const fn relative_error() -> Ratio {
-        Self::SCALE.relative_error()
+        Words::<SLICES, CELLS>::SCALE.relative_error()
     }
 }

@@ -29,6 +29,7 @@ use crate::retry_budget::RetryTokens;
 use crate::sliding_window::{WindowSnapshot, WindowSummary};
 use crate::time::Instant;
 use crate::transition::{Cause, State};
+use crate::writers::Writers;
 
 /// A guard and its recorders at one moment: made by [`Guard::snapshot`].
 ///
@@ -173,8 +174,8 @@ struct Recorded {
 }
 
 impl Recorded {
-    fn of<'a, const SLICES: usize, const CELLS: usize>(
-        recorders: impl Iterator<Item = &'a Recorder<SLICES, CELLS>> + Clone,
+    fn of<'a, const SLICES: usize, const CELLS: usize, W: Writers>(
+        recorders: impl Iterator<Item = &'a Recorder<SLICES, CELLS, W>> + Clone,
         now: Instant,
     ) -> Self {
         let mut change: Option<Change> = None;
@@ -214,9 +215,9 @@ impl Recorded {
 
 /// The windows of all recorders as one. Not inlined: the page of counts leaves the stack again.
 #[inline(never)]
-fn summary<'a, const SLICES: usize, const CELLS: usize>(
-    recorders: impl Iterator<Item = &'a Recorder<SLICES, CELLS>>,
-    add: impl Fn(&Recorder<SLICES, CELLS>, &mut WindowSnapshot<CELLS>),
+fn summary<'a, const SLICES: usize, const CELLS: usize, W: Writers>(
+    recorders: impl Iterator<Item = &'a Recorder<SLICES, CELLS, W>>,
+    add: impl Fn(&Recorder<SLICES, CELLS, W>, &mut WindowSnapshot<CELLS>),
 ) -> WindowSummary {
     let mut snapshot = WindowSnapshot::empty();
     for recorder in recorders {
@@ -248,9 +249,9 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn snapshot<'a, const SLICES: usize, const CELLS: usize>(
+    pub fn snapshot<'a, const SLICES: usize, const CELLS: usize, W: Writers>(
         &self,
-        recorders: impl IntoIterator<Item = &'a Recorder<SLICES, CELLS>, IntoIter: Clone>,
+        recorders: impl IntoIterator<Item = &'a Recorder<SLICES, CELLS, W>, IntoIter: Clone>,
         now: Instant,
     ) -> Snapshot {
         let Recorded { recent, observed, total, attempts, deliveries, change } =

@@ -1,25 +1,17 @@
 //! The counters of a recorder: each over its lifetime, and over the last slices of time.
 
-use crate::divisor::Divisor;
 use crate::recorder::counts::{COUNTERS, Counts};
 use crate::sync::{AtomicU64, Ordering, atomic_array, const_constructor, fault, ordering};
 use crate::time::Instant;
+use crate::timeline::Timeline;
 use crate::turn::{FULL, is_ahead, low_of, pack, turn_of};
-
-/// `first` before the first event.
-const NEVER: u64 = u64::MAX;
+use crate::writers::Writers;
 
 /// `SLICES` is a power of two: the window beside the counters is of the same size, and checks it.
 #[derive(Debug)]
 #[repr(C)]
 pub(super) struct Counters<const SLICES: usize> {
-    slice: Divisor,
-    /// Added to `now / slice`, wrapping: grows by a turn of the ring at each rebase.
-    shift: AtomicU64,
-    /// The earliest instant of an event, or the last rebase.
-    first: AtomicU64,
-    /// The instant of the last rebase; 0 for none.
-    marked: AtomicU64,
+    timeline: Timeline,
     totals: [AtomicU64; COUNTERS],
     recent: [[AtomicU64; COUNTERS]; SLICES],
 }
@@ -36,10 +28,7 @@ impl<const SLICES: usize> Counters<SLICES> {
     const_constructor! {
         pub(super) fn new(slice_ns: u64) -> Self {
             Self {
-                slice: Divisor::new(slice_ns),
-                shift: AtomicU64::new(0),
-                first: AtomicU64::new(NEVER),
-                marked: AtomicU64::new(0),
+                timeline: Timeline::new(slice_ns),
                 totals: atomic_array!(AtomicU64::new(0), COUNTERS),
                 recent: atomic_array!(atomic_array!(AtomicU64::new(0), COUNTERS), SLICES),
             }
@@ -55,25 +44,24 @@ impl<const SLICES: usize> Counters<SLICES> {
 
     #[inline]
     pub(super) fn at(&self, now: Instant) -> Place<'_> {
-        let now = now.as_nanos();
-        let not_never = now.min(NEVER - 1);
-        if not_never < self.first.load(Ordering::Relaxed) {
-            self.first.fetch_min(not_never, Ordering::Relaxed);
-        }
-        let (recent, turn) = self.slot(self.slice.divide(now).wrapping_add(self.shift.load(Ordering::Relaxed)));
+        let (recent, turn) = self.slot(match self.timeline.guess(now) {
+            Some(tick) => tick,
+            None => self.tick(now),
+        });
         Place { totals: &self.totals, recent, turn }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn tick(&self, now: Instant) -> u64 {
+        self.timeline.tick(now, SLICES)
     }
 
     /// Adds what was counted in the window at `now` to `counts`, and gives the time in nanoseconds that it stands for.
     pub(super) fn add_recent(&self, counts: &mut Counts, now: Instant) -> u64 {
-        // Acquire: who sees the mark sees the shift that excludes what came before.
-        let marked = self.marked.load(Ordering::Acquire);
-        let shift = self.shift.load(Ordering::Relaxed);
-        let now = now.as_nanos();
-        let last = self.slice.divide(now);
-        let oldest = last.saturating_sub(SLICES as u64 - 1).max(self.slice.divide(marked));
-        for tick in oldest..=last {
-            let (Some(words), turn) = self.slot(tick.wrapping_add(shift)) else { continue };
+        let span = self.timeline.span(now, SLICES);
+        for tick in span.ticks() {
+            let (Some(words), turn) = self.slot(tick) else { continue };
             for (count, word) in counts.words.iter_mut().zip(words) {
                 // Acquire: who sees it here sees it in the total too.
                 let word = word.load(Ordering::Acquire);
@@ -82,12 +70,7 @@ impl<const SLICES: usize> Counters<SLICES> {
                 }
             }
         }
-        // The product is at most `now`, or at most `marked`: a quotient times its divisor.
-        let begin = (oldest * self.slice.get()).max(marked).max(match self.first.load(Ordering::Relaxed) {
-            NEVER => 0,
-            first => first,
-        });
-        now.saturating_sub(begin).max(self.slice.get())
+        self.timeline.observed_ns(span)
     }
 
     /// Adds one lifetime count to `counts`.
@@ -100,41 +83,36 @@ impl<const SLICES: usize> Counters<SLICES> {
 
     /// As the window's own rebase: what came before is out of the window at once, and the totals stay.
     pub(super) fn rebase(&self, old_now: Instant, new_now: Instant) {
-        // The tick of the new instant is then one turn of the ring after that of the old. Wrapping: the sum counts.
-        let by = self.slice.divide(old_now.as_nanos()).wrapping_sub(self.slice.divide(new_now.as_nanos()));
-        self.shift.fetch_add(by.wrapping_add(SLICES as u64), Ordering::Relaxed);
-        self.first.store(new_now.as_nanos().min(NEVER - 1), Ordering::Relaxed);
-        // Release: who sees the mark sees the shift.
-        self.marked.store(new_now.as_nanos(), Ordering::Release);
+        self.timeline.rebase(old_now, new_now, SLICES);
     }
 }
 
 impl Place<'_> {
     /// Counts one event: in the total first, so that no window holds more than its total.
     #[inline]
-    pub(super) fn count(self, counter: usize) {
+    pub(super) fn count<W: Writers>(self, counter: usize) {
         if fault("recorder: a window is counted before its total")
             && let Some(word) = self.recent.and_then(|words| words.get(counter))
         {
-            self.count_recent(word);
+            self.count_recent::<W>(word);
         }
         let release = ordering(Ordering::Release, "recorder: a total is added relaxed", Ordering::Relaxed);
         if let Some(total) = self.totals.get(counter) {
             if fault("recorder: a total grows in two steps") {
                 total.store(total.load(Ordering::Relaxed) + 1, release);
             } else {
-                total.fetch_add(1, release);
+                W::add(total, 1, release);
             }
         }
         if let Some(word) = self.recent.and_then(|words| words.get(counter))
             && !fault("recorder: a window is counted before its total")
         {
-            self.count_recent(word);
+            self.count_recent::<W>(word);
         }
     }
 
     #[inline]
-    fn count_recent(self, word: &AtomicU64) {
+    fn count_recent<W: Writers>(self, word: &AtomicU64) {
         let seen = word.load(Ordering::Relaxed);
         let after = if turn_of(seen) == self.turn {
             seen
@@ -145,8 +123,8 @@ impl Place<'_> {
             word.store(pack(self.turn, 1), Ordering::Release);
             return;
         } else {
-            match word.compare_exchange(seen, pack(self.turn, 1), Ordering::Release, Ordering::Relaxed) {
-                Ok(_) => return,
+            match W::replace(word, seen, pack(self.turn, 1), Ordering::Release, Ordering::Relaxed) {
+                Ok(()) => return,
                 Err(after) => after,
             }
         };
@@ -154,7 +132,7 @@ impl Place<'_> {
         // every count is a bounded number of steps.
         if turn_of(after) == self.turn && low_of(after) < FULL {
             // No carry into the turn: at most FULL, and a writer for each byte of memory adds no 2^31 more.
-            word.fetch_add(1, Ordering::Release);
+            W::increment(word, after, Ordering::Release);
         }
     }
 }

@@ -23,7 +23,7 @@ impl WindowConfig {
     pub const DEFAULT: Self = Self { window: Duration::from_secs(30) };
 
     /// The width of one of `slices` slices.
-    pub(super) const fn slice_ns(self, slices: u64) -> Result<u64, WindowConfigError> {
+    pub(crate) const fn slice_ns(self, slices: u64) -> Result<u64, WindowConfigError> {
         let window = nanos(self.window);
         if window < SHORTEST {
             Err(WindowConfigError::TooShort)

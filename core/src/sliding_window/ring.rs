@@ -1,27 +1,13 @@
 //! The ring itself, over storage that somebody else owns: what does not depend on its size.
 
-use crate::divisor::Divisor;
+use core::hint::black_box;
+
 use crate::histogram::{OCTAVES, Scale, decode, encode};
-use crate::sync::{AtomicU64, Ordering, const_constructor, fault, ordering};
+use crate::sync::{AtomicU64, Ordering, atomic_array, const_constructor, fault, ordering};
 use crate::time::Instant;
+use crate::timeline::{Span, Timeline};
 use crate::turn::{FULL, is_ahead, low_of, pack, turn_of};
-
-/// `Shared::first` before the first sample.
-const NEVER: u64 = u64::MAX;
-
-/// What is common to all slices.
-#[derive(Debug)]
-#[repr(C)]
-pub(super) struct Shared {
-    slice: Divisor,
-    /// Added to `now / slice`, wrapping: grows by a turn of the ring at each mark.
-    shift: AtomicU64,
-    /// The earliest instant of a sample, or the latest mark.
-    first: AtomicU64,
-    /// The instant of the last mark; 0 for none.
-    marked: AtomicU64,
-    lifetime: Lifetime,
-}
+use crate::writers::Writers;
 
 /// What has left the ring. Written once for each reused cell: off the lines that every recorder reads.
 #[derive(Debug)]
@@ -32,61 +18,161 @@ struct Lifetime {
     late: AtomicU64,
 }
 
-impl Shared {
-    const_constructor! {
-        pub(super) fn new(slice_ns: u64) -> Self {
-            Self {
-                slice: Divisor::new(slice_ns),
-                shift: AtomicU64::new(0),
-                first: AtomicU64::new(NEVER),
-                marked: AtomicU64::new(0),
-                lifetime: Lifetime {
-                    count: AtomicU64::new(0),
-                    errors: AtomicU64::new(0),
-                    late: AtomicU64::new(0),
-                },
-            }
-        }
-    }
-
-    pub(super) const fn slice_ns(&self) -> u64 {
-        self.slice.get()
-    }
-}
-
 /// The head of a slice: read by every sample, written by few.
 #[derive(Debug)]
 #[repr(C)]
-pub(super) struct Slice {
+struct Slice {
     octaves: AtomicU64,
     longest: AtomicU64,
 }
 
 impl Slice {
     const_constructor! {
-        pub(super) fn new() -> Self {
+        fn new() -> Self {
             Self { octaves: AtomicU64::new(0), longest: AtomicU64::new(0) }
         }
     }
 }
 
-/// What [`Ring::read`] found, but for the histogram.
-pub(super) struct Read {
+/// The words of a ring, without its timeline.
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct Words<const SLICES: usize, const CELLS: usize> {
+    lifetime: Lifetime,
+    slices: [Slice; SLICES],
+    errors: [AtomicU64; SLICES],
+    cells: [[AtomicU64; CELLS]; SLICES],
+}
+
+impl<const SLICES: usize, const CELLS: usize> Words<SLICES, CELLS> {
+    pub(crate) const SCALE: Scale = {
+        assert!(SLICES.is_power_of_two() && SLICES >= 2 && SLICES <= 1024, "SLICES is a power of two from 2 to 1024");
+        assert!(CELLS.is_power_of_two() && CELLS <= 1024, "CELLS is a power of two from 32 to 1024");
+        // The models explore a scale of few octaves: each word costs them time.
+        assert!(CELLS >= 32 || cfg!(seawall_loom), "CELLS is a power of two from 32 to 1024");
+        Scale::new(CELLS)
+    };
+
+    const_constructor! {
+        pub(crate) fn new() -> Self {
+            Self {
+                lifetime: Lifetime {
+                    count: AtomicU64::new(0),
+                    errors: AtomicU64::new(0),
+                    late: AtomicU64::new(0),
+                },
+                slices: atomic_array!(Slice::new(), SLICES),
+                errors: atomic_array!(AtomicU64::new(0), SLICES),
+                cells: atomic_array!(atomic_array!(AtomicU64::new(0), CELLS), SLICES),
+            }
+        }
+    }
+
+    /// The ring that these words are, on `timeline`.
+    #[inline(always)]
+    pub(crate) fn ring<'a>(&'a self, timeline: &'a Timeline) -> Ring<'a> {
+        Ring {
+            scale: Self::SCALE,
+            timeline,
+            lifetime: &self.lifetime,
+            slices: &self.slices,
+            errors: &self.errors,
+            cells: self.cells.as_flattened(),
+        }
+    }
+
+    /// Counts a sample. Inlined, for what happens to nearly every one: it is in the slice of the one before, whose octave
+    /// is open and has seen a longer one. All else is a call, made before anything has happened.
+    #[inline(always)]
+    pub(crate) fn record<W: Writers>(&self, timeline: &Timeline, latency_ns: u64, ok: bool, now: Instant) {
+        let ring = self.ring(timeline);
+        let cell = Self::SCALE.cell_of(latency_ns);
+        if let Some(tick) = timeline.guess(now)
+            && let Some((slot, turn)) = ring.slot(tick)
+            && slot.is_open(turn, Self::SCALE.octave_of(cell), latency_ns)
+            && slot.cells.get(cell).is_some_and(|word| add_open::<W>(word, turn))
+        {
+            if !ok && (fault("sliding_window: an error looks for its slice anew") || !add_open::<W>(slot.errors, turn))
+            {
+                self.record_error::<W>(timeline, tick, now);
+            }
+        } else {
+            self.record_with_care::<W>(timeline, latency_ns, ok, now);
+        }
+    }
+
+    /// The sample may be the first of its slice, octave or cell, or the longest, or late.
+    #[cold]
+    #[inline(never)]
+    fn record_with_care<W: Writers>(&self, timeline: &Timeline, latency_ns: u64, ok: bool, now: Instant) {
+        let ring = self.ring(timeline);
+        let tick = timeline.tick(now, SLICES);
+        let counted = ring.add_sample::<W>(tick, latency_ns);
+        if !ok {
+            ring.add_error::<W>(ring.tick_of_error(tick, now), counted);
+        }
+    }
+
+    /// The failure of a sample that was counted may be the first of its slice.
+    #[cold]
+    #[inline(never)]
+    fn record_error<W: Writers>(&self, timeline: &Timeline, tick: u64, now: Instant) {
+        let ring = self.ring(timeline);
+        ring.add_error::<W>(ring.tick_of_error(tick, now), true);
+    }
+
+    /// Adds the histogram at `now` to `counts`. Here and not in the ring: of octaves of a known size the loop is short.
+    pub(crate) fn read(&self, timeline: &Timeline, span: Span, counts: &mut [u64; CELLS]) -> Read {
+        let end = end_of_low();
+        let mut read = Read { count: 0, errors: 0, longest_ns: 0, octaves: 0 };
+        self.ring(timeline).each_slice(span, |slot, turn| {
+            let (errors, octaves) = slot.begin_read(turn);
+            let mut count = 0;
+            let steps = Self::SCALE.steps();
+            for (octave, (sums, words)) in
+                (0_u32..).zip(counts.chunks_exact_mut(steps).zip(slot.cells.chunks_exact(steps)))
+            {
+                if octaves >> octave & 1 != 0 {
+                    for (sum, word) in sums.iter_mut().zip(words) {
+                        let samples = read_word(word, turn, end);
+                        // At most 1024 slices of 1024 cells of under 2^32.
+                        *sum += samples;
+                        count += samples;
+                    }
+                }
+            }
+            read.count += count;
+            read.errors += slot.end_read(turn, errors, count);
+            read.octaves |= octaves;
+            // After the cells: it is then at least the longest that they hold.
+            let longest = slot.longest.load(Ordering::Relaxed);
+            if count != 0 && turn_of(longest) == turn {
+                read.longest_ns = read.longest_ns.max(decode(low_of(longest)));
+            }
+        });
+        read
+    }
+}
+
+/// What [`Words::read`] found, but for the histogram.
+pub(crate) struct Read {
     pub(super) count: u64,
     pub(super) errors: u64,
-    pub(super) observed_ns: u64,
     pub(super) longest_ns: u64,
+    /// A bit for each octave with samples.
+    pub(super) octaves: u32,
 }
 
 /// A view of a window of any size. `slices` and `errors` are of one length, a power of two; `cells` holds as many
 /// histograms of `scale`, one after the other.
 #[derive(Clone, Copy)]
-pub(super) struct Ring<'a> {
-    pub(super) scale: Scale,
-    pub(super) shared: &'a Shared,
-    pub(super) slices: &'a [Slice],
-    pub(super) errors: &'a [AtomicU64],
-    pub(super) cells: &'a [AtomicU64],
+pub(crate) struct Ring<'a> {
+    scale: Scale,
+    timeline: &'a Timeline,
+    lifetime: &'a Lifetime,
+    slices: &'a [Slice],
+    errors: &'a [AtomicU64],
+    cells: &'a [AtomicU64],
 }
 
 /// One slot of the ring.
@@ -101,7 +187,7 @@ struct Slot<'a> {
 impl<'a> Ring<'a> {
     /// The slot that serves `tick`, and the turn in which it does. Always there: the checks are for the compiler, which
     /// then needs no panic.
-    #[inline]
+    #[inline(always)]
     fn slot(self, tick: u64) -> Option<(Slot<'a>, u32)> {
         // A power of two, and at least 1: an empty ring has no slot to get.
         let slices = self.slices.len();
@@ -114,130 +200,142 @@ impl<'a> Ring<'a> {
         Some((slot, (tick >> slices.trailing_zeros()) as u32))
     }
 
-    #[inline]
-    pub(super) fn record(self, latency_ns: u64, ok: bool, now: Instant) {
-        let Shared { slice, shift, first, .. } = self.shared;
-        let now = now.as_nanos();
-        let not_never = now.min(NEVER - 1);
-        if not_never < first.load(Ordering::Relaxed) {
-            first.fetch_min(not_never, Ordering::Relaxed);
-        }
+    /// Adds a sample to its cell; where it came too late, or there is no room, to the totals, and says `false`.
+    fn add_sample<W: Writers>(self, tick: u64, latency_ns: u64) -> bool {
         let cell = self.scale.cell_of(latency_ns);
-        let tick = slice.divide(now).wrapping_add(shift.load(Ordering::Relaxed));
-        let Some((slot, turn)) = self.slot(tick) else { return };
-        let Some(word) = slot.cells.get(cell) else { return };
-
-        let counted = slot.open_octave(turn, self.scale.octave_of(cell)) && {
-            slot.raise_longest(turn, encode(latency_ns));
-            slot.add(word, turn, &self.shared.lifetime.count)
-        };
-        if !counted {
-            self.shared.lifetime.late.fetch_add(1, Ordering::Relaxed);
-            self.shared.lifetime.count.fetch_add(1, Ordering::Relaxed);
-        }
-        let (slot, turn) = if fault("sliding_window: an error looks for its slice anew") {
-            self.slot(slice.divide(now).wrapping_add(shift.load(Ordering::Relaxed))).unwrap_or((slot, turn))
-        } else {
-            (slot, turn)
-        };
-        if !ok {
-            let counted = counted && slot.add(slot.errors, turn, &self.shared.lifetime.errors);
-            if !counted {
-                self.shared.lifetime.errors.fetch_add(1, Ordering::Relaxed);
+        let counted = self.slot(tick).is_some_and(|(slot, turn)| {
+            slot.open_octave::<W>(turn, self.scale.octave_of(cell)) && {
+                slot.raise_longest::<W>(turn, encode(latency_ns));
+                slot.cells.get(cell).is_some_and(|word| slot.add::<W>(word, turn, &self.lifetime.count))
             }
+        });
+        if !counted {
+            W::add(&self.lifetime.late, 1, Ordering::Relaxed);
+            W::add(&self.lifetime.count, 1, Ordering::Relaxed);
+        }
+        counted
+    }
+
+    /// Adds the failure of a sample where that was `counted`; else to the totals.
+    fn add_error<W: Writers>(self, tick: u64, counted: bool) {
+        let added = counted
+            && self.slot(tick).is_some_and(|(slot, turn)| slot.add::<W>(slot.errors, turn, &self.lifetime.errors));
+        if !added {
+            W::add(&self.lifetime.errors, 1, Ordering::Relaxed);
         }
     }
 
-    /// Calls `visit` with the slot and turn of each slice of the window at `now`, and gives the time that they cover.
-    fn each_slice(self, now: Instant, mut visit: impl FnMut(Slot<'a>, u32)) -> u64 {
-        let Shared { slice, shift, first, marked, .. } = self.shared;
-        // Acquire: who sees the mark sees the shift that excludes what came before.
-        let acquire = ordering(Ordering::Acquire, "sliding_window: a mark is read relaxed", Ordering::Relaxed);
-        let marked = marked.load(acquire);
-        let shift = shift.load(Ordering::Relaxed);
-        let now = now.as_nanos();
-        let last = slice.divide(now);
-        // Ticks before the origin of time are not asked for, and none before the mark.
-        let oldest = last.saturating_sub(self.slices.len() as u64 - 1).max(slice.divide(marked));
-        for tick in oldest..=last {
-            if let Some((slot, turn)) = self.slot(tick.wrapping_add(shift)) {
+    /// That of its sample, whatever became of the time line meanwhile.
+    fn tick_of_error(self, tick: u64, now: Instant) -> u64 {
+        let anew = fault("sliding_window: an error looks for its slice anew");
+        if anew { self.timeline.tick(now, self.slices.len()) } else { tick }
+    }
+
+    /// Calls `visit` with the slot and turn of each slice of `span`.
+    #[inline(always)]
+    fn each_slice(self, span: Span, mut visit: impl FnMut(Slot<'a>, u32)) {
+        for tick in span.ticks() {
+            if let Some((slot, turn)) = self.slot(tick) {
                 visit(slot, turn);
             }
         }
-        // The product is at most `now`, or at most `marked`: a quotient times its divisor.
-        let begin = (oldest * slice.get()).max(marked).max(match first.load(Ordering::Relaxed) {
-            NEVER => 0,
-            first => first,
-        });
-        now.saturating_sub(begin).max(slice.get())
     }
 
-    /// Adds the histogram at `now` to `counts`, which has a place for each cell of the scale.
-    pub(super) fn read(self, now: Instant, counts: &mut [u64]) -> Read {
-        let mut read = Read { count: 0, errors: 0, observed_ns: 0, longest_ns: 0 };
-        read.observed_ns = self.each_slice(now, |slot, turn| {
-            let (count, errors) = slot.read(self.scale, turn, |cell, samples| {
-                if let Some(count) = counts.get_mut(cell) {
-                    // At most 1024 slices of under 2^32.
-                    *count += samples;
-                }
-            });
-            read.count += count;
-            read.errors += errors;
-            // After the cells: it is then at least the longest that they hold.
-            let longest = slot.longest.load(Ordering::Relaxed);
-            if count != 0 && turn_of(longest) == turn {
-                read.longest_ns = read.longest_ns.max(decode(low_of(longest)));
-            }
-        });
-        read
-    }
-
-    /// Samples and errors at `now`.
-    pub(super) fn count(self, now: Instant) -> (u64, u64) {
+    /// Samples and errors in `span`.
+    pub(crate) fn count(self, span: Span) -> (u64, u64) {
         let mut total = (0, 0);
-        self.each_slice(now, |slot, turn| {
-            let (count, errors) = slot.read(self.scale, turn, |_, _| ());
-            total = (total.0 + count, total.1 + errors);
+        let end = end_of_low();
+        self.each_slice(span, |slot, turn| {
+            let (errors, octaves) = slot.begin_read(turn);
+            let mut count = 0;
+            for octave in bits_of(octaves) {
+                let words = slot.cells.get(self.scale.cells_of(octave)).unwrap_or_default();
+                // At most 1024 slices of 1024 cells of under 2^32.
+                count += words.iter().map(|word| read_word(word, turn, end)).sum::<u64>();
+            }
+            total.0 += count;
+            total.1 += slot.end_read(turn, errors, count);
         });
         total
     }
 
-    pub(super) fn rebase(self, old_now: Instant, new_now: Instant) {
-        let Shared { slice, shift, first, marked, .. } = self.shared;
-        // The tick of the new instant is then one turn of the ring after that of the old. Wrapping: the sum counts.
-        let by = slice.divide(old_now.as_nanos()).wrapping_sub(slice.divide(new_now.as_nanos()));
-        let by = by.wrapping_add(self.slices.len() as u64);
-        let new_now = new_now.as_nanos();
-        if fault("sliding_window: the mark is stored before the shift") {
-            marked.store(new_now, Ordering::Relaxed);
-        }
-        shift.fetch_add(by, Ordering::Relaxed);
-        first.store(new_now.min(NEVER - 1), Ordering::Relaxed);
-        // Release: who sees the mark sees the shift.
-        marked.store(new_now, Ordering::Release);
-    }
-
-    pub(super) fn total_count(self) -> u64 {
+    pub(crate) fn total_count(self) -> u64 {
         // Acquire: what is included here is no longer in the cells that are read below.
-        let left = self.shared.lifetime.count.load(Ordering::Acquire);
-        self.cells.iter().fold(left, |sum, word| sum.saturating_add(u64::from(low_of(word.load(Ordering::Relaxed)))))
+        let left = self.lifetime.count.load(Ordering::Acquire);
+        left.saturating_add(held(self.cells))
     }
 
-    pub(super) fn total_errors(self) -> u64 {
-        let left = self.shared.lifetime.errors.load(Ordering::Acquire);
-        self.errors.iter().fold(left, |sum, word| sum.saturating_add(u64::from(low_of(word.load(Ordering::Relaxed)))))
+    pub(crate) fn total_errors(self) -> u64 {
+        let left = self.lifetime.errors.load(Ordering::Acquire);
+        left.saturating_add(held(self.errors))
     }
 
-    pub(super) fn total_late(self) -> u64 {
-        self.shared.lifetime.late.load(Ordering::Relaxed)
+    pub(crate) fn total_late(self) -> u64 {
+        self.lifetime.late.load(Ordering::Relaxed)
     }
 }
 
+/// What the words hold, of whatever turn.
+fn held(words: &[AtomicU64]) -> u64 {
+    // At most 2^20 words of under 2^32.
+    words.iter().map(|word| u64::from(low_of(word.load(Ordering::Relaxed)))).sum()
+}
+
+/// The places of the bits of `bits`, from the lowest on.
+pub(super) fn bits_of(mut bits: u32) -> impl Iterator<Item = u32> {
+    core::iter::from_fn(move || {
+        let bit = bits.trailing_zeros();
+        // Clears the lowest bit; of 0 there is none, and nothing is given.
+        bits &= bits.wrapping_sub(1);
+        (bit < u32::BITS).then_some(bit)
+    })
+}
+
+/// Adds one to a counter that is of this turn already and has room; else `false`, and nothing has happened.
+#[inline(always)]
+fn add_open<W: Writers>(word: &AtomicU64, turn: u32) -> bool {
+    let release = ordering(Ordering::Release, "sliding_window: a sample is added relaxed", Ordering::Relaxed);
+    // Acquire: a later turn in this word means that the octave word has it too.
+    let seen = word.load(Ordering::Acquire);
+    let has_room = seen.wrapping_sub(pack(turn, 0)) < u64::from(FULL);
+    if has_room {
+        // No carry into the turn: at most FULL, and a recorder for each byte of memory adds no 2^31 more.
+        W::increment(word, seen, release);
+    }
+    has_room
+}
+
+/// 2^32, where the compiler does not see it: it would else take two steps for each comparison with it, of the few that
+/// reading a word takes.
+#[inline(always)]
+fn end_of_low() -> u64 {
+    black_box(1 << 32)
+}
+
+/// The samples in `word`, if it is of `turn`. `end` is [`end_of_low`].
+#[inline(always)]
+fn read_word(word: &AtomicU64, turn: u32, end: u64) -> u64 {
+    let acquire = ordering(Ordering::Acquire, "sliding_window: a sample is read relaxed", Ordering::Relaxed);
+    // Of this turn the difference is the low half; of any other it is more.
+    let samples = word.load(acquire).wrapping_sub(pack(turn, 0));
+    if samples < end { samples } else { 0 }
+}
+
 impl Slot<'_> {
+    /// Whether the slot serves `turn`, has the octave open, and has seen a latency as long as this one. A false `no` does
+    /// no harm: then it is asked again, with more care.
+    #[inline(always)]
+    fn is_open(self, turn: u32, octave: u32, latency_ns: u64) -> bool {
+        // Of this turn each difference is the low half; of any other it has more bits.
+        let octaves = self.octaves.load(Ordering::Relaxed).wrapping_sub(pack(turn, 0));
+        let longest = self.longest.load(Ordering::Relaxed).wrapping_sub(pack(turn, 0));
+        let low = u64::from(u32::MAX);
+        // A latency is at least its code.
+        octaves <= low && octaves >> octave & 1 != 0 && latency_ns <= longest && longest <= low
+    }
+
     /// Sets the octave's bit for `turn`; `false` if the slot serves a later turn.
-    #[inline]
-    fn open_octave(self, turn: u32, octave: u32) -> bool {
+    fn open_octave<W: Writers>(self, turn: u32, octave: u32) -> bool {
         let word = self.octaves;
         // Under 32: the scale has no more groups.
         let bit = 1_u32 << octave;
@@ -258,22 +356,21 @@ impl Slot<'_> {
                 return true;
             }
             // Lock-free: lost only to another recorder that opened an octave. At most 32 bits and a new turn to lose to.
-            match word.compare_exchange_weak(seen, next, Ordering::Relaxed, Ordering::Relaxed) {
-                Ok(_) => return true,
+            match W::replace(word, seen, next, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(()) => return true,
                 Err(now) => seen = now,
             }
         }
     }
 
     /// Keeps the longest latency of the slice; writes only when it grows.
-    #[inline]
-    fn raise_longest(self, turn: u32, code: u32) {
+    fn raise_longest<W: Writers>(self, turn: u32, code: u32) {
         let word = self.longest;
         let mut seen = word.load(Ordering::Relaxed);
         while if turn_of(seen) == turn { low_of(seen) < code } else { !self.is_later(seen, turn) } {
             // Lock-free: lost only to another recorder that raised it.
-            match word.compare_exchange_weak(seen, pack(turn, code), Ordering::Relaxed, Ordering::Relaxed) {
-                Ok(_) => return,
+            match W::replace(word, seen, pack(turn, code), Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(()) => return,
                 Err(now) => seen = now,
             }
         }
@@ -281,19 +378,17 @@ impl Slot<'_> {
 
     /// Adds one to a counter of the slice; `false` if it serves a later turn or is full. The count of an earlier turn
     /// goes into `lifetime`.
-    #[inline]
-    fn add(self, word: &AtomicU64, turn: u32, lifetime: &AtomicU64) -> bool {
+    fn add<W: Writers>(self, word: &AtomicU64, turn: u32, lifetime: &AtomicU64) -> bool {
         let release = ordering(Ordering::Release, "sliding_window: a sample is added relaxed", Ordering::Relaxed);
-        // Acquire: a later turn in this word means that the octave word has it too.
         let mut seen = word.load(Ordering::Acquire);
         loop {
             if turn_of(seen) == turn {
-                if low_of(seen) >= FULL {
-                    return false;
+                let has_room = low_of(seen) < FULL;
+                if has_room {
+                    // No carry, as above.
+                    W::increment(word, seen, release);
                 }
-                // No carry into the turn: at most FULL, and a recorder for each byte of memory adds no 2^31 more.
-                word.fetch_add(1, release);
-                return true;
+                return has_room;
             }
             if self.is_later(seen, turn) {
                 return false;
@@ -304,16 +399,17 @@ impl Slot<'_> {
                 return true;
             }
             // Lock-free: lost only to another recorder that added a sample.
-            match word.compare_exchange_weak(seen, pack(turn, 1), release, Ordering::Acquire) {
-                Ok(_) => {
-                    if low_of(seen) != 0 && !fault("sliding_window: an old count is dropped") {
+            match W::replace(word, seen, pack(turn, 1), release, Ordering::Acquire) {
+                Ok(()) => {
+                    let old = u64::from(low_of(seen));
+                    if old != 0 && !fault("sliding_window: an old count is dropped") {
                         if fault("sliding_window: the totals grow in two steps") {
                             let total = lifetime.load(Ordering::Relaxed);
-                            lifetime.store(total + u64::from(low_of(seen)), Ordering::Release);
+                            lifetime.store(total + old, Ordering::Release);
                             return true;
                         }
                         // Release: whose load of the totals includes this count sees the counter without it.
-                        lifetime.fetch_add(u64::from(low_of(seen)), Ordering::Release);
+                        W::add(lifetime, old, Ordering::Release);
                     }
                     return true;
                 }
@@ -324,39 +420,25 @@ impl Slot<'_> {
 
     /// Whether `word` belongs to a later turn than `turn`. The octave word decides, as every turn opens it first: a word
     /// ahead of it is the rest of an absurd reading.
-    #[inline]
     fn is_later(self, word: u64, turn: u32) -> bool {
         is_ahead(word, turn) && turn_of(self.octaves.load(Ordering::Relaxed)) != turn
     }
 
-    /// Samples and errors of one slice, if it serves `turn`; each cell in use goes to `visit`.
-    fn read(self, scale: Scale, turn: u32, mut visit: impl FnMut(usize, u64)) -> (u64, u64) {
+    /// Before the cells of `turn` are read: the word of the errors, and a bit for each octave to read.
+    fn begin_read(self, turn: u32) -> (u64, u32) {
         let acquire = ordering(Ordering::Acquire, "sliding_window: a sample is read relaxed", Ordering::Relaxed);
-        let errors = if fault("sliding_window: errors are read last") { 0 } else { self.errors.load(acquire) };
+        let errors = self.errors.load(acquire);
         let octaves = self.octaves.load(Ordering::Relaxed);
-        if turn_of(octaves) != turn {
-            return (0, 0);
-        }
-        let mut count = 0;
-        let mut bits = low_of(octaves);
-        while bits != 0 {
-            let cells = scale.cells_of(bits.trailing_zeros());
-            for (cell, word) in cells.clone().zip(self.cells.get(cells).unwrap_or_default()) {
-                let word = word.load(acquire);
-                if turn_of(word) == turn && low_of(word) != 0 {
-                    visit(cell, u64::from(low_of(word)));
-                    // At most 1024 slices of 1024 cells of under 2^32.
-                    count += u64::from(low_of(word));
-                }
-            }
-            // Not 0: the loop's condition.
-            bits &= bits - 1;
-        }
-        let errors =
-            if fault("sliding_window: errors are read last") { self.errors.load(Ordering::Acquire) } else { errors };
+        (errors, if turn_of(octaves) == turn { low_of(octaves) } else { 0 })
+    }
+
+    /// After the cells: how many of `count` samples failed.
+    fn end_read(self, turn: u32, errors: u64, count: u64) -> u64 {
+        let last = fault("sliding_window: errors are read last");
+        let errors = if last { self.errors.load(Ordering::Acquire) } else { errors };
         let errors = if turn_of(errors) == turn { u64::from(low_of(errors)) } else { 0 };
         // More errors than samples: the samples have just been taken over by a later turn.
-        (count, errors.min(count))
+        errors.min(count)
     }
 }
 

@@ -2,10 +2,12 @@
 
 use core::time::Duration;
 
-use super::ring::Read;
+use super::ring::{Read, Words, bits_of};
 use crate::histogram::Scale;
 use crate::rate::Rate;
 use crate::ratio::Ratio;
+use crate::time::Instant;
+use crate::timeline::Timeline;
 
 /// What a [`SlidingWindow`](crate::SlidingWindow) held at one moment: a histogram, counts, and the time observed.
 ///
@@ -28,30 +30,46 @@ pub struct WindowSnapshot<const CELLS: usize> {
     count: u64,
     observed_ns: u64,
     longest_ns: u64,
+    /// A bit for each octave with samples: the counts of all others are 0, and nobody looks at them.
+    octaves: u64,
     counts: [u64; CELLS],
 }
 
 impl<const CELLS: usize> WindowSnapshot<CELLS> {
-    /// What `read` puts into the counts and says of the rest. Read in place, as the counts are a page of memory.
-    pub(super) fn of(read: impl FnOnce(&mut [u64; CELLS]) -> Read) -> Self {
-        let mut snapshot = Self::empty();
-        snapshot.add(read);
-        snapshot
+    const SCALE: Scale = Scale::new(CELLS);
+
+    /// Each cell of the octaves with samples, from short to long, and how many it has.
+    fn used_cells(&self) -> impl Iterator<Item = (usize, u64)> {
+        // Truncates nothing: there are as many octaves as `Read` has bits.
+        bits_of(self.octaves as u32).flat_map(|octave| {
+            let cells = Self::SCALE.cells_of(octave);
+            cells.clone().zip(self.counts.get(cells).unwrap_or_default().iter().copied())
+        })
     }
 
     /// Without a sample: where a merge begins.
     pub(crate) const fn empty() -> Self {
-        Self { errors: 0, count: 0, observed_ns: 0, longest_ns: 0, counts: [0; CELLS] }
+        Self { errors: 0, count: 0, observed_ns: 0, longest_ns: 0, octaves: 0, counts: [0; CELLS] }
     }
 
-    /// Merges what `read` adds to the counts and says of the rest: as [`merge`](Self::merge), without a second page of
-    /// counts.
-    pub(super) fn add(&mut self, read: impl FnOnce(&mut [u64; CELLS]) -> Read) {
-        let Read { count, errors, observed_ns, longest_ns } = read(&mut self.counts);
-        self.errors = self.errors.saturating_add(errors);
-        self.count = self.count.saturating_add(count);
-        self.observed_ns = self.observed_ns.max(observed_ns);
-        self.longest_ns = self.longest_ns.max(longest_ns);
+    /// Merges what rings on one time line hold at `now`: as [`merge`](Self::merge), without a second page of counts. The
+    /// time line is read once, so that a mark is seen in all of them or in none.
+    #[inline]
+    pub(crate) fn add<'a, const SLICES: usize>(
+        &mut self,
+        timeline: &Timeline,
+        rings: impl IntoIterator<Item = &'a Words<SLICES, CELLS>>,
+        now: Instant,
+    ) {
+        let span = timeline.span(now, SLICES);
+        for ring in rings {
+            let Read { count, errors, longest_ns, octaves } = ring.read(timeline, span, &mut self.counts);
+            self.octaves |= u64::from(octaves);
+            self.errors = self.errors.saturating_add(errors);
+            self.count = self.count.saturating_add(count);
+            self.longest_ns = self.longest_ns.max(longest_ns);
+        }
+        self.observed_ns = self.observed_ns.max(timeline.observed_ns(span));
     }
 
     /// How many samples.
@@ -126,14 +144,13 @@ impl<const CELLS: usize> WindowSnapshot<CELLS> {
         if rank == self.count {
             return self.max();
         }
-        let scale = Scale::new(CELLS);
         let mut below = 0;
-        for (cell, &samples) in self.counts.iter().enumerate() {
+        for (cell, samples) in self.used_cells() {
             // At most `count`, which is their sum; merged counts may have been saturated.
             below = samples.saturating_add(below);
             if below >= rank {
                 // The last cell has no middle: it holds all that is too long for the scale.
-                let nanos = if scale.is_last(cell) { self.longest_ns } else { scale.middle_of(cell) };
+                let nanos = if Self::SCALE.is_last(cell) { self.longest_ns } else { Self::SCALE.middle_of(cell) };
                 return Some(Duration::from_nanos(nanos.min(self.longest_ns)));
             }
         }
@@ -159,10 +176,9 @@ impl<const CELLS: usize> WindowSnapshot<CELLS> {
         if self.count == 0 {
             return None;
         }
-        let scale = Scale::new(CELLS);
         // At most 2^64 samples of 2^43 ns.
         let sum: u128 =
-            (0..).zip(&self.counts).map(|(cell, &n)| u128::from(scale.middle_of(cell)) * u128::from(n)).sum();
+            self.used_cells().map(|(cell, n)| u128::from(Self::SCALE.middle_of(cell)) * u128::from(n)).sum();
         // A mean is at most the largest middle.
         Some(Duration::from_nanos(((sum / u128::from(self.count)) as u64).min(self.longest_ns)))
     }
@@ -202,8 +218,11 @@ impl<const CELLS: usize> WindowSnapshot<CELLS> {
         self.count = self.count.saturating_add(other.count);
         self.observed_ns = self.observed_ns.max(other.observed_ns);
         self.longest_ns = self.longest_ns.max(other.longest_ns);
-        for (mine, theirs) in self.counts.iter_mut().zip(&other.counts) {
-            *mine = mine.saturating_add(*theirs);
+        self.octaves |= other.octaves;
+        for (cell, theirs) in other.used_cells() {
+            if let Some(mine) = self.counts.get_mut(cell) {
+                *mine = mine.saturating_add(theirs);
+            }
         }
     }
 

@@ -42,6 +42,13 @@ pub fn must_fail(name: &str, fault: &'static str, bound: Preemptions, model: imp
     println!("model {name}: notices \"{fault}\" in execution {executions}");
 }
 
+/// Runs `models` with `fault` in the product code, one that does no harm: to explore what the others leave out.
+pub fn with_fault(fault: &'static str, models: impl FnOnce()) {
+    seawall::faults::inject(Some(fault));
+    models();
+    seawall::faults::inject(None);
+}
+
 fn explore(bound: Preemptions, model: impl Fn() + Send + Sync + 'static) -> u64 {
     let executions = Arc::new(AtomicU64::new(0));
     let counted = executions.clone();

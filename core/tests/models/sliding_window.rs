@@ -12,7 +12,7 @@ use loom::sync::atomic::{AtomicU64, Ordering};
 use loom::thread;
 use seawall::{Instant, SlidingWindow, WindowConfig};
 
-use crate::harness::{Preemptions, check, must_fail};
+use crate::harness::{Preemptions, check, must_fail, with_fault};
 
 /// Two slices of half a millisecond, two octaves.
 type Window = SlidingWindow<2, 2>;
@@ -73,6 +73,19 @@ fn two_recorders_take_over_a_cell() {
     let summary = window.summary(slice(2));
     assert_eq!((summary.count, summary.errors), (2, 0));
     assert_eq!((summary.total_count, summary.total_errors), (3, 1));
+}
+
+/// Two recorders on two sides of a boundary that guess the slice from what the other left.
+fn two_recorders_that_guess() {
+    let window = window();
+    window.record(SHORT, true, slice(0));
+    let other = {
+        let window = window.clone();
+        thread::spawn(move || window.record(SHORT, true, slice(0)))
+    };
+    window.record(SHORT, true, slice(1));
+    other.join().unwrap();
+    assert_eq!((window.summary(slice(0)).count, window.summary(slice(1)).count), (2, 3));
 }
 
 /// One recorder sleeps while the ring goes round, at any point of its call.
@@ -200,6 +213,13 @@ fn sliding_window_recorders_at_a_boundary_lose_nothing() {
 }
 
 #[test]
+fn sliding_window_a_guess_misplaces_nothing() {
+    with_fault("timeline: a guess, as outside of models", || {
+        check("sliding_window, two recorders that guess", Preemptions::Unbounded, two_recorders_that_guess);
+    });
+}
+
+#[test]
 fn sliding_window_a_sleeper_misplaces_its_own_sample_only() {
     check("sliding_window, a sleeper through a window", Preemptions::Unbounded, a_sleeper_through_a_whole_window);
 }
@@ -232,6 +252,7 @@ fn sliding_window_each_step_is_needed() {
     faulty("sliding_window: a sample is read relaxed", a_reader_with_a_moving_clock);
     faulty("sliding_window: a sample is read relaxed", a_reader_beside_a_failure);
     faulty("sliding_window: errors are read last", a_reader_beside_a_failure);
-    faulty("sliding_window: a mark is read relaxed", a_reader_across_a_mark);
-    faulty("sliding_window: the mark is stored before the shift", a_reader_across_a_mark);
+    faulty("timeline: a guess is believed", two_recorders_that_guess);
+    faulty("timeline: a mark is read relaxed", a_reader_across_a_mark);
+    faulty("timeline: the mark is stored before the shift", a_reader_across_a_mark);
 }
