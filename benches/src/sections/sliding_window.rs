@@ -7,7 +7,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use histogram::AtomicHistogram;
 use parking_lot::Mutex;
-use seawall::{Instant, Ratio, SlidingWindow, WindowConfig};
+use seawall::{Instant, OneWriter, Ratio, ShardedWindow, SlidingWindow, WindowConfig, WindowConfigError};
 
 use crate::row::{Kind, Row, Section};
 use crate::sections::floors;
@@ -16,6 +16,10 @@ use crate::sections::floors;
 pub const LOG_BUCKET: &str = "fetch_add at a log bucket";
 /// Ours, one window for all.
 pub const OURS: &str = "seawall SlidingWindow";
+/// Ours, a shard for each thread.
+pub const SHARDED: &str = "seawall ShardedWindow, a shard a thread";
+/// Ours, a shard for each thread that belongs to it alone.
+pub const OWNED: &str = "seawall ShardedWindow, owned shards";
 /// The p95 of ours where latencies lie within four octaves.
 pub const OURS_TYPICAL: &str = "seawall SlidingWindow, latencies of 1 to 16 ms";
 /// The p95 of ours where every cell is in use.
@@ -32,6 +36,10 @@ const P95: Ratio = match Ratio::percent(95) {
 
 fn window() -> SlidingWindow {
     SlidingWindow::new(WindowConfig { window: Duration::from_secs(1) }).expect("a second is legal")
+}
+
+fn sharded<W>(new: impl FnOnce(WindowConfig) -> Result<W, WindowConfigError>) -> W {
+    new(WindowConfig { window: Duration::from_secs(1) }).expect("a second is legal")
 }
 
 /// Latencies drawn once: every row meets the same ones in the same order.
@@ -123,12 +131,22 @@ fn record() -> Section {
             },
         ),
         Row::ours(
-            "SlidingWindow, a window a thread",
-            (),
-            |(), thread| (Box::new(window()), Samples::new(thread)),
-            |(), (window, samples), now| {
+            "ShardedWindow, a shard a thread",
+            sharded(ShardedWindow::<2>::new),
+            |_, thread| (thread as u32, Samples::new(thread)),
+            |window, (shard, samples), now| {
                 let now = now.tick();
-                window.record(samples.latency(), true, now);
+                window.record(*shard, samples.latency(), true, now);
+                true
+            },
+        ),
+        Row::ours(
+            "ShardedWindow, owned shards",
+            sharded(ShardedWindow::<2, 16, 512, OneWriter>::for_owners),
+            |window, thread| (window.own(thread as u32).expect("a shard for each thread"), Samples::new(thread)),
+            |_, (owned, samples), now| {
+                let now = now.tick();
+                owned.record(samples.latency(), true, now);
                 true
             },
         ),

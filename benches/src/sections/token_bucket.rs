@@ -9,7 +9,7 @@ use governor::middleware::NoOpMiddleware;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 use parking_lot::Mutex;
-use seawall::{BucketConfig, Clock as _, Instant, MonotonicClock, Rate, TokenBucket};
+use seawall::{BucketConfig, Clock as _, Instant, LeasedBucket, LeasedConfig, MonotonicClock, Rate, TokenBucket};
 
 use crate::row::{Kind, Row, Section};
 use crate::sections::clock::Quanta;
@@ -17,6 +17,10 @@ use crate::sections::floors;
 
 /// Ours where the caller brings the time.
 pub const OURS: &str = "seawall TokenBucket";
+/// Ours, a shard for each thread.
+pub const LEASED: &str = "seawall LeasedBucket, a shard a thread";
+/// Ours, a shard for each thread that belongs to it alone.
+pub const OWNED: &str = "seawall LeasedBucket, owned leases of 64";
 /// Ours with the clock that governor reads.
 pub const OURS_QUANTA: &str = "seawall TokenBucket, governor's clock";
 /// Governor with the clock that it reads unless told otherwise.
@@ -32,6 +36,11 @@ fn ample() -> BucketConfig {
 
 fn bucket(config: BucketConfig) -> TokenBucket {
     TokenBucket::new(config, Instant::ORIGIN).expect("the configuration is legal")
+}
+
+/// As ample, in batches of 64.
+fn leased() -> LeasedBucket<8> {
+    LeasedBucket::new(LeasedConfig::new(ample()).batch(64), Instant::ORIGIN).expect("the configuration is legal")
 }
 
 /// One token a day, and it is gone.
@@ -136,6 +145,18 @@ fn allow() -> Section {
     let rows = vec![
         floors::load_cas(),
         Row::ours("TokenBucket", bucket(ample()), |_, _| (), |bucket, (), now| bucket.try_take(1, now.tick()).is_ok()),
+        Row::ours(
+            "LeasedBucket, a shard a thread",
+            leased(),
+            |_, thread| thread as u32,
+            |bucket, shard, now| bucket.try_take(*shard, 1, now.tick()).is_ok(),
+        ),
+        Row::ours(
+            "LeasedBucket, owned leases of 64",
+            leased(),
+            |bucket, thread| bucket.own(thread as u32).expect("a shard for each thread"),
+            |_, lease, now| lease.try_take(1, now.tick()).is_ok(),
+        ),
         Row::peer(
             "better-bucket, time given",
             NO_RATE_CHANGE,
