@@ -22,7 +22,9 @@ pub struct Conditions {
     pub kernel: String,
     /// The load average of the last minute, before and after.
     pub load: [f64; 2],
-    /// Rounds and windows that were thrown away because a thread was taken off its core.
+    /// Rounds and windows that were kept,
+    pub kept: usize,
+    /// and those that were thrown away because a thread was taken off its core.
     pub thrown_away: usize,
     /// Whether it was the short look.
     pub is_quick: bool,
@@ -51,22 +53,22 @@ impl Conditions {
             compiler: compiler.unwrap_or_else(|| "not said".into()),
             kernel: line("/proc/sys/kernel/osrelease"),
             load: [load(); 2],
+            kept: 0,
             thrown_away: 0,
             is_quick,
         }
     }
 
     /// The end of the run.
-    pub fn end(&mut self, thrown_away: usize) {
+    pub fn end(&mut self) {
         self.load[1] = load();
-        self.thrown_away = thrown_away;
     }
 
-    /// Whether others worked on this machine before the run began, or many while it ran.
+    /// Whether others worked on this machine meanwhile: the build before the run is in the load average too, so what
+    /// tells is how often a thread was taken off its core.
     #[must_use]
     pub fn is_busy(&self) -> bool {
-        // The run itself is worth one and a half: one thread half of the time, all of them in the other half.
-        self.load[0] > 0.5 || self.load[1] > 0.75 * self.cores as f64 + 0.5
+        self.thrown_away * 10 > self.kept
     }
 
     /// A line each.
@@ -77,8 +79,9 @@ impl Conditions {
             format!("{}; Linux {}", self.compiler, self.kernel),
             "release build: opt-level 3, fat LTO, one codegen unit, no target-cpu, for ours and for the peers".into(),
             format!(
-                "load average {:.2} before and {:.2} after; {} rounds thrown away because a thread was taken off its core",
-                self.load[0], self.load[1], self.thrown_away
+                "load average {:.2} before and {:.2} after; {} rounds and windows kept, {} thrown away because a thread was taken \
+                 off its core",
+                self.load[0], self.load[1], self.kept, self.thrown_away
             ),
         ];
         if self.is_busy() {

@@ -45,17 +45,16 @@ fn run(options: &Options) -> Result<ExitCode> {
     let mut conditions = Conditions::now(options.quick);
     let crew = Crew::start(cores().max(2));
     let mut measured = Vec::new();
-    let mut thrown_away = 0;
     for (mechanism, make) in sections::ALL {
         if !options.only.is_empty() && !options.only.iter().any(|only| only == mechanism) {
             continue;
         }
         for section in make() {
             eprintln!("{mechanism}: {}", section.name);
-            measured.push(measure(section, &crew, options.quick, &mut thrown_away));
+            measured.push(measure(section, &crew, &mut conditions));
         }
     }
-    conditions.end(thrown_away);
+    conditions.end();
 
     let mut lines = Vec::new();
     for file in &options.merge {
@@ -82,8 +81,8 @@ fn run(options: &Options) -> Result<ExitCode> {
     Ok(if unexplained.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn measure(section: Section, crew: &Crew, is_quick: bool, thrown_away: &mut usize) -> Measured {
-    let (alone_rounds, together_rounds) = if is_quick { (100, 30) } else { (1_000, 300) };
+fn measure(section: Section, crew: &Crew, conditions: &mut Conditions) -> Measured {
+    let (alone_rounds, together_rounds) = if conditions.is_quick { (100, 30) } else { (1_000, 300) };
     let threads = if cores() > 1 { section.together } else { 0 };
     let mut workers: Vec<Vec<Batch>> =
         section.rows.iter().map(|row| (0..threads.max(1)).map(|thread| row.worker(thread)).collect()).collect();
@@ -102,14 +101,16 @@ fn measure(section: Section, crew: &Crew, is_quick: bool, thrown_away: &mut usiz
         .collect();
     if section.alone {
         let (ns, away) = alone::measure(&section, &mut workers, alone_rounds);
-        *thrown_away += away;
+        conditions.thrown_away += away;
+        conditions.kept += alone_rounds;
         for (row, ns) in rows.iter_mut().zip(ns) {
             row.ns = ns;
         }
     }
     if threads > 1 {
         let (rates, away) = crew.measure(&section, workers, together_rounds);
-        *thrown_away += away;
+        conditions.thrown_away += away;
+        conditions.kept += 2 * together_rounds * rates.iter().filter(|rates| !rates.all.is_empty()).count();
         for (row, rates) in rows.iter_mut().zip(rates) {
             (row.one, row.all) = (rates.one, rates.all);
         }

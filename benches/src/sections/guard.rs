@@ -7,12 +7,12 @@ use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use recloser::Recloser;
 use seawall::{
     BucketConfig, Guard, GuardConfig, Instant, KeyedBuckets, KeyedConfig, KeyedStage, LimitConfig, Outcome, Rate,
-    Recorder, Refused, Request, Stage, TokenBucket, Verdict, WhenFull, WindowConfig,
+    Recorder, Refused, Request, Stage, Verdict, WhenFull, WindowConfig,
 };
 use tokio::sync::Semaphore;
 
 use crate::row::{Now, Row, Section};
-use crate::sections::floors;
+use crate::sections::{floors, token_bucket};
 
 /// Ours, without a recorder.
 pub const OURS: &str = "seawall Guard";
@@ -24,11 +24,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 /// A guard that allows as much as comes.
 fn ample() -> GuardConfig {
     let config = GuardConfig::for_service(Rate::per_second(1_000), Duration::from_secs(1));
-    GuardConfig {
-        bucket: BucketConfig::new(TokenBucket::FASTEST).burst(u32::MAX),
-        limit: LimitConfig { lease: DAY, ..config.limit },
-        ..config
-    }
+    GuardConfig { bucket: token_bucket::ample(), limit: LimitConfig { lease: DAY, ..config.limit }, ..config }
 }
 
 fn guard(config: GuardConfig) -> Guard<64> {

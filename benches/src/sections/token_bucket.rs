@@ -29,9 +29,9 @@ pub const GOVERNOR_QUANTA: &str = "governor, its own clock (quanta)";
 const NO_RATE_CHANGE: &str = "no live change of the rate";
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// Earns faster than anyone takes: every call is allowed.
-fn ample() -> BucketConfig {
-    BucketConfig::new(TokenBucket::FASTEST).burst(u32::MAX)
+/// Earns as fast as two threads take, a token each 8 ns, and holds more than they can: every call is allowed.
+pub fn ample() -> BucketConfig {
+    BucketConfig::new(Rate::per_second(125_000_000)).burst(1 << 30)
 }
 
 fn bucket(config: BucketConfig) -> TokenBucket {
@@ -51,7 +51,7 @@ fn empty_bucket() -> TokenBucket {
 }
 
 fn ample_quota() -> Quota {
-    Quota::with_period(Duration::from_nanos(1)).expect("not zero").allow_burst(u32::MAX.try_into().expect("not zero"))
+    Quota::with_period(Duration::from_nanos(8)).expect("not zero").allow_burst((1 << 30).try_into().expect("not zero"))
 }
 
 fn empty_governor<C: governor::clock::Clock>(
@@ -72,7 +72,7 @@ impl ratelimit::Clock for Stopped {
 }
 
 fn ratelimiter<C: ratelimit::Clock>(clock: C, is_ample: bool) -> ratelimit::Ratelimiter<C> {
-    let rate = if is_ample { 1_000_000_000 } else { 1 };
+    let rate = if is_ample { 125_000_000 } else { 1 };
     let builder = ratelimit::Builder::with_clock(rate, clock);
     let builder = if is_ample {
         builder.max_tokens(1 << 40).initial_available(1 << 40)
@@ -99,7 +99,7 @@ fn leaky_bucket(is_ample: bool) -> leaky_bucket::RateLimiter {
 fn better_bucket(is_ample: bool) -> BucketCore {
     let builder = better_bucket::BucketBuilder::new();
     let builder = if is_ample {
-        builder.capacity(u32::MAX).refill(1_000_000_000, Duration::from_secs(1)).initial(u32::MAX)
+        builder.capacity(1 << 30).refill(125_000_000, Duration::from_secs(1)).initial(1 << 30)
     } else {
         builder.capacity(1).refill(1, DAY).initial(0)
     };
@@ -196,7 +196,7 @@ fn allow() -> Section {
         Row::peer(
             "by hand: parking_lot Mutex<bucket>, time given",
             "blocks",
-            ByHand::with(1e9, 1.0, 1e9),
+            ByHand::with(1e9, 0.125, 1e9),
             |_, _| (),
             |bucket, (), now| bucket.lock().take(now.tick_ns()),
         ),
@@ -321,7 +321,7 @@ fn allow_with_a_clock() -> Section {
         Row::peer(
             "better-bucket, its own clock",
             NO_RATE_CHANGE,
-            better_bucket::Bucket::per_second(1_000_000_000),
+            better_bucket::Bucket::per_second(125_000_000),
             |_, _| (),
             |bucket, (), _| bucket.try_acquire(1),
         ),
