@@ -82,11 +82,11 @@ impl Crew {
         Self { jobs, done }
     }
 
-    /// One window on as many threads as there are batches.
-    fn run(&self, batches: &[Arc<Mutex<Batch>>], chunk: u64, until: Until) -> Vec<Window> {
+    /// One window on as many threads as there are batches, from the `first` one on.
+    fn run(&self, first: usize, batches: &[Arc<Mutex<Batch>>], chunk: u64, until: Until) -> Vec<Window> {
         let arrived = Arc::new(AtomicUsize::new(0));
         let threads = batches.len();
-        for (jobs, batch) in self.jobs.iter().zip(batches) {
+        for (jobs, batch) in self.jobs[first..].iter().zip(batches) {
             let (batch, arrived) = (Arc::clone(batch), Arc::clone(&arrived));
             jobs.send(Job { batch, chunk, until, arrived, threads }).expect("a thread of the crew is gone");
         }
@@ -97,7 +97,7 @@ impl Crew {
     #[must_use]
     pub fn calls(&self, batches: &[Arc<Mutex<Batch>>], calls: u64) -> Duration {
         let chunk = calls.clamp(1, 4_096);
-        let windows = self.run(batches, chunk, Until::Calls(calls));
+        let windows = self.run(0, batches, chunk, Until::Calls(calls));
         windows.iter().map(|window| window.took).max().unwrap_or_default()
     }
 
@@ -126,9 +126,9 @@ impl Crew {
                 if !section.rows[row].is_shared {
                     continue;
                 }
-                let mut rate = |threads: usize| loop {
+                let mut rate = |first: usize, threads: usize| loop {
                     let until = Until::Time(WINDOW);
-                    let windows = self.run(&workers[row][..threads], chunks[row], until);
+                    let windows = self.run(first, &workers[row][first..first + threads], chunks[row], until);
                     let sum = |count: fn(&Window) -> u64| windows.iter().map(count).sum::<u64>();
                     section.rows[row].check(sum(|window| window.right), sum(|window| window.calls));
                     right[row] += sum(|window| window.right);
@@ -139,7 +139,8 @@ impl Crew {
                     let a_second = |window: &Window| window.calls as f64 / window.took.as_secs_f64();
                     break windows.iter().map(a_second).sum::<f64>();
                 };
-                let (one, all) = (rate(1), rate(section.together));
+                // The one is each of them in turn, as cores differ by what else is done on them.
+                let (one, all) = (rate(round % section.together, 1), rate(0, section.together));
                 figures[row].one.push(one);
                 figures[row].all.push(all);
             }
