@@ -87,6 +87,23 @@ impl Promise {
     }
 }
 
+const WINDOW_RECORD: &str = "before the cell is counted, the slice of the sample is found and checked against the time, and the \
+    turn of the cell compared: that is what saves a rotation. A histogram without a window does neither and stays by the floor; \
+    to meet it, samples would have to be lost or wait while a slice is emptied";
+const OWNED_SHARD: &str = "the same search for slice and turn, without the exchange. What remains is a load, a comparison and a \
+    store to a cell, and the octave's bit; an owned histogram without a window needs nearly as long";
+const FULL_P95: &str = "512 cells in each of 16 slices are 8,192 loads if all octaves are in use, and atomic loads are not put into \
+    vectors. The target was set for 336 cells of 6.25 %; these are right to 3.125 %. With 256 cells it would be met";
+const PAIR: &str = "the exchanges are two, as the floor's. Beside them a free slot is looked for, its lease stamped and compared, and \
+    the report reads the limit, the usual latency and whether the limit stays full. Without leases or learning it would be met, \
+    and a permit that is lost would be lost for ever";
+const MANY_KEYS: &str = "a key that lies in its home takes two cache lines, one after the other: its owner says which state is its \
+    own. So does a map, and what is saved on its lock is small beside two misses. In one line there would be no room for the \
+    generations by which a stalled taker cannot spend the tokens of another key";
+const HOT_KEY: &str = "ours doubles on two threads, where the map with its lock falls to a quarter; alone ours is by a third the \
+    faster, so the product stays under the target. The rest of a refusal is the hash and the look through a group of seven \
+    places, any of which may be the key's";
+
 /// What a scaling is compared with.
 pub const ONE_THREAD: &str = "one thread";
 
@@ -168,7 +185,7 @@ pub fn all() -> Vec<Promise> {
             Cost,
             sliding_window::LOG_BUCKET,
             AtMost(1.2),
-            "",
+            WINDOW_RECORD,
         ),
         promise(
             "window record, an owned shard",
@@ -177,7 +194,7 @@ pub fn all() -> Vec<Promise> {
             Cost,
             sliding_window::LOG_BUCKET,
             AtMost(0.5),
-            "",
+            OWNED_SHARD,
         ),
         promise(
             "window record, a shard a thread",
@@ -198,7 +215,15 @@ pub fn all() -> Vec<Promise> {
             AtMost(116.0),
             "",
         ),
-        promise("window p95, full", "window p95", sliding_window::OURS_FULL, Cost, floors::LOAD_CAS, AtMost(349.0), ""),
+        promise(
+            "window p95, full",
+            "window p95",
+            sliding_window::OURS_FULL,
+            Cost,
+            floors::LOAD_CAS,
+            AtMost(349.0),
+            FULL_P95,
+        ),
         promise(
             "window p95, times as fast",
             "window p95",
@@ -215,7 +240,7 @@ pub fn all() -> Vec<Promise> {
             Cost,
             floors::TWO_FETCH_ADDS,
             AtMost(1.3),
-            "",
+            PAIR,
         ),
         promise(
             "keyed, a million keys",
@@ -224,7 +249,7 @@ pub fn all() -> Vec<Promise> {
             Cost,
             keyed_buckets::GOVERNOR,
             AtMost(0.5),
-            "",
+            MANY_KEYS,
         ),
         promise(
             "keyed, one hot key refused, 2 threads",
@@ -233,7 +258,7 @@ pub fn all() -> Vec<Promise> {
             Throughput,
             keyed_buckets::GOVERNOR,
             AtLeast(20.0),
-            "",
+            HOT_KEY,
         ),
         promise("retry delay, full jitter", "retry delay", retry::OURS, Cost, retry::FASTRAND, AtMost(1.2), ""),
         promise("guard healthy", "guard healthy", guard::OURS, Cost, floors::LOAD_CAS, AtMost(6.0), ""),
