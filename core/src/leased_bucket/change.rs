@@ -110,9 +110,9 @@ impl<const SHARDS: usize> LeasedBucket<SHARDS> {
         let mut rest = fill.tokens(burst.saturating_add(Self::most_idle(self.batch))).saturating_sub(burst);
         self.bucket.reset(fill, warm_up, now)?;
         for shard in &self.shards {
-            let share = rest.min(self.batch - 1);
+            // None where there is an owner: it begins with nothing, and the next shard gets more.
+            let (_, share) = shard.begin_term(|_| rest.min(self.batch - 1));
             rest -= share;
-            shard.begin_term(|_| share);
         }
         Ok(())
     }
