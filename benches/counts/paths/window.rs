@@ -28,6 +28,13 @@ fn window_record(window: &'static Window) {
     window.record(Duration::from_micros(300), true, END);
 }
 
+// Longer than the latencies whose code is the latency itself, and not the longest.
+#[library_benchmark]
+#[bench::is(of_octaves(24))]
+fn window_record_of_a_second(window: &'static Window) {
+    window.record(Duration::from_secs(1), true, END);
+}
+
 fn owned() -> OwnedWindow<'static, 16, 512> {
     let windows = leaked(ShardedWindow::<2, 16, 512, OneWriter>::for_owners(SECOND).unwrap());
     let mut owned = windows.own(1).unwrap();
@@ -48,4 +55,7 @@ fn window_p95(window: &'static Window) -> Option<Duration> {
     window.quantile(Ratio::percent(95).unwrap(), END)
 }
 
-library_benchmark_group!(name = window_paths, benchmarks = [window_record, window_record_of_an_owner, window_p95]);
+library_benchmark_group!(
+    name = window_paths,
+    benchmarks = [window_record, window_record_of_a_second, window_record_of_an_owner, window_p95]
+);

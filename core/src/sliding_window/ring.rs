@@ -338,9 +338,9 @@ impl Slot<'_> {
         if octaves > low || octaves >> octave & 1 == 0 {
             return false;
         }
-        // A latency is at least its code.
+        // A latency is at least its code: for most there is nothing to encode.
         let longest = self.longest.load(Ordering::Relaxed).wrapping_sub(pack(turn, 0));
-        latency_ns <= longest && longest <= low
+        longest <= low && (latency_ns <= longest || u64::from(encode(latency_ns)) <= longest)
     }
 
     /// Sets the octave's bit for `turn`; `false` if the slot serves a later turn.
