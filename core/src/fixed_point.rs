@@ -81,7 +81,7 @@ impl Speed {
 
     /// [`nanos_until`](Self::nanos_until) to the nanosecond, by multiplications.
     #[inline]
-    pub(crate) const fn nanos_until_by(self, reciprocal: u64, area: u128, target: u64) -> Option<u64> {
+    pub(crate) const fn nanos_until_by(self, inverse: u64, area: u128, target: u64) -> Option<u64> {
         let whole = self.whole(area);
         if target <= whole {
             return Some(0);
@@ -93,7 +93,7 @@ impl Speed {
         // What is there of the next unit: under 2^(64 + shift), so that what is missing of the rest is 1 at least.
         let part = area - ((whole as u128) << self.shift << 64);
         // `missing << shift` fits 64 bits by the check above, so the left side fits 128.
-        match self.quotient(reciprocal, (((missing << self.shift) as u128) << 64) - part - 1) {
+        match self.quotient(inverse, (((missing << self.shift) as u128) << 64) - part - 1) {
             // Rounded up: the quotient of one less, and one.
             Some(nanos) if nanos < u64::MAX - 1 => Some(nanos + 1),
             _ => None,
@@ -103,15 +103,15 @@ impl Speed {
     /// `area / mantissa`, rounded down; `None` from 2^64 on, and at speed zero.
     ///
     /// Moller and Granlund, "Improved division by invariant integers" (2011), algorithm 4: the estimate by the
-    /// reciprocal is one too large at most, and after that, in rare cases, one too small.
+    /// inverse is one too large at most, and after that, in rare cases, one too small.
     #[inline]
-    const fn quotient(self, reciprocal: u64, area: u128) -> Option<u64> {
+    const fn quotient(self, inverse: u64, area: u128) -> Option<u64> {
         let (high, low) = ((area >> 64) as u64, area as u64);
         if high >= self.mantissa {
             return None;
         }
-        // With d the mantissa it is (2^64 + reciprocal) x high + low, at most (2^128 - 1) / d x (d - 1) + 2^64 - 1.
-        let estimate = reciprocal as u128 * high as u128 + area;
+        // With d the mantissa it is (2^64 + inverse) x high + low, at most (2^128 - 1) / d x (d - 1) + 2^64 - 1.
+        let estimate = inverse as u128 * high as u128 + area;
         let mut quotient = ((estimate >> 64) as u64).wrapping_add(1);
         let mut rest = low.wrapping_sub(quotient.wrapping_mul(self.mantissa));
         if rest > estimate as u64 {
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn the_wait_by_a_reciprocal_is_that_by_a_division() {
+    fn the_wait_by_an_inverse_is_that_by_a_division() {
         let mut random = crate::Random::from_seed(7);
         let mut edges = std::vec![0, 1, 2, u64::MAX, u64::MAX - 1, 1 << 63, (1 << 63) + 1, (1 << 63) - 1];
         edges.extend((0..40).map(|_| random.next_u64()));

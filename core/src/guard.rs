@@ -18,10 +18,10 @@
 //! # Two passes
 //! Admission first looks at every stage, with loads only, and refuses there: deadline, retry, pause, breaker, keyed
 //! bucket, limit, bucket. A refused storm so writes nothing shared, whichever stage refuses. Only then it takes, in the
-//! order limit, bucket, keyed bucket, breaker: a probe's lease comes last, as it is the dearest to give back. What the
-//! look found it takes by one exchange each, which fails where another thread was there since; then it looks anew. A
-//! stage that refuses in the second pass lost its place to another thread since the first; the slot goes back, and the
-//! tokens where the buckets can take them without granting too much.
+//! order limit, bucket, keyed bucket, breaker: a probe's lease comes last, as it is the dearest to give back. The
+//! tokens that the look found it takes by one exchange, which fails where another thread was there since; then it looks
+//! anew. A stage that refuses in the second pass lost its place to another thread since the first; the slot goes back, and
+//! the tokens where the buckets can take them without granting too much.
 //!
 //! # Modes
 //! Each stage but the deadline has a [`Mode`]. One that is in shadow is asked like the others, and where it would refuse,
@@ -379,9 +379,9 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
     #[inline(always)]
     fn attempt(&self, call: &Call, mut way: Way, now: Instant) -> Result<Admission, Refused> {
         let early = fault("guard: a restart is looked for before the stages").then(|| self.pause.restart(now));
-        let mut seen = self.look(call, &mut way, now)?;
-        self.settle(early, call, &mut way, &mut seen, now)?;
-        self.take(call, &seen, way, now)
+        let mut found = self.look(call, &mut way, now)?;
+        self.settle(early, call, &mut way, &mut found, now)?;
+        self.take(call, found, way, now)
     }
 
     /// Reports how an attempt ended. Its latency is `now` less the instant of its admission; a failure that took the

@@ -34,6 +34,7 @@
 //!   bucket's burst is `Never`.
 //! * A caller that is stopped for ever with a batch on its way, or as an owner, costs that: at most batch - 1 tokens, once.
 //!   Its shard then takes token by token, until a drain, a reset or an owner begins a new term; nobody waits for it.
+//! * An owner's call that is under way while the bucket is reset may still be granted by what it had, less than a batch.
 //! * A term comes again after 2^46 others.
 //!
 //! # Source
@@ -142,7 +143,8 @@ impl<const SHARDS: usize> LeasedBucket<SHARDS> {
     /// [`Refused`] as of [`TokenBucket::try_take`], for the inner bucket; see the limits of this type.
     ///
     /// # Concurrency
-    /// Lock-free. One exchange on the shard's line to admit, three more for one call of a batch; loads only to refuse.
+    /// Lock-free. One exchange on the shard's line to admit, three for the one call of a batch that brings it; loads only to
+    /// refuse, but where others take what it was on its way to.
     ///
     /// # Complexity
     /// Who is refused, or takes the last tokens, looks at each shard.

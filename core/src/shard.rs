@@ -18,7 +18,6 @@
 //! * An owner that is lost (forgotten, or its process killed) keeps its shard for ever: no clock tells it from one that
 //!   is slow, and a second owner would lose what the first writes. Shards are plenty; others go on.
 //! * The numbers of threads wrap after 2^32 threads, and threads that are gone keep theirs.
-#![allow(dead_code, reason = "the structures that use it are to come")]
 
 use core::ops::Deref;
 

@@ -87,7 +87,7 @@ use crate::writers::{ManyWriters, Writers};
 /// | `SlidingWindow<4, 32>` | 1.3 KiB | 50 % |
 ///
 /// A success costs one atomic read-modify-write, a failure two. For more than a few million samples a second give
-/// each thread a window of its own and [`merge`](WindowSnapshot::merge) their snapshots.
+/// each thread a shard of a [`ShardedWindow`](crate::ShardedWindow).
 ///
 /// # Concurrency
 /// Every method may be called from any thread, signal or interrupt handler at any time. Reading and marking are

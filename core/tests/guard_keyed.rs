@@ -285,8 +285,8 @@ fn a_stage_that_is_off_is_neither_asked_nor_changed() {
 fn a_guard_without_buckets_by_key_pays_no_byte_for_them_and_has_no_mode_for_them() {
     assert!(size_of::<Guard>() <= 1_464, "{} bytes", size_of::<Guard>());
     assert_eq!(size_of::<Guard>(), size_of::<Guard<64, 1, ()>>());
-    // Both, each on its pairs of cache lines.
-    let both = size_of::<Guard>().next_multiple_of(128) + size_of::<KeyedBuckets<64>>();
+    // Both, each on its cache lines: a group's are a pair.
+    let both = size_of::<Guard>().next_multiple_of(align_of::<KeyedBuckets<64>>()) + size_of::<KeyedBuckets<64>>();
     assert_eq!(size_of::<Keyed>(), both);
     println!("{} bytes with 64 groups; a call {}, a permit {}", both, size_of::<Call>(), size_of::<Permit>());
 

@@ -245,6 +245,17 @@ fn a_bucket_of_batches_of_one_is_a_plain_bucket() {
 }
 
 #[test]
+fn a_reset_fills_the_shards_that_nobody_owns() {
+    let config = LeasedConfig::new(BucketConfig::new(Rate::ZERO).burst(100)).batch(10);
+    let bucket = LeasedBucket::<3>::new(config, at(0)).unwrap();
+    let lease = bucket.own(0).unwrap();
+    bucket.reset(Fill::Tokens(73 + 9), WarmUp::NONE, at(0)).unwrap();
+    assert_eq!(bucket.available(at(0)), 73 + 9);
+    drop(lease);
+    assert_eq!(bucket.available(at(0)), 73 + 9, "and what the owner had is void");
+}
+
+#[test]
 fn an_owner_that_never_calls_again_keeps_less_than_a_batch() {
     let config = LeasedConfig::new(BucketConfig::new(Rate::ZERO).burst(100)).batch(10);
     let bucket = LeasedBucket::<2>::new(config, at(0)).unwrap();

@@ -160,7 +160,7 @@ impl<const SLOTS: usize, const SHARDS: usize> Guard<SLOTS, SHARDS> {
         /// - [`WhenFull::FailOpen`](crate::WhenFull::FailOpen), as the total is held whatever a key does;
         /// - a group for each four keys that are busy at once, and a salt that is secret.
         ///
-        /// The guard is then as large as both: 1.4 KiB, 0.4 KiB and 128 bytes a group.
+        /// The guard is then as large as both: 1.4 KiB, 0.6 KiB and 128 bytes a group.
         ///
         /// ```
         /// use core::time::Duration;

@@ -17,12 +17,6 @@ use crate::time::Instant;
 use crate::token_bucket::Found;
 use crate::transition::Transition;
 
-/// What the first pass saw in the stages that have a part in the attempt: it is taken by one exchange each, where nothing
-/// has changed by then.
-pub(super) struct Seen {
-    pub(super) tokens: Option<Found>,
-}
-
 /// A failed attempt, to those who decide whether the call is sent again.
 pub(super) struct Failed {
     pub(super) class: ErrorClass,
@@ -33,9 +27,9 @@ pub(super) struct Failed {
 }
 
 impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SHARDS, Keyed> {
-    /// The first pass: loads only.
+    /// The first pass: loads only. Gives the tokens that it found, if the bucket has a part in the attempt.
     #[inline(always)]
-    pub(super) fn look(&self, call: &Call, way: &mut Way, now: Instant) -> Result<Seen, Refused> {
+    pub(super) fn look(&self, call: &Call, way: &mut Way, now: Instant) -> Result<Option<Found>, Refused> {
         if call.deadline.is_some_and(|deadline| now >= deadline) {
             return Err(Refused::never(Stage::Deadline));
         }
@@ -68,20 +62,25 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
         {
             way.refuse(Stage::ConcurrencyLimit, refused)?;
         }
-        let mut seen = Seen { tokens: None };
         if way.asks(Stage::TokenBucket) {
             match self.bucket.look(call.cost, now) {
-                Ok(found) => seen.tokens = Some(found),
+                Ok(found) => return Ok(Some(found)),
                 Err(refused) => way.refuse(Stage::TokenBucket, refused)?,
             }
         }
-        Ok(seen)
+        Ok(None)
     }
 
-    /// The second pass: takes from each stage that has a part in the attempt what was seen in the first. A stage that
-    /// refuses here lost its place to another thread since then.
+    /// The second pass: takes from each stage that has a part in the attempt, and from the bucket the tokens that the first
+    /// pass found. A stage that refuses here lost its place to another thread since then.
     #[inline(always)]
-    pub(super) fn take(&self, call: &Call, seen: &Seen, mut way: Way, now: Instant) -> Result<Admission, Refused> {
+    pub(super) fn take(
+        &self,
+        call: &Call,
+        found: Option<Found>,
+        mut way: Way,
+        now: Instant,
+    ) -> Result<Admission, Refused> {
         let mut permit = Permit {
             started: now,
             limit: None,
@@ -100,7 +99,7 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
             }
         }
         if way.asks(Stage::TokenBucket) {
-            let taken = match seen.tokens {
+            let taken = match found {
                 Some(found) => self.bucket.take_found(found, call.cost, now),
                 None => self.bucket.try_take(call.cost, now),
             };
@@ -295,7 +294,7 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
         early: Option<Option<Restart>>,
         call: &Call,
         way: &mut Way,
-        seen: &mut Seen,
+        found: &mut Option<Found>,
         now: Instant,
     ) -> Result<(), Refused> {
         // It may have begun after the first pass had looked.
@@ -308,7 +307,7 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
             return Ok(());
         }
         if let Some(restart) = early.unwrap_or_else(|| self.pause.restart(now)) {
-            (seen.tokens, way.refusal) = self.restart(restart, call, *way, now)?;
+            (*found, way.refusal) = self.restart(restart, call, *way, now)?;
         }
         Ok(())
     }

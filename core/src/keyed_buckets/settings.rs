@@ -23,10 +23,10 @@ struct Cell([AtomicU64; 8]);
 impl Cell {
     const_constructor! {
         fn new(growth: Growth) -> Self {
-            let Growth { base, mantissa, remainder, level, lowest, full, shape, reciprocal } = growth;
+            let Growth { base, mantissa, remainder, level, lowest, full, shape, inverse } = growth;
             Self([
                 AtomicU64::new(base), AtomicU64::new(mantissa), AtomicU64::new(remainder), AtomicU64::new(level),
-                AtomicU64::new(lowest), AtomicU64::new(full), AtomicU64::new(shape), AtomicU64::new(reciprocal),
+                AtomicU64::new(lowest), AtomicU64::new(full), AtomicU64::new(shape), AtomicU64::new(inverse),
             ])
         }
     }
@@ -34,7 +34,7 @@ impl Cell {
     /// Acquire: whoever reads a word of later terms also sees that another cell went live before it was written.
     #[inline(always)]
     fn read(&self) -> Growth {
-        let [base, mantissa, remainder, level, lowest, full, shape, reciprocal] = &self.0;
+        let [base, mantissa, remainder, level, lowest, full, shape, inverse] = &self.0;
         Growth {
             base: base.load(Ordering::Acquire),
             mantissa: mantissa.load(Ordering::Acquire),
@@ -43,13 +43,13 @@ impl Cell {
             lowest: lowest.load(Ordering::Acquire),
             full: full.load(Ordering::Acquire),
             shape: shape.load(Ordering::Acquire),
-            reciprocal: reciprocal.load(Ordering::Acquire),
+            inverse: inverse.load(Ordering::Acquire),
         }
     }
 
     fn write(&self, growth: Growth) {
-        let Growth { base, mantissa, remainder, level, lowest, full, shape, reciprocal } = growth;
-        let values = [base, mantissa, remainder, level, lowest, full, shape, reciprocal];
+        let Growth { base, mantissa, remainder, level, lowest, full, shape, inverse } = growth;
+        let values = [base, mantissa, remainder, level, lowest, full, shape, inverse];
         for (word, value) in self.0.iter().zip(values) {
             word.store(value, Ordering::Release);
         }

@@ -33,7 +33,7 @@ pub(super) struct Growth {
     pub(super) full: u64,
     pub(super) shape: u64,
     /// Of the mantissa, for the wait of who is refused.
-    pub(super) reciprocal: u64,
+    pub(super) inverse: u64,
 }
 
 /// How the level grows, and the rate as it was given.
@@ -90,7 +90,7 @@ impl Terms {
             // Under 2^48.
             full: (config.burst as u64) << k,
             shape: config.burst as u64 | (speed.shift as u64) << 32 | (k as u64) << EXPONENT_SHIFT | closed,
-            reciprocal: speed.inverse(),
+            inverse: speed.inverse(),
         };
         Self { growth, rate: config.rate }
     }
@@ -194,7 +194,7 @@ impl Growth {
             return u64::MAX;
         }
         // Before the base nothing is earned, and the time up to it is waited for besides.
-        match self.speed().nanos_until_by(self.reciprocal, self.area(now), target - self.level) {
+        match self.speed().nanos_until_by(self.inverse, self.area(now), target - self.level) {
             Some(nanos) => nanos.saturating_add(self.base.saturating_sub(now)),
             None => u64::MAX,
         }

@@ -539,3 +539,6 @@ impl<'a> View<'a> {
         }
     }
 }
+
+#[cfg(all(test, not(seawall_loom)))]
+mod tests;

@@ -110,9 +110,9 @@ impl<const SHARDS: usize> LeasedBucket<SHARDS> {
         let mut rest = fill.tokens(burst.saturating_add(Self::most_idle(self.batch))).saturating_sub(burst);
         self.bucket.reset(fill, warm_up, now)?;
         for shard in &self.shards {
-            let share = rest.min(self.batch - 1);
+            // None where there is an owner: it begins with nothing, and the next shard gets more.
+            let (_, share) = shard.begin_term(|_| rest.min(self.batch - 1));
             rest -= share;
-            shard.begin_term(|_| share);
         }
         Ok(())
     }
@@ -135,13 +135,10 @@ impl<const SHARDS: usize> LeasedBucket<SHARDS> {
         let mut drained = self.bucket.drain_to(keep, now);
         let mut rest = keep.saturating_sub(self.bucket.available(now));
         for shard in &self.shards {
-            let mut kept = 0;
-            let held = shard.begin_term(|tokens| {
-                kept = tokens.min(rest);
-                kept
-            });
+            let (held, kept) = shard.begin_term(|tokens| tokens.min(rest));
+            // Each is at most what it is taken from.
             rest -= kept;
-            drained = drained.saturating_add(held.saturating_sub(kept));
+            drained = drained.saturating_add(held - kept);
         }
         drained
     }

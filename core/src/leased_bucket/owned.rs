@@ -63,6 +63,9 @@ impl OwnedLease<'_> {
     /// # Errors
     /// As [`LeasedBucket::try_take`]; the wait is for what is missing beside the tokens of this owner.
     ///
+    /// # Concurrency
+    /// Lock-free. One load for what it has, one exchange for a batch; loads only to refuse.
+    ///
     /// ```
     /// use seawall::{BucketConfig, Instant, LeasedBucket, LeasedConfig, Rate};
     /// let config = LeasedConfig::new(BucketConfig::new(Rate::per_second(1)).burst(100)).batch(10);

@@ -139,16 +139,17 @@ impl ShardWord {
         }
     }
 
-    /// Begins a term with the tokens that `keep` says of those that lie here; says how many those were. What an owner
-    /// holds, and what is on its way here, is void.
+    /// Begins a term with the tokens that `keep` says of those that lie here; says how many lay here, and how many were
+    /// kept. What an owner holds, and what is on its way here, is void.
     ///
     /// Release: who sees the term sees what was done to the inner bucket before.
-    pub(super) fn begin_term(&self, mut keep: impl FnMut(u32) -> u32) -> u32 {
+    pub(super) fn begin_term(&self, keep: impl Fn(u32) -> u32) -> (u32, u32) {
         let mut seen = self.load();
         loop {
+            // By what lies here when it succeeds: an owner may have taken it since it was looked at.
             let kept = if seen.is_owned() { 0 } else { keep(seen.tokens()) };
             match self.exchange(seen, seen.next_term(kept), Ordering::Release) {
-                Ok(()) => return seen.tokens(),
+                Ok(()) => return (seen.tokens(), kept),
                 Err(now) => seen = now,
             }
         }

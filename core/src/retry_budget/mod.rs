@@ -66,8 +66,8 @@ const TICKS_TO_ZERO: u64 = 289;
 /// that another caller's succeeded. A refusal writes nothing; nor does a deposit into a budget that is full.
 ///
 /// # Complexity
-/// One exchange a call. The first one of a tick divides, and takes a step of three instructions for each tick since the
-/// last one that moved tokens beyond the floor: 289 at most, however long nobody called.
+/// One exchange a call. Until one of this tick has moved tokens, each divides, and takes a step of three instructions for
+/// each tick since then in which there were tokens beyond the floor: 289 at most, however long nobody called.
 ///
 /// ```
 /// use core::time::Duration;

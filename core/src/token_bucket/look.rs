@@ -116,3 +116,95 @@ impl Slot {
         Look::Missing(reached.wrapping_sub(since))
     }
 }
+
+#[cfg(all(test, not(seawall_loom)))]
+mod tests {
+    use core::time::Duration;
+    use std::vec::Vec;
+
+    use super::*;
+    use crate::random::Random;
+    use crate::rate::Rate;
+    use crate::refused::{Refused, Stage};
+    use crate::time::Instant;
+    use crate::token_bucket::{BucketConfig, Fill, TokenBucket, pack, position_of, slot_of};
+    use crate::warm_up::{Curve, WarmUp};
+
+    /// What a look says, and what all the words of the slot say; whether they are the same.
+    fn is_told(bucket: &TokenBucket, n: u32, now: u64) -> Option<bool> {
+        let state = bucket.state.load(Ordering::Relaxed);
+        let slot = &bucket.slots[slot_of(state)];
+        let settings = slot.read();
+        let after = TokenBucket::after(&settings.growth, position_of(state), n, settings.level_at(now));
+        let why_not = || TokenBucket::why_not(&settings, position_of(state), n, now);
+        match slot.look(state, n, now) {
+            Look::Fits(fits) => Some(after.map(|position| pack(position, slot_of(state))) == Some(fits)),
+            Look::Missing(nanos) => {
+                Some(after.is_none() && why_not() == Refused::missing_ns(Stage::TokenBucket, nanos) && nanos != 0)
+            }
+            Look::Unclear => None,
+        }
+    }
+
+    #[test]
+    fn a_look_says_what_the_whole_configuration_says_or_that_it_is_unclear() {
+        let mut random = Random::from_seed(7);
+        let mut number = |bits: u32| random.next_u64() >> (64 - bits) >> (random.next_u64() % u64::from(bits));
+        let (mut fits, mut missing, mut unclear) = (0, 0, 0);
+        for round in 0..20_000_u64 {
+            let rate = |count: u64, period: u64| Rate::new(count, Duration::from_nanos(period)).unwrap_or(Rate::ZERO);
+            let burst = number(32).max(1) as u32;
+            let start = if round % 4 == 0 { number(64) } else { number(60) };
+            let warm_up = match round % 5 {
+                0 => WarmUp {
+                    curve: Curve::Linear,
+                    from: Rate::per_second(number(8)),
+                    duration: Duration::from_nanos(number(36)),
+                },
+                _ => WarmUp::NONE,
+            };
+            let config = BucketConfig {
+                rate: rate(number(34), number(60).max(1)),
+                burst,
+                fill: Fill::Tokens(number(33).min(u64::from(u32::MAX)) as u32),
+                warm_up,
+            };
+            let Ok(bucket) = TokenBucket::new(config, Instant::from_nanos(start)) else { continue };
+            let mut now = start;
+            for step in 0..40 {
+                now = match number(3) {
+                    0 => number(64),
+                    1 => now.saturating_sub(number(34)),
+                    2 => start.saturating_sub(1),
+                    _ => now.saturating_add(number(50)),
+                };
+                let at = Instant::from_nanos(now);
+                let numbers: Vec<u32> = [0, 1, 2, burst.wrapping_sub(1), burst, burst.wrapping_add(1), u32::MAX]
+                    .into_iter()
+                    .chain([number(32) as u32, bucket.available(at), bucket.available(at).wrapping_add(1)])
+                    .collect();
+                for n in &numbers {
+                    match is_told(&bucket, *n, now) {
+                        Some(is_right) => {
+                            let answer = bucket.peek(*n, at);
+                            assert!(is_right, "{n} at {now}: {answer:?} of {bucket:?}");
+                            if answer.is_ok() { fits += 1 } else { missing += 1 }
+                        }
+                        None => unclear += 1,
+                    }
+                }
+                let n = numbers[(number(5) % 10) as usize];
+                match (step + round) % 9 {
+                    0 => drop(bucket.set_rate(rate(number(34), number(60).max(1)), at)),
+                    1 => drop(bucket.set_burst(number(32) as u32, at)),
+                    2 => drop(bucket.reserve(n, Duration::from_nanos(number(60)), at)),
+                    3 => drop(bucket.refund(n, at)),
+                    4 => drop(bucket.drain_to(n, at)),
+                    5 => drop(bucket.rebase(at, Instant::from_nanos(number(64)))),
+                    _ => drop(bucket.try_take(n, at)),
+                }
+            }
+        }
+        assert!(fits > 100_000 && missing > 100_000 && unclear > 100_000, "{fits} {missing} {unclear}");
+    }
+}

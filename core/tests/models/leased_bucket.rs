@@ -92,6 +92,19 @@ fn a_drain_beside_an_owner() {
     assert_eq!(shared.available(at(0)), 0, "what was drained is gone");
 }
 
+/// A drain to what fits the bucket and one shard, while another begins to own a shard: so many are left, with the owner
+/// or for everybody.
+fn a_drain_beside_a_new_owner() {
+    let shared = bucket::<2>(8, 3);
+    let other = shared.clone();
+    let drainer = thread::spawn(move || other.drain_to(6, at(0)));
+    let lease = shared.own(0).expect("nobody owns it");
+    let drained = drainer.join().expect("no panic");
+    drop(lease);
+    // What the owner had when its term ended is void, and not told.
+    assert_eq!(shared.available(at(0)), 6, "as many as were to be kept, {drained} drained");
+}
+
 /// Two who want to own a shard, and what the first leaves.
 fn owners() {
     let shared = bucket::<1>(4, 3);
@@ -124,6 +137,11 @@ fn leased_bucket_what_is_drained_does_not_come_back() {
     let name = "leased_bucket_what_is_drained_does_not_come_back";
     check(name, Preemptions::AtMost(3), a_drain_while_a_batch_is_on_its_way);
     check(name, Preemptions::AtMost(3), a_drain_beside_an_owner);
+}
+
+#[test]
+fn leased_bucket_a_drain_keeps_what_it_is_told_to() {
+    check("leased_bucket_a_drain_keeps_what_it_is_told_to", Preemptions::AtMost(3), a_drain_beside_a_new_owner);
 }
 
 #[test]

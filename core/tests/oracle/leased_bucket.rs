@@ -110,8 +110,7 @@ impl Leased {
         self.inner.reset(tokens, now);
         let batch = self.batch;
         for (heap, owned) in self.heaps.iter_mut().zip(&self.owned) {
-            let share = Self::share(&mut rest, batch);
-            *heap = if owned.is_some() { 0 } else { share };
+            *heap = if owned.is_some() { 0 } else { Self::share(&mut rest, batch) };
         }
         self.void_owners();
     }
