@@ -1,6 +1,7 @@
 //! [`Refused`]: the one shape in which every mechanism says no.
 
 use core::fmt;
+use core::num::NonZeroU16;
 use core::time::Duration;
 
 use crate::time::nanos;
@@ -83,13 +84,48 @@ pub enum Reason {
 /// assert_eq!(refused.retry_after(), Some(Duration::from_millis(20)));
 /// assert_eq!(refused.to_string(), "refused by the token bucket, retry after 20ms");
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 #[must_use = "a refused call must not be sent"]
 pub struct Refused {
-    stage: Stage,
-    reason: Reason,
     /// Nanoseconds; `u64::MAX` where it cannot be known.
     retry_after_ns: u64,
+    who: Who,
+}
+
+/// Stage and reason in one number that is not zero: so an answer that may be a refusal is two words, which functions
+/// return in registers. As two bytes they went by way of memory, and who read them there at once waited for the stores.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Who(NonZeroU16);
+
+impl Who {
+    const fn new(stage: Stage, reason: Reason) -> Self {
+        match NonZeroU16::new((stage as u16) << 8 | reason as u16) {
+            Some(number) => Self(number),
+            // Both are numbered from 1.
+            None => Self(NonZeroU16::MIN),
+        }
+    }
+
+    const fn stage(self) -> Stage {
+        match self.0.get() >> 8 {
+            1 => Stage::Deadline,
+            2 => Stage::Pause,
+            3 => Stage::CircuitBreaker,
+            4 => Stage::ConcurrencyLimit,
+            5 => Stage::TokenBucket,
+            6 => Stage::RetryBudget,
+            _ => Stage::KeyedBucket,
+        }
+    }
+
+    const fn reason(self) -> Reason {
+        match self.0.get() & 0xFF {
+            1 => Reason::NotYet,
+            2 => Reason::Never,
+            3 => Reason::ClockStepped,
+            _ => Reason::NoPlace,
+        }
+    }
 }
 
 impl Refused {
@@ -106,19 +142,19 @@ impl Refused {
     pub const fn not_yet(stage: Stage, retry_after: Option<Duration>) -> Self {
         match retry_after {
             Some(wait) => Self::not_yet_ns(stage, nanos(wait)),
-            None => Self { stage, reason: Reason::NotYet, retry_after_ns: u64::MAX },
+            None => Self { retry_after_ns: u64::MAX, who: Who::new(stage, Reason::NotYet) },
         }
     }
 
     /// As [`not_yet`](Self::not_yet), in nanoseconds; `u64::MAX` is "cannot be known".
     pub(crate) const fn not_yet_ns(stage: Stage, nanos: u64) -> Self {
-        Self { stage, reason: Reason::NotYet, retry_after_ns: if nanos == 0 { 1 } else { nanos } }
+        Self { retry_after_ns: if nanos == 0 { 1 } else { nanos }, who: Who::new(stage, Reason::NotYet) }
     }
 
     /// As [`not_yet_ns`](Self::not_yet_ns) where it is known and over zero.
     #[inline]
     pub(crate) const fn missing_ns(stage: Stage, nanos: u64) -> Self {
-        Self { stage, reason: Reason::NotYet, retry_after_ns: nanos }
+        Self { retry_after_ns: nanos, who: Who::new(stage, Reason::NotYet) }
     }
 
     /// Refused for ever: more was asked than can fit.
@@ -129,7 +165,7 @@ impl Refused {
     /// assert_eq!(refused.to_string(), "refused by the token bucket for ever: more was asked than can fit");
     /// ```
     pub const fn never(stage: Stage) -> Self {
-        Self { stage, reason: Reason::Never, retry_after_ns: u64::MAX }
+        Self { retry_after_ns: u64::MAX, who: Who::new(stage, Reason::Never) }
     }
 
     /// Refused because the clock stepped back.
@@ -139,7 +175,7 @@ impl Refused {
     /// assert_eq!(Refused::clock_stepped(Stage::ConcurrencyLimit).reason(), Reason::ClockStepped);
     /// ```
     pub const fn clock_stepped(stage: Stage) -> Self {
-        Self { stage, reason: Reason::ClockStepped, retry_after_ns: u64::MAX }
+        Self { retry_after_ns: u64::MAX, who: Who::new(stage, Reason::ClockStepped) }
     }
 
     /// Refused because there is no place for the key. `retry_after` is when the first place may be free, and another key
@@ -152,7 +188,7 @@ impl Refused {
     /// assert_eq!(refused.to_string(), "refused by the keyed bucket: there is no place for this key");
     /// ```
     pub const fn no_place(stage: Stage, retry_after: Option<Duration>) -> Self {
-        Self { reason: Reason::NoPlace, ..Self::not_yet(stage, retry_after) }
+        Self { who: Who::new(stage, Reason::NoPlace), ..Self::not_yet(stage, retry_after) }
     }
 
     /// The mechanism that refused.
@@ -163,7 +199,7 @@ impl Refused {
     /// ```
     #[must_use]
     pub const fn stage(self) -> Stage {
-        self.stage
+        self.who.stage()
     }
 
     /// Why.
@@ -174,7 +210,7 @@ impl Refused {
     /// ```
     #[must_use]
     pub const fn reason(self) -> Reason {
-        self.reason
+        self.who.reason()
     }
 
     /// How long to wait before it may pass; `None` where that cannot be known.
@@ -217,11 +253,11 @@ impl Refused {
     #[must_use]
     pub const fn worth_waiting(self, patience: Duration) -> Option<Duration> {
         let patience = nanos(patience);
-        if patience == 0 || !matches!(self.reason, Reason::NotYet) {
+        if patience == 0 || !matches!(self.reason(), Reason::NotYet) {
             return None;
         }
         // `u64::MAX` is an instant that cannot be known.
-        let wait = match self.stage {
+        let wait = match self.stage() {
             Stage::ConcurrencyLimit if self.retry_after_ns > patience => patience,
             Stage::ConcurrencyLimit => self.retry_after_ns,
             Stage::TokenBucket | Stage::Pause | Stage::RetryBudget if self.retry_after_ns != u64::MAX => {
@@ -233,10 +269,20 @@ impl Refused {
     }
 }
 
+impl fmt::Debug for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Refused")
+            .field("stage", &self.stage())
+            .field("reason", &self.reason())
+            .field("retry_after", &self.retry_after())
+            .finish()
+    }
+}
+
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "refused by the {}", self.stage.name())?;
-        match (self.reason, self.retry_after()) {
+        write!(f, "refused by the {}", self.stage().name())?;
+        match (self.reason(), self.retry_after()) {
             (Reason::NotYet, Some(wait)) => write!(f, ", retry after {wait:?}"),
             (Reason::NotYet, None) => f.write_str(", when to retry is not known"),
             (Reason::Never, _) => f.write_str(" for ever: more was asked than can fit"),
@@ -248,3 +294,28 @@ impl fmt::Display for Refused {
 }
 
 impl core::error::Error for Refused {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_names_the_stage_and_the_reason_that_it_was_made_of() {
+        let stages = [
+            Stage::Deadline,
+            Stage::Pause,
+            Stage::CircuitBreaker,
+            Stage::ConcurrencyLimit,
+            Stage::TokenBucket,
+            Stage::RetryBudget,
+            Stage::KeyedBucket,
+        ];
+        for stage in stages {
+            for reason in [Reason::NotYet, Reason::Never, Reason::ClockStepped, Reason::NoPlace] {
+                let who = Who::new(stage, reason);
+                assert_eq!((who.stage(), who.reason()), (stage, reason));
+            }
+        }
+        assert_eq!(size_of::<Result<(), Refused>>(), 16);
+    }
+}

@@ -16,6 +16,17 @@ fn budget(tokens: u32) -> &'static RetryBudget {
     leaked(RetryBudget::new(RetryBudgetConfig { initial, ..RetryBudgetConfig::DEFAULT }, Instant::ORIGIN).unwrap())
 }
 
+/// The same by hand, with the fastest generator that there is.
+fn by_hand() -> (u64, u64, fastrand::Rng) {
+    (100_000_000, 10_000_000_000, fastrand::Rng::with_seed(7))
+}
+
+#[library_benchmark]
+#[bench::is(by_hand())]
+fn full_jitter_by_hand((base, cap, mut random): (u64, u64, fastrand::Rng)) -> Duration {
+    Duration::from_nanos(random.u64(0..=(base << 2).min(cap)))
+}
+
 #[library_benchmark]
 #[bench::is(strategy())]
 fn full_jitter((strategy, mut random): (&'static RetryStrategy, Random)) -> Duration {
@@ -34,4 +45,7 @@ fn budget_refused(budget: &'static RetryBudget) -> Result<(), Refused> {
     budget.try_withdraw(RetryCost::Timeout, NOW)
 }
 
-library_benchmark_group!(name = retry_paths, benchmarks = [full_jitter, budget_deposit, budget_refused]);
+library_benchmark_group!(
+    name = retry_paths,
+    benchmarks = [full_jitter_by_hand, full_jitter, budget_deposit, budget_refused]
+);

@@ -6,8 +6,8 @@ use governor::clock::FakeRelativeClock;
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use recloser::Recloser;
 use seawall::{
-    BucketConfig, Guard, GuardConfig, Instant, KeyedBuckets, KeyedConfig, KeyedStage, LimitConfig, Outcome, Rate,
-    Recorder, Refused, Request, Stage, Verdict, WhenFull, WindowConfig,
+    BucketConfig, Guard, GuardConfig, Instant, KeyedBuckets, KeyedConfig, KeyedStage, LimitConfig, OneWriter, Outcome,
+    Rate, Recorder, Refused, Request, Stage, Verdict, WhenFull, WindowConfig,
 };
 use tokio::sync::Semaphore;
 
@@ -62,7 +62,11 @@ pub fn sections() -> Vec<Section> {
 }
 
 fn healthy() -> Section {
-    let recorder = || Box::new(Recorder::<16, 512>::new(WindowConfig::DEFAULT).expect("legal"));
+    // Each thread has one of its own, which lives as long as the program.
+    let recorder = || {
+        let recorder = Recorder::<16, 512, OneWriter>::for_owner(WindowConfig::DEFAULT).expect("legal");
+        Box::leak(Box::new(recorder)).own().expect("nobody has it")
+    };
     let quota = Quota::with_period(Duration::from_nanos(1)).expect("not zero");
     let limiter = RateLimiter::direct_with_clock(
         quota.allow_burst(u32::MAX.try_into().expect("not zero")),
@@ -73,7 +77,7 @@ fn healthy() -> Section {
         floors::load_cas(),
         Row::ours("Guard", guard(ample()), |_, _| (), |guard, (), now| deliver(guard, now)),
         Row::ours(
-            "Guard, with a recorder a thread",
+            "Guard, with an owned recorder a thread",
             guard(ample()),
             move |_, _| recorder(),
             |guard, recorder, now| {

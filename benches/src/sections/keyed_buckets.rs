@@ -46,19 +46,6 @@ static SALTED: KeyedBuckets<1> =
         Err(_) => panic!("the configuration is legal"),
     };
 
-/// What a table without a hash of its own for numbers places them by; its own `hash_of` goes before this one.
-#[allow(dead_code)]
-trait PlacesBytes {
-    fn hash_of(&self, key: u64) -> u64;
-}
-
-impl PlacesBytes for KeyedBuckets<1> {
-    #[inline(always)]
-    fn hash_of(&self, key: u64) -> u64 {
-        self.key_of(&key.to_le_bytes())
-    }
-}
-
 impl BuildHasher for OurHash {
     type Hasher = OneKey;
 

@@ -335,17 +335,15 @@ impl Way {
         self.held.heeds(stage, self.refusal)
     }
 
-    /// What a stage that was asked has given; `None` where it would refuse and is in shadow.
+    /// A stage that was asked refuses: for good where it is enforced; else that is only noted, and the attempt goes on
+    /// without all those in shadow.
     #[inline(always)]
-    pub(super) fn heard<T>(&mut self, stage: Stage, answer: Result<T, Refused>) -> Result<Option<T>, Refused> {
-        match answer {
-            Ok(given) => Ok(Some(given)),
-            Err(refused) if self.held.enforces(stage) => Err(refused),
-            Err(refused) => {
-                self.refusal = Some(refused);
-                Ok(None)
-            }
+    pub(super) fn refuse(&mut self, stage: Stage, refused: Refused) -> Result<(), Refused> {
+        if self.held.enforces(stage) {
+            return Err(refused);
         }
+        self.refusal = Some(refused);
+        Ok(())
     }
 }
 

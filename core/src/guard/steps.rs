@@ -41,20 +41,32 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
             }
             Some(Verdict::Done | Verdict::GiveUp(_)) => return Err(Refused::never(Stage::RetryBudget)),
         }
-        if way.asks(Stage::Pause) {
-            way.heard(Stage::Pause, self.pause.check(now))?;
+        if way.asks(Stage::Pause)
+            && let Err(refused) = self.pause.check(now)
+        {
+            way.refuse(Stage::Pause, refused)?;
         }
-        if way.asks(Stage::CircuitBreaker) {
-            way.heard(Stage::CircuitBreaker, self.breaker(call.shard).peek(now))?;
+        if way.asks(Stage::CircuitBreaker)
+            && let Err(refused) = self.breaker(call.shard).peek(now)
+        {
+            way.refuse(Stage::CircuitBreaker, refused)?;
         }
-        if Keyed::IS_THERE && way.asks(Stage::KeyedBucket) {
-            way.heard(Stage::KeyedBucket, self.keyed.look(call.key, call.cost, now))?;
+        if Keyed::IS_THERE
+            && way.asks(Stage::KeyedBucket)
+            && let Err(refused) = self.keyed.look(call.key, call.cost, now)
+        {
+            way.refuse(Stage::KeyedBucket, refused)?;
         }
-        if way.asks(Stage::ConcurrencyLimit) {
-            way.heard(Stage::ConcurrencyLimit, self.limit.peek(now))?;
+        if way.asks(Stage::ConcurrencyLimit)
+            && let Err(refused) = self.limit.peek(now)
+        {
+            way.refuse(Stage::ConcurrencyLimit, refused)?;
         }
         if way.asks(Stage::TokenBucket) {
-            return way.heard(Stage::TokenBucket, self.bucket.look(call.cost, now));
+            match self.bucket.look(call.cost, now) {
+                Ok(found) => return Ok(Some(found)),
+                Err(refused) => way.refuse(Stage::TokenBucket, refused)?,
+            }
         }
         Ok(None)
     }
@@ -81,63 +93,66 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
             shadow: way.refusal,
         };
         if way.asks(Stage::ConcurrencyLimit) {
-            permit.limit = way.heard(Stage::ConcurrencyLimit, self.limit.try_attempt(now))?;
+            match self.limit.try_attempt(now) {
+                Ok(slot) => permit.limit = Some(slot),
+                Err(refused) => way.refuse(Stage::ConcurrencyLimit, refused)?,
+            }
         }
         if way.asks(Stage::TokenBucket) {
             let taken = match found {
                 Some(found) => self.bucket.take_found(found, call.cost, now),
                 None => self.bucket.try_take(call.cost, now),
             };
-            match way.heard(Stage::TokenBucket, taken) {
-                Ok(Some(())) => permit.tokens = call.cost,
-                Ok(None) => permit = self.without_shadows(permit, way, now),
-                Err(refused) => return Err(self.refuse(permit, way, refused, now)),
+            match taken {
+                Ok(()) => permit.tokens = call.cost,
+                Err(refused) => permit = self.without(Stage::TokenBucket, refused, permit, &mut way, now)?,
             }
         }
         let only_looks = fault("guard: the bucket of a key is only looked at");
         if Keyed::IS_THERE && way.asks(Stage::KeyedBucket) && !only_looks {
-            match way.heard(Stage::KeyedBucket, self.keyed.charge(call.key, call.cost, now)) {
-                Ok(Some(true)) => permit.keyed_tokens = call.cost,
+            match self.keyed.charge(call.key, call.cost, now) {
+                Ok(true) => permit.keyed_tokens = call.cost,
                 // Let through without a place, or for no token.
-                Ok(Some(false)) => {}
-                Ok(None) => permit = self.without_shadows(permit, way, now),
-                Err(refused) => return Err(self.refuse(permit, way, refused, now)),
+                Ok(false) => {}
+                Err(refused) => permit = self.without(Stage::KeyedBucket, refused, permit, &mut way, now)?,
             }
         }
         let mut transition = None;
         if way.asks(Stage::CircuitBreaker) {
-            match way.heard(Stage::CircuitBreaker, self.breaker(call.shard).try_attempt(now)) {
-                Ok(Some(admission)) => {
+            match self.breaker(call.shard).try_attempt(now) {
+                Ok(admission) => {
                     permit.breaker = Some(admission.permit);
                     transition = of_shard(admission.transition, call.shard);
                 }
-                Ok(None) => permit = self.without_shadows(permit, way, now),
-                Err(refused) => return Err(self.refuse(permit, way, refused, now)),
+                Err(refused) => permit = self.without(Stage::CircuitBreaker, refused, permit, &mut way, now)?,
             }
         }
         permit.shadow = way.refusal;
         Ok(Admission { permit, transition, shadow_refusal: way.refusal })
     }
 
-    /// A stage refused after others had given: they get it back.
-    #[cold]
-    #[inline(never)]
-    fn refuse(&self, mut permit: Permit, way: Way, refused: Refused, now: Instant) -> Refused {
-        self.give_back(&mut permit, way, true, now);
-        refused
+    /// A stage refused after others had given: they get it back, all of them, or those in shadow where it only would
+    /// refuse.
+    #[inline(always)]
+    fn without(
+        &self,
+        stage: Stage,
+        refused: Refused,
+        permit: Permit,
+        way: &mut Way,
+        now: Instant,
+    ) -> Result<Permit, Refused> {
+        let verdict = way.refuse(stage, refused);
+        let permit = self.given_back(permit, *way, verdict.is_err(), now);
+        verdict.map(|()| permit)
     }
 
-    /// A stage in shadow would have refused: those in shadow have no part in the attempt any more.
+    /// The permit without what it took from the stages that have no part in the attempt any more: all of them where it is
+    /// refused, those in shadow where one of them would refuse it. It is rare, and so takes and returns all by value: what
+    /// it was lent would have to lie in memory for all who are admitted.
     #[cold]
     #[inline(never)]
-    fn without_shadows(&self, mut permit: Permit, way: Way, now: Instant) -> Permit {
-        self.give_back(&mut permit, way, false, now);
-        permit
-    }
-
-    /// Gives back what an attempt took from the stages that have no part in it any more: all of them where it is refused,
-    /// those in shadow where one of them would refuse it.
-    fn give_back(&self, permit: &mut Permit, way: Way, is_refused: bool, now: Instant) {
+    fn given_back(&self, mut permit: Permit, way: Way, is_refused: bool, now: Instant) -> Permit {
         let forgets = fault("guard: a shadow keeps what it took for an attempt that another would refuse");
         let gives_all = is_refused || fault("guard: a refusal in shadow gives back what is enforced");
         let keeps = |stage| !gives_all && (forgets || way.held.heeds(stage, way.refusal));
@@ -161,6 +176,7 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
             }
             permit.limit = None;
         }
+        permit
     }
 
     /// Frees the slot, if there is one, and judges the limit; `None` if the permit was void.
@@ -282,8 +298,10 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
         now: Instant,
     ) -> Result<(), Refused> {
         // It may have begun after the first pass had looked.
-        if way.asks(Stage::Pause) {
-            way.heard(Stage::Pause, self.pause.pass(now))?;
+        if way.asks(Stage::Pause)
+            && let Err(refused) = self.pause.pass(now)
+        {
+            way.refuse(Stage::Pause, refused)?;
         }
         if !way.asks(Stage::TokenBucket) {
             return Ok(());
@@ -310,8 +328,10 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
         if self.pause.clear(word) {
             self.climb(at, now);
         }
-        let tokens = way.heard(Stage::TokenBucket, self.bucket.look(call.cost, now))?;
-        Ok((tokens, way.refusal))
+        match self.bucket.look(call.cost, now) {
+            Ok(found) => Ok((Some(found), way.refusal)),
+            Err(refused) => way.refuse(Stage::TokenBucket, refused).map(|()| (None, way.refusal)),
+        }
     }
 
     /// The ramp that begins at `at`, unless it would be over by now or end before the bucket's own warm-up.
@@ -346,19 +366,23 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
         }
         let mut way = Way::new(call.held, failed.shadow);
         if way.asks(Stage::CircuitBreaker)
-            && way.heard(Stage::CircuitBreaker, self.may_retry(call.shard, failed.cost)).is_err()
+            && let Err(refused) = self.may_retry(call.shard, failed.cost)
+            && way.refuse(Stage::CircuitBreaker, refused).is_err()
         {
             return (Verdict::GiveUp(GiveUpReason::ServiceFailing), None);
         }
         let mut paid = None;
         if way.asks(Stage::RetryBudget) {
-            match way.heard(Stage::RetryBudget, self.budget.try_withdraw(failed.cost, now)) {
-                Ok(given) => paid = given,
-                Err(_) => return (Verdict::GiveUp(GiveUpReason::BudgetSpent), None),
+            match self.budget.try_withdraw(failed.cost, now) {
+                Ok(()) => paid = Some(failed.cost),
+                Err(refused) if way.refuse(Stage::RetryBudget, refused).is_err() => {
+                    return (Verdict::GiveUp(GiveUpReason::BudgetSpent), None);
+                }
+                Err(_) => {}
             }
         }
         call.previous_delay = Some(delay);
-        call.paid = paid.map(|()| failed.cost);
+        call.paid = paid;
         let given_up = match way.refusal {
             Some(refused) if failed.shadow.is_none() => {
                 // Enforced, it would end the call here: what is sent of it from now on no shadow counts.
