@@ -15,6 +15,13 @@ pub enum Preemptions {
     AtMost(usize),
 }
 
+impl Preemptions {
+    /// At most `short`, and `long` where `SEAWALL_LONG_MODELS` is set: for models that take minutes.
+    pub fn at_most(short: usize, long: usize) -> Self {
+        Self::AtMost(if std::env::var_os("SEAWALL_LONG_MODELS").is_some() { long } else { short })
+    }
+}
+
 /// Explores `model` and prints how many executions there were.
 pub fn check(name: &str, bound: Preemptions, model: impl Fn() + Send + Sync + 'static) {
     let executions = explore(bound, model);

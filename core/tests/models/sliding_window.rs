@@ -228,7 +228,7 @@ fn sliding_window_a_sleeper_misplaces_its_own_sample_only() {
 fn sliding_window_a_reader_sees_whole_samples() {
     check("sliding_window, a reader with a moving clock", Preemptions::Unbounded, a_reader_with_a_moving_clock);
     check("sliding_window, a reader beside a failure", Preemptions::Unbounded, a_reader_beside_a_failure);
-    check("sliding_window, two recorders and a reader", Preemptions::AtMost(3), two_recorders_and_a_reader);
+    check("sliding_window, two recorders and a reader", Preemptions::at_most(2, 3), two_recorders_and_a_reader);
 }
 
 #[test]

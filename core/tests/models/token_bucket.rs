@@ -191,7 +191,7 @@ fn token_bucket_a_state_never_comes_back_after_a_refund() {
 
 #[test]
 fn token_bucket_setters_do_not_mix() {
-    check("token_bucket_setters_do_not_mix", Preemptions::AtMost(2), setters);
+    check("token_bucket_setters_do_not_mix", Preemptions::at_most(1, 2), setters);
 }
 
 #[test]
