@@ -62,6 +62,15 @@ const fn is_to_come(end: u64, now: Instant) -> bool {
     end > now && end <= now.saturating_add(REACH)
 }
 
+/// Whether the pause that ends at `end` is over, or there was none: else the refusal until then.
+#[inline]
+const fn is_over(end: u64, now: Instant) -> Result<(), Refused> {
+    if is_to_come(end, now) {
+        return Err(Refused::not_yet_ns(Stage::Pause, end - now.as_nanos()));
+    }
+    Ok(())
+}
+
 impl Pause {
     const_constructor! {
         pub(super) fn none() -> Self {
@@ -79,25 +88,18 @@ impl Pause {
     /// In a pause.
     #[inline]
     pub(super) fn check(&self, now: Instant) -> Result<(), Refused> {
-        let end = self.end.load(Ordering::Acquire);
-        if end != 0 && is_to_come(end, now) {
-            return Err(Refused::not_yet_ns(Stage::Pause, end - now.as_nanos()));
-        }
-        Ok(())
+        is_over(self.end.load(Ordering::Acquire), now)
     }
 
     /// As [`check`](Self::check), and one that is over is gone: so a clock that steps back does not find it again.
     #[inline]
     pub(super) fn pass(&self, now: Instant) -> Result<(), Refused> {
         let end = self.end.load(Ordering::Acquire);
-        if end == 0 {
-            return Ok(());
+        is_over(end, now)?;
+        if end != 0 {
+            // One try: who raised it meanwhile has another end.
+            let _ = self.end.compare_exchange(end, 0, Ordering::AcqRel, Ordering::Relaxed);
         }
-        if is_to_come(end, now) {
-            return Err(Refused::not_yet_ns(Stage::Pause, end - now.as_nanos()));
-        }
-        // One try: who raised it meanwhile has another end.
-        let _ = self.end.compare_exchange(end, 0, Ordering::AcqRel, Ordering::Relaxed);
         Ok(())
     }
 
