@@ -58,8 +58,8 @@ use core::marker::PhantomData;
 
 pub(crate) use self::change::Change;
 use self::counters::Counters;
+pub(crate) use self::counts::GIVE_UPS;
 pub use self::counts::{Counts, OutcomeCounts};
-pub(crate) use self::counts::{GIVE_UPS, STAGES};
 pub use self::owned::OwnedRecorder;
 use crate::guard::{Admission, Finished, Verdict};
 use crate::outcome::Outcome;

@@ -32,6 +32,17 @@ pub enum Stage {
 }
 
 impl Stage {
+    /// All of them, by their numbers.
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Deadline,
+        Self::Pause,
+        Self::CircuitBreaker,
+        Self::ConcurrencyLimit,
+        Self::TokenBucket,
+        Self::RetryBudget,
+        Self::KeyedBucket,
+    ];
+
     /// The name in words, as in metrics and logs.
     ///
     /// ```
@@ -70,6 +81,11 @@ pub enum Reason {
     ClockStepped = 3,
     /// Not now: all places where this key could be remembered are held by others.
     NoPlace = 4,
+}
+
+impl Reason {
+    /// All of them, by their numbers.
+    pub(crate) const ALL: [Self; 4] = [Self::NotYet, Self::Never, Self::ClockStepped, Self::NoPlace];
 }
 
 /// A refusal: which mechanism, why, and when to come back.
@@ -301,17 +317,8 @@ mod tests {
 
     #[test]
     fn a_refusal_names_the_stage_and_the_reason_that_it_was_made_of() {
-        let stages = [
-            Stage::Deadline,
-            Stage::Pause,
-            Stage::CircuitBreaker,
-            Stage::ConcurrencyLimit,
-            Stage::TokenBucket,
-            Stage::RetryBudget,
-            Stage::KeyedBucket,
-        ];
-        for stage in stages {
-            for reason in [Reason::NotYet, Reason::Never, Reason::ClockStepped, Reason::NoPlace] {
+        for stage in Stage::ALL {
+            for reason in Reason::ALL {
                 let who = Who::new(stage, reason);
                 assert_eq!((who.stage(), who.reason()), (stage, reason));
             }

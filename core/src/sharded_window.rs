@@ -227,6 +227,10 @@ impl<const SHARDS: usize, const SLICES: usize, const CELLS: usize, W: Writers> S
         self.words().fold(0, |sum, words| sum.saturating_add(of(words)))
     }
 
+    fn add_to(&self, snapshot: &mut WindowSnapshot<CELLS>, now: Instant) {
+        snapshot.add(&self.timeline, self.words(), now);
+    }
+
     /// All that the shards hold at `now`, as [`SlidingWindow::snapshot`](crate::SlidingWindow::snapshot).
     ///
     /// # Complexity
@@ -249,7 +253,7 @@ impl<const SHARDS: usize, const SLICES: usize, const CELLS: usize, W: Writers> S
     #[must_use]
     pub fn snapshot(&self, now: Instant) -> WindowSnapshot<CELLS> {
         let mut snapshot = WindowSnapshot::empty();
-        snapshot.add(&self.timeline, self.words(), now);
+        self.add_to(&mut snapshot, now);
         snapshot
     }
 
@@ -270,7 +274,7 @@ impl<const SHARDS: usize, const SLICES: usize, const CELLS: usize, W: Writers> S
         // The totals first: a recorder in between makes the window newer, not the totals.
         let (total_count, total_errors) = (self.total_count(), self.total_errors());
         let mut snapshot = WindowSnapshot::empty();
-        snapshot.add(&self.timeline, self.words(), now);
+        self.add_to(&mut snapshot, now);
         WindowSummary { total_count, total_errors, ..snapshot.summary() }
     }
 
@@ -292,7 +296,7 @@ impl<const SHARDS: usize, const SLICES: usize, const CELLS: usize, W: Writers> S
     #[must_use]
     pub fn quantile(&self, q: Ratio, now: Instant) -> Option<Duration> {
         let mut snapshot = WindowSnapshot::empty();
-        snapshot.add(&self.timeline, self.words(), now);
+        self.add_to(&mut snapshot, now);
         snapshot.quantile(q)
     }
 

@@ -12,27 +12,15 @@ pub(super) const BEGUN: usize = 0;
 pub(super) const ADMITTED: usize = 1;
 pub(super) const RETRIES: usize = 2;
 const REFUSED: usize = 3;
-pub(super) const CANCELLED: usize = REFUSED + STAGES.len() * REASONS.len();
+pub(super) const CANCELLED: usize = REFUSED + Stage::ALL.len() * Reason::ALL.len();
 const ENDED: usize = CANCELLED + 1;
 const SHADOW: usize = ENDED + OUTCOMES;
-pub(super) const DELIVERED: usize = SHADOW + STAGES.len() * OUTCOMES;
+pub(super) const DELIVERED: usize = SHADOW + Stage::ALL.len() * OUTCOMES;
 pub(super) const IGNORED: usize = DELIVERED + 1;
 pub(super) const ABANDONED: usize = IGNORED + 1;
 const GIVEN_UP: usize = ABANDONED + 1;
 pub(super) const COUNTERS: usize = GIVEN_UP + GIVE_UPS.len();
 
-/// All stages, in the order of [`place_of`].
-pub(crate) const STAGES: [Stage; 7] = [
-    Stage::Deadline,
-    Stage::Pause,
-    Stage::CircuitBreaker,
-    Stage::ConcurrencyLimit,
-    Stage::TokenBucket,
-    Stage::RetryBudget,
-    Stage::KeyedBucket,
-];
-/// All reasons to refuse.
-const REASONS: [Reason; 4] = [Reason::NotYet, Reason::Never, Reason::ClockStepped, Reason::NoPlace];
 /// All reasons to give up.
 pub(crate) const GIVE_UPS: [GiveUpReason; 7] = [
     GiveUpReason::Permanent,
@@ -46,7 +34,7 @@ pub(crate) const GIVE_UPS: [GiveUpReason; 7] = [
 /// Success, failure, throttled, ignored.
 const OUTCOMES: usize = 4;
 
-// A new stage or reason does not compile until it has a place here, and in its list above.
+// A new stage or reason does not compile until it has a place here; it belongs in its `ALL` too.
 const fn place_of(stage: Stage) -> usize {
     match stage {
         Stage::Deadline => 0,
@@ -66,7 +54,7 @@ pub(super) const fn refused(stage: Stage, reason: Reason) -> usize {
         Reason::ClockStepped => 2,
         Reason::NoPlace => 3,
     };
-    REFUSED + place_of(stage) * REASONS.len() + reason
+    REFUSED + place_of(stage) * Reason::ALL.len() + reason
 }
 
 const fn outcome_place(outcome: Outcome) -> usize {
@@ -253,7 +241,7 @@ impl Counts {
     /// ```
     #[must_use]
     pub fn refused(&self) -> u64 {
-        STAGES.iter().fold(0, |sum: u64, stage| sum.saturating_add(self.refused_by(*stage)))
+        Stage::ALL.iter().fold(0, |sum: u64, stage| sum.saturating_add(self.refused_by(*stage)))
     }
 
     /// Attempts that `stage` refused, whatever the reason.
@@ -269,7 +257,7 @@ impl Counts {
     /// ```
     #[must_use]
     pub fn refused_by(&self, stage: Stage) -> u64 {
-        REASONS.iter().fold(0, |sum: u64, reason| sum.saturating_add(self.refused_for(stage, *reason)))
+        Reason::ALL.iter().fold(0, |sum: u64, reason| sum.saturating_add(self.refused_for(stage, *reason)))
     }
 
     /// Attempts that `stage` refused for `reason`. Any [`Reason::ClockStepped`] says that a rebase or a reset is due.
@@ -327,7 +315,7 @@ impl Counts {
     /// ```
     #[must_use]
     pub fn would_pass(&self) -> OutcomeCounts {
-        STAGES.iter().fold(self.outcomes(), |left, stage| {
+        Stage::ALL.iter().fold(self.outcomes(), |left, stage| {
             let row = self.would_refuse(*stage);
             OutcomeCounts {
                 success: left.success.saturating_sub(row.success),
@@ -430,9 +418,9 @@ mod tests {
     fn every_counter_has_a_place_of_its_own() {
         let outcomes = [Outcome::Success, Outcome::Failure, Outcome::Throttled(None), Outcome::Ignored];
         let mut places = std::vec![BEGUN, ADMITTED, RETRIES, CANCELLED, DELIVERED, IGNORED, ABANDONED];
-        places.extend(STAGES.iter().flat_map(|stage| REASONS.map(|reason| refused(*stage, reason))));
+        places.extend(Stage::ALL.iter().flat_map(|stage| Reason::ALL.map(|reason| refused(*stage, reason))));
         places.extend(outcomes.map(ended));
-        places.extend(STAGES.iter().flat_map(|stage| outcomes.map(|outcome| shadow(*stage, outcome))));
+        places.extend(Stage::ALL.iter().flat_map(|stage| outcomes.map(|outcome| shadow(*stage, outcome))));
         places.extend(GIVE_UPS.map(given_up));
         places.sort_unstable();
         assert_eq!(places, (0..COUNTERS).collect::<std::vec::Vec<_>>());

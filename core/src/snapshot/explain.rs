@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use heapless::String;
 
-use crate::recorder::{GIVE_UPS, STAGES};
+use crate::recorder::GIVE_UPS;
 use crate::refused::{Reason, Refused, Stage};
 use crate::retry_budget::RetryTokens;
 use crate::retry_strategy::GiveUpReason;
@@ -70,7 +70,7 @@ impl Snapshot {
         if self.recent.given_up() != 0 {
             text.sentence(&|to| self.say_given_up(to));
         }
-        for stage in STAGES {
+        for stage in Stage::ALL {
             if self.recent.would_refuse(stage).all() != 0 {
                 text.sentence(&|to| self.say_shadow(to, stage));
             }
@@ -134,7 +134,7 @@ impl Snapshot {
         }
         self.say_window(to);
         let mut before = ": ";
-        for stage in STAGES {
+        for stage in Stage::ALL {
             let count = self.recent.refused_by(stage);
             if count != 0 {
                 to.say(before);
@@ -372,7 +372,7 @@ mod tests {
     #[test]
     fn every_refusal_fits_the_stated_length() {
         let snapshot = longest();
-        for stage in STAGES {
+        for stage in Stage::ALL {
             let wait = Some(Duration::from_nanos(u64::MAX - 1));
             let no_place = Refused::no_place(stage, wait);
             for refused in
