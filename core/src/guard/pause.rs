@@ -65,7 +65,8 @@ const fn is_to_come(end: u64, now: Instant) -> bool {
 /// Whether the pause that ends at `end` is over, or there was none: else the refusal until then.
 #[inline]
 const fn is_over(end: u64, now: Instant) -> Result<(), Refused> {
-    if is_to_come(end, now) {
+    // Mostly there is none, which is known without the clock.
+    if end != 0 && is_to_come(end, now) {
         return Err(Refused::not_yet_ns(Stage::Pause, end - now.as_nanos()));
     }
     Ok(())
