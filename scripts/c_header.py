@@ -20,6 +20,7 @@ MACRO = re.compile(r"^#define (SEAWALL_\w+)(\(.*?\))?(?: *\\\n)? *(.*)$", re.MUL
 @dataclass
 class Function:
     name: str
+    # Without the names of the parameters.
     prototype: str
     comment: str
 
@@ -40,9 +41,9 @@ def without_comments(source: str) -> str:
     return re.sub(r"//[^\n]*", "", source)
 
 
-def functions() -> list[Function]:
+def functions(header: str | None = None) -> list[Function]:
     found, comment, code = [], [], ""
-    body = text().split('extern "C" {\n', 1)[1].split("#ifdef __cplusplus", 1)[0]
+    body = (header or text()).split('extern "C" {\n', 1)[1].split("#ifdef __cplusplus", 1)[0]
     for line in body.splitlines():
         if line.startswith("///"):
             comment.append(line.removeprefix("///").strip())
@@ -52,15 +53,16 @@ def functions() -> list[Function]:
                 match = FUNCTION.match(code)
                 if not match:
                     sys.exit(f"{HEADER.name}: not understood: {code}")
-                prototype = re.sub(r"\s+", " ", f"{match['returns']}{match['name']}({match['parameters']})").strip()
+                types = [re.sub(r"(?<=[ *])\w+$", "", part.strip()).strip() for part in match["parameters"].split(",")]
+                prototype = f"{match['returns']}{match['name']}({', '.join(types) or 'void'})"
                 found.append(Function(match["name"], prototype, "\n".join(comment)))
                 comment, code = [], ""
     return found
 
 
-def structs() -> list[Struct]:
+def structs(header: str | None = None) -> list[Struct]:
     found = []
-    for body, name in STRUCT.findall(text()):
+    for body, name in STRUCT.findall(header or text()):
         fields = []
         for declaration in without_comments(body).split(";")[:-1]:
             declaration = re.sub(r"\s+", " ", declaration).strip()
@@ -69,23 +71,23 @@ def structs() -> list[Struct]:
     return found
 
 
-def opaques() -> list[str]:
+def opaques(header: str | None = None) -> list[str]:
     """Types that only have pointers."""
-    return [name for _, name in OPAQUE.findall(text())]
+    return [name for _, name in OPAQUE.findall(header or text())]
 
 
-def aliases() -> list[tuple[str, str]]:
-    return [(name, of) for of, name in ALIAS.findall(text()) if of not in ("struct", "enum", "union")]
+def aliases(header: str | None = None) -> list[tuple[str, str]]:
+    return [(name, of) for of, name in ALIAS.findall(header or text()) if of not in ("struct", "enum", "union")]
 
 
-def constants() -> list[str]:
+def constants(header: str | None = None) -> list[str]:
     """Macros that are numbers."""
-    return [name for name, parameters, value in MACRO.findall(text()) if not parameters and value and value[0] not in "{_"]
+    return [name for name, parameters, value in MACRO.findall(header or text()) if not parameters and value and value[0] not in "{_"]
 
 
-def initialisers() -> list[str]:
+def initialisers(header: str | None = None) -> list[str]:
     """Macros that begin a configuration."""
-    return [name for name, parameters, value in MACRO.findall(text()) if not parameters and value.startswith("{")]
+    return [name for name, parameters, value in MACRO.findall(header or text()) if not parameters and value.startswith("{")]
 
 
 def type_of(initialiser: str) -> str | None:
