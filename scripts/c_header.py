@@ -66,7 +66,8 @@ def structs(header: str | None = None) -> list[Struct]:
         fields = []
         for declaration in without_comments(body).split(";")[:-1]:
             declaration = re.sub(r"\s+", " ", declaration).strip()
-            fields.append((re.search(r"(\w+)(?:\[[^]]*\])*$", declaration)[1], declaration))
+            field = re.search(r"\(\*(\w+)\)", declaration) or re.search(r"(\w+)(?:\[[^]]*\])*$", declaration)
+            fields.append((field[1], declaration))
         found.append(Struct(name, fields))
     return found
 
