@@ -31,7 +31,7 @@
 //! | all of it in front of a call | [`Guard`], each stage enforced, in shadow, for a canary or off by its [`Mode`]; with `std` a [`GuardQueue`] to wait in |
 //! | what happened lately | [`SlidingWindow`], for many cores [`ShardedWindow`]; beside a guard a [`Recorder`] a worker, and a [`Snapshot`] that explains itself |
 //! | time, chance and numbers | [`Instant`], [`Clock`], [`Random`], [`SharedRandom`], [`Rate`], [`Ratio`] |
-//! | sizes that are known when the program runs | [`ConcurrencyLimitView`], [`KeyedBucketsView`]: as slices to arrays |
+//! | sizes that are known when the program runs | [`ConcurrencyLimitView`], [`KeyedBucketsView`], [`LeasedBucketView`]: as slices to arrays |
 //! | answers | [`Refused`] with its [`Stage`] and [`Reason`]; [`Transition`] |
 //!
 //! Time and randomness are arguments. Every value of `now` is legal, and an older one means that no time has passed.
@@ -126,7 +126,7 @@ pub use guard::{
 #[cfg(feature = "std")]
 pub use guard_queue::{GuardError, GuardQueue};
 pub use keyed_buckets::{KeyedBuckets, KeyedBucketsView, KeyedChangeError, KeyedConfig, KeyedConfigError, WhenFull};
-pub use leased_bucket::{LeasedBucket, LeasedConfig, OwnedLease};
+pub use leased_bucket::{LeasedBucket, LeasedBucketView, LeasedConfig, OwnedLease};
 pub use outcome::Outcome;
 pub use random::{Random, SharedRandom};
 pub use rate::{Rate, RateError};
