@@ -45,12 +45,25 @@ pub enum RateError {
     PeriodTooLong,
 }
 
-impl fmt::Display for RateError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl RateError {
+    /// What was wrong, and what is allowed.
+    ///
+    /// ```
+    /// use seawall::RateError;
+    /// assert!(RateError::ZeroPeriod.message().contains(": allowed"));
+    /// ```
+    #[must_use]
+    pub const fn message(self) -> &'static str {
+        match self {
             Self::ZeroPeriod => "the period of a rate is zero: allowed are 1 ns to 584 years",
             Self::PeriodTooLong => "the period of a rate is over 584 years: allowed are 1 ns to 584 years",
-        })
+        }
+    }
+}
+
+impl fmt::Display for RateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.message())
     }
 }
 

@@ -25,9 +25,21 @@ pub struct Ratio(u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RatioError;
 
+impl RatioError {
+    /// What was wrong, and what is allowed.
+    ///
+    /// ```
+    /// assert!(seawall::RatioError.message().contains(": allowed"));
+    /// ```
+    #[must_use]
+    pub const fn message(self) -> &'static str {
+        "a ratio is over 1: allowed are 0 to 1, that is 0 to 1,000,000 parts per million"
+    }
+}
+
 impl fmt::Display for RatioError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a ratio is over 1: allowed are 0 to 1, that is 0 to 1,000,000 parts per million")
+        f.write_str(self.message())
     }
 }
 

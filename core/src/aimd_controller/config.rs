@@ -87,9 +87,16 @@ pub enum AimdConfigError {
     ZeroMinimumSamples,
 }
 
-impl fmt::Display for AimdConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl AimdConfigError {
+    /// What was wrong, and what is allowed.
+    ///
+    /// ```
+    /// use seawall::AimdConfigError;
+    /// assert!(AimdConfigError::ZeroInterval.message().contains(": allowed"));
+    /// ```
+    #[must_use]
+    pub const fn message(self) -> &'static str {
+        match self {
             Self::MinRateTooLow => "min_rate is under 0.000001 per second: allowed is that up to initial_rate",
             Self::MaxRateTooHigh => "max_rate is over 10^12 per second: allowed is initial_rate up to that",
             Self::RatesOutOfOrder => {
@@ -99,7 +106,13 @@ impl fmt::Display for AimdConfigError {
             Self::FactorTooLarge => "factor is 1, so that a cut would not cut: allowed are 0 to 0.999999",
             Self::ZeroInterval => "interval is zero: allowed is 1 ns and more",
             Self::ZeroMinimumSamples => "minimum_samples is zero: allowed is 1 and more",
-        })
+        }
+    }
+}
+
+impl fmt::Display for AimdConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.message())
     }
 }
 

@@ -190,9 +190,16 @@ pub enum BreakerConfigError {
     CloseShare,
 }
 
-impl fmt::Display for BreakerConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl BreakerConfigError {
+    /// What was wrong, and what is allowed.
+    ///
+    /// ```
+    /// use seawall::BreakerConfigError;
+    /// assert!(BreakerConfigError::Probes.message().contains(": allowed"));
+    /// ```
+    #[must_use]
+    pub const fn message(self) -> &'static str {
+        match self {
             Self::Consecutive => "a circuit breaker would open after 0 consecutive failures: allowed are 1 and more",
             Self::Share => "the share at which a circuit breaker opens is 0: allowed is more than 0, up to 1",
             Self::Window => "the window of a circuit breaker is out of range: allowed are 1 to 32 calls",
@@ -205,7 +212,13 @@ impl fmt::Display for BreakerConfigError {
             Self::Probes => "the number of probes of a circuit breaker is out of range: allowed are 1 to 8",
             Self::ProbeLease => "the lease of a probe is 0: allowed are 1 ns and more",
             Self::CloseShare => "the share of probes that must succeed is 0: allowed is more than 0, up to 1",
-        })
+        }
+    }
+}
+
+impl fmt::Display for BreakerConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.message())
     }
 }
 

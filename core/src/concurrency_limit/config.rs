@@ -144,9 +144,16 @@ pub enum LimitConfigError {
     Slots,
 }
 
-impl fmt::Display for LimitConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl LimitConfigError {
+    /// What was wrong, and what is allowed.
+    ///
+    /// ```
+    /// use seawall::LimitConfigError;
+    /// assert!(LimitConfigError::Floor.message().contains(": allowed"));
+    /// ```
+    #[must_use]
+    pub const fn message(self) -> &'static str {
+        match self {
             Self::Floor => "the floor of a concurrency limit is 0: allowed are 1 and more",
             Self::Ceiling => "the ceiling of a concurrency limit is over its slots: allowed are 1 to the slots",
             Self::Start => "the start of a concurrency limit is out of range: allowed are its floor to its ceiling",
@@ -159,7 +166,13 @@ impl fmt::Display for LimitConfigError {
             Self::Saturation => "a concurrency limit is saturated too late: allowed are 0 to 60 reports",
             Self::Slots => "the slots of a concurrency limit are out of range: allowed are 1 to 65,535",
             Self::Lease => "the lease of a permit is under the time-out: allowed are the time-out and more",
-        })
+        }
+    }
+}
+
+impl fmt::Display for LimitConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.message())
     }
 }
 

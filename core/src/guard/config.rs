@@ -247,18 +247,31 @@ pub enum GuardConfigError {
     Budget(RetryBudgetError),
 }
 
+impl GuardConfigError {
+    /// What was wrong, and what is allowed.
+    ///
+    /// ```
+    /// use seawall::GuardConfigError;
+    /// assert!(GuardConfigError::ZeroTimeout.message().contains(": allowed"));
+    /// ```
+    #[must_use]
+    pub const fn message(self) -> &'static str {
+        match self {
+            Self::ZeroTimeout => "the time-out of a call is 0: allowed are 1 ns and more",
+            Self::ZeroTimeoutWeight => "the weight of a time-out is 0: allowed are 1 and more",
+            Self::RampTooLong => "the ramp of a guard is over a year: allowed are 0 to 31,536,000 seconds",
+            Self::Bucket(error) => error.message(),
+            Self::Breaker(error) => error.message(),
+            Self::Limit(error) => error.message(),
+            Self::Retry(error) => error.message(),
+            Self::Budget(error) => error.message(),
+        }
+    }
+}
+
 impl fmt::Display for GuardConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::ZeroTimeout => f.write_str("the time-out of a call is 0: allowed are 1 ns and more"),
-            Self::ZeroTimeoutWeight => f.write_str("the weight of a time-out is 0: allowed are 1 and more"),
-            Self::RampTooLong => f.write_str("the ramp of a guard is over a year: allowed are 0 to 31,536,000 seconds"),
-            Self::Bucket(error) => error.fmt(f),
-            Self::Breaker(error) => error.fmt(f),
-            Self::Limit(error) => error.fmt(f),
-            Self::Retry(error) => error.fmt(f),
-            Self::Budget(error) => error.fmt(f),
-        }
+        f.write_str(self.message())
     }
 }
 

@@ -82,13 +82,26 @@ pub enum KeyedConfigError {
     Groups,
 }
 
-impl fmt::Display for KeyedConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl KeyedConfigError {
+    /// What was wrong, and what is allowed.
+    ///
+    /// ```
+    /// use seawall::KeyedConfigError;
+    /// assert!(KeyedConfigError::ZeroBurst.message().contains(": allowed"));
+    /// ```
+    #[must_use]
+    pub const fn message(self) -> &'static str {
+        match self {
             Self::ZeroBurst => "the burst of a key is 0: allowed are 1 to 4,294,967,295 tokens",
             Self::Groups => "the groups of a table of buckets are out of range: allowed are 1 to 2,396,744",
             Self::RateTooFast => "the rate of a key is over one a microsecond: allowed are 0 to 1,000,000 a second",
-        })
+        }
+    }
+}
+
+impl fmt::Display for KeyedConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.message())
     }
 }
 

@@ -237,14 +237,27 @@ pub enum RetryBudgetError {
     LifetimeTooShort,
 }
 
-impl fmt::Display for RetryBudgetError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl RetryBudgetError {
+    /// What was wrong, and what is allowed.
+    ///
+    /// ```
+    /// use seawall::RetryBudgetError;
+    /// assert!(RetryBudgetError::CapTooLarge.message().contains(": allowed"));
+    /// ```
+    #[must_use]
+    pub const fn message(self) -> &'static str {
+        match self {
             Self::CapTooLarge => "the cap of a retry budget is over 1,000 tokens: allowed are 0 to 1,000",
             Self::InitialOverCap => "the initial tokens of a retry budget are over its cap: allowed are 0 to the cap",
             Self::FloorOverCap => "the floor of a retry budget is over its cap: allowed are 0 to the cap",
             Self::LifetimeTooShort => "the lifetime in a retry budget is under 100 ms: allowed are 100 ms and more",
-        })
+        }
+    }
+}
+
+impl fmt::Display for RetryBudgetError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.message())
     }
 }
 

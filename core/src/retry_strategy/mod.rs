@@ -115,14 +115,27 @@ pub enum RetryConfigError {
     BaseOverMax,
 }
 
-impl fmt::Display for RetryConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl RetryConfigError {
+    /// What was wrong, and what is allowed.
+    ///
+    /// ```
+    /// use seawall::RetryConfigError;
+    /// assert!(RetryConfigError::ZeroAttempts.message().contains(": allowed"));
+    /// ```
+    #[must_use]
+    pub const fn message(self) -> &'static str {
+        match self {
             Self::ZeroAttempts => "max_attempts is 0: allowed are 1 (only the first send) to 4294967295",
             Self::ZeroDeadline => "total_deadline is 0: allowed are 1 ns and more, or None",
             Self::FactorUnderOne => "factor_percent is under 100: allowed are 100 (no growth) to 4294967295",
             Self::BaseOverMax => "base_delay is longer than max_delay: allowed are 0 to max_delay",
-        })
+        }
+    }
+}
+
+impl fmt::Display for RetryConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.message())
     }
 }
 

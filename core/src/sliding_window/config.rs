@@ -56,12 +56,25 @@ pub enum WindowConfigError {
     TooLong,
 }
 
-impl fmt::Display for WindowConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl WindowConfigError {
+    /// What was wrong, and what is allowed.
+    ///
+    /// ```
+    /// use seawall::WindowConfigError;
+    /// assert!(WindowConfigError::TooShort.message().contains(": allowed"));
+    /// ```
+    #[must_use]
+    pub const fn message(self) -> &'static str {
+        match self {
             Self::TooShort => "the window is shorter than a millisecond: allowed are 1 ms to 365 days",
             Self::TooLong => "the window is longer than 365 days: allowed are 1 ms to 365 days",
-        })
+        }
+    }
+}
+
+impl fmt::Display for WindowConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.message())
     }
 }
 

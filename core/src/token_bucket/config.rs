@@ -123,9 +123,16 @@ pub enum BucketConfigError {
     Shards,
 }
 
-impl fmt::Display for BucketConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl BucketConfigError {
+    /// What was wrong, and what is allowed.
+    ///
+    /// ```
+    /// use seawall::BucketConfigError;
+    /// assert!(BucketConfigError::ZeroBatch.message().contains(": allowed"));
+    /// ```
+    #[must_use]
+    pub const fn message(self) -> &'static str {
+        match self {
             Self::ZeroBurst => "the burst of a bucket is 0: allowed are 1 to 4,294,967,295 tokens",
             Self::RateTooFast => {
                 "the rate of a bucket is over one a nanosecond: allowed are 0 to 1,000,000,000 a second"
@@ -135,10 +142,16 @@ impl fmt::Display for BucketConfigError {
             Self::BatchTooLarge => "the batch of a leased bucket is over 65,536: allowed are 1 to 65,536 tokens",
             Self::Shards => "the shards of a leased bucket are out of range: allowed are 1 to 32,768",
             Self::BurstUnderLeases => {
-                "the burst of a leased bucket is not over what may lie in its shards: at least \
-                 shards x (batch - 1) + 1 tokens"
+                "the burst of a leased bucket is not over what may lie in its shards: allowed are \
+                 shards x (batch - 1) + 1 tokens and more"
             }
-        })
+        }
+    }
+}
+
+impl fmt::Display for BucketConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.message())
     }
 }
 

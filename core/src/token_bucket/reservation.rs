@@ -76,6 +76,34 @@ impl Reservation {
     pub const fn tokens(&self) -> u32 {
         self.tokens
     }
+
+    /// The reservation as plain words, to keep it where no Rust value can be kept. It is no copy: the words are turned back
+    /// with [`from_words`](Self::from_words) once.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use seawall::{BucketConfig, Instant, Rate, Reservation, TokenBucket};
+    /// let bucket = TokenBucket::new(BucketConfig::new(Rate::per_second(5)), Instant::ORIGIN)?;
+    /// let words = bucket.reserve(5, Duration::ZERO, Instant::ORIGIN)?.into_words();
+    /// assert!(bucket.cancel(Reservation::from_words(words), Instant::ORIGIN));
+    /// assert_eq!(bucket.available(Instant::ORIGIN), 5);
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn into_words(self) -> [u64; 3] {
+        [self.ready_at.as_nanos(), self.tokens as u64, self.state]
+    }
+
+    /// The reservation that [`into_words`](Self::into_words) gave. Words that it did not give are a reservation that
+    /// [`TokenBucket::cancel`] may take for its newest: no more than the tokens of a burst are lost or granted by them.
+    ///
+    /// ```
+    /// assert_eq!(seawall::Reservation::from_words([5, 1, 0]).tokens(), 1);
+    /// ```
+    pub const fn from_words([ready_at, tokens, state]: [u64; 3]) -> Self {
+        // Cut to what the words of a reservation have.
+        Self { ready_at: Instant::from_nanos(ready_at), tokens: tokens as u32, state }
+    }
 }
 
 impl TokenBucket {
