@@ -119,8 +119,10 @@ use crate::concurrency_limit::{ConcurrencyLimit, ConcurrencyLimitView};
 use crate::keyed_buckets::KeyedBucketsView;
 use crate::outcome::Outcome;
 use crate::refused::Refused;
+use crate::retry_budget::RetryBudget;
 use crate::sync::const_constructor;
 use crate::time::Instant;
+use crate::token_bucket::TokenBucket;
 
 pub use call::{Admission, Call, Finished, Permit, Request, Verdict};
 pub use config::{GuardConfig, GuardConfigError};
@@ -170,6 +172,8 @@ use work::{Parts, Work};
 #[repr(C)]
 pub struct Guard<const SLOTS: usize = 64, const SHARDS: usize = 1, Keyed = ()> {
     state: GuardState,
+    bucket: TokenBucket,
+    budget: RetryBudget,
     breakers: [CircuitBreaker; SHARDS],
     limit: ConcurrencyLimit<SLOTS>,
     /// `()` takes no byte.
@@ -204,6 +208,14 @@ impl<const SLOTS: usize, const SHARDS: usize> Guard<SLOTS, SHARDS> {
                     Ok(state) => state,
                     Err(error) => return Err(error),
                 },
+                bucket: match config.token_bucket(seed, now) {
+                    Ok(bucket) => bucket,
+                    Err(error) => return Err(error),
+                },
+                budget: match RetryBudget::new(config.budget, now) {
+                    Ok(budget) => budget,
+                    Err(error) => return Err(GuardConfigError::Budget(error)),
+                },
                 breakers: match breakers(config.breaker) {
                     Ok(breakers) => breakers,
                     Err(error) => return Err(GuardConfigError::Breaker(error)),
@@ -222,6 +234,16 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Parts for Guard
     #[inline(always)]
     fn state(&self) -> &GuardState {
         &self.state
+    }
+
+    #[inline(always)]
+    fn bucket(&self) -> &TokenBucket {
+        &self.bucket
+    }
+
+    #[inline(always)]
+    fn budget(&self) -> &RetryBudget {
+        &self.budget
     }
 
     #[inline(always)]

@@ -19,6 +19,7 @@ mod words;
 
 use core::time::Duration;
 
+use crate::circuit_breaker::CircuitBreaker;
 use crate::guard::{Guard, GuardView, KeyedStage, Mode};
 use crate::keyed_buckets::KeyedConfig;
 use crate::rate::Rate;
@@ -258,7 +259,7 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
     }
 }
 
-impl GuardView<'_> {
+impl<B: AsRef<CircuitBreaker>> GuardView<'_, B> {
     /// As [`Guard::snapshot`].
     ///
     /// # Complexity
@@ -289,7 +290,7 @@ impl GuardView<'_> {
 
 /// What [`Guard::snapshot`] says, of a guard of any kind.
 fn of<'a, const SLICES: usize, const CELLS: usize, W: Writers>(
-    guard: GuardView<'_>,
+    guard: GuardView<'_, impl AsRef<CircuitBreaker>>,
     recorders: impl Iterator<Item = &'a Recorder<SLICES, CELLS, W>> + Clone,
     now: Instant,
 ) -> Snapshot {
@@ -331,12 +332,12 @@ fn of<'a, const SLICES: usize, const CELLS: usize, W: Writers>(
 }
 
 /// Whether a stage refuses anybody: in shadow and off it does not.
-fn refuses(guard: GuardView<'_>, stage: Stage) -> bool {
+fn refuses(guard: GuardView<'_, impl AsRef<CircuitBreaker>>, stage: Stage) -> bool {
     !matches!(guard.mode(stage), Mode::Shadow | Mode::Off)
 }
 
 /// The first shard whose breaker is open, or else half-open, or else the first, and the state of its breaker.
-fn worst_shard(guard: GuardView<'_>, now: Instant) -> (u32, State) {
+fn worst_shard(guard: GuardView<'_, impl AsRef<CircuitBreaker>>, now: Instant) -> (u32, State) {
     let badness = |state| match state {
         State::Closed => 0,
         State::HalfOpen => 1,

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use seawall::{
     Call, CircuitBreaker, ConcurrencyLimit, GuardConfig, GuardState, GuardView, Instant, KeyedBuckets, KeyedConfig,
-    Outcome, Permit, Rate, Request, WhenFull,
+    Outcome, Permit, Rate, Request, RetryBudget, TokenBucket, WhenFull,
 };
 use std::time::Duration;
 
@@ -38,6 +38,8 @@ fn config() -> GuardConfig {
 
 struct Parts {
     state: GuardState,
+    bucket: TokenBucket,
+    budget: RetryBudget,
     breakers: Vec<CircuitBreaker>,
     limit: ConcurrencyLimit<8>,
     keyed: KeyedBuckets<2>,
@@ -49,6 +51,8 @@ impl Parts {
         let each = KeyedConfig::new(Rate::per_second(2), WhenFull::FailOpen);
         Self {
             state: GuardState::new(config, seed, Instant::ORIGIN).unwrap(),
+            bucket: config.token_bucket(seed, Instant::ORIGIN).unwrap(),
+            budget: RetryBudget::new(config.budget, Instant::ORIGIN).unwrap(),
             breakers: (0..3).map(|_| CircuitBreaker::new(config.breaker).unwrap()).collect(),
             limit: ConcurrencyLimit::new(config.limit).unwrap(),
             keyed: KeyedBuckets::new(each, seed, Instant::ORIGIN).unwrap(),
@@ -56,7 +60,8 @@ impl Parts {
     }
 
     fn guard(&self) -> GuardView<'_> {
-        GuardView::new(&self.state, &self.breakers, &self.limit, Some(&self.keyed)).unwrap()
+        let Self { state, bucket, budget, breakers, limit, keyed } = self;
+        GuardView::new(state, bucket, budget, breakers, limit, Some(keyed)).unwrap()
     }
 }
 

@@ -110,8 +110,8 @@ impl<const SLOTS: usize, const SHARDS: usize> Guard<SLOTS, SHARDS> {
             self,
             buckets: KeyedBuckets<GROUPS>,
         ) -> Guard<SLOTS, SHARDS, KeyedBuckets<GROUPS>> {
-            let Self { state, breakers, limit, keyed: () } = self;
-            Guard { state, breakers, limit, keyed: buckets }
+            let Self { state, bucket, budget, breakers, limit, keyed: () } = self;
+            Guard { state, bucket, budget, breakers, limit, keyed: buckets }
         }
     }
 }

@@ -183,7 +183,7 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
     /// ```
     #[must_use]
     pub const fn bucket(&self) -> &TokenBucket {
-        &self.state.bucket
+        &self.bucket
     }
 
     /// The concurrency limit, to look at it or to change it.
@@ -213,6 +213,6 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
     /// ```
     #[must_use]
     pub const fn budget(&self) -> &RetryBudget {
-        &self.state.budget
+        &self.budget
     }
 }

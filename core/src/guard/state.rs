@@ -1,55 +1,35 @@
-//! [`GuardState`]: the part of a guard that has no size of its own.
+//! [`GuardState`]: what a guard has beside the mechanisms that it is made of.
 
 use core::fmt;
-use core::time::Duration;
 
 use crate::circuit_breaker::TripRule;
 use crate::guard::config::Schedule;
 use crate::guard::modes::Modes;
 use crate::guard::pause::Pause;
 use crate::guard::{GuardConfig, GuardConfigError};
-use crate::random::{Random, SharedRandom, up_to};
-use crate::rate::Rate;
-use crate::retry_budget::RetryBudget;
+use crate::random::SharedRandom;
 use crate::retry_strategy::RetryStrategy;
 use crate::sync::{AtomicU64, const_constructor};
-use crate::time::{Instant, SECOND, nanos};
-use crate::token_bucket::{Fill, TokenBucket};
+use crate::time::{Instant, nanos};
+use crate::token_bucket::Fill;
 use crate::warm_up::WarmUp;
 
-/// The number of the seed's streams that draws the phase: not that of the backoffs.
-const PHASE: u64 = 0x9A5E_0F7E_57A2_7E42;
-
-/// The latest that a bucket begins: it takes a clock for stepped that is a second behind its beginning, and threads read
-/// the clock a little before they ask.
-const LATEST: u64 = SECOND / 2;
-
-/// When the bucket of a guard that begins at `now` begins to earn: up to one interval of its rate later. Guards that begin
-/// together would else earn each token in the same nanosecond, for as long as the bucket binds. Never earlier than
-/// without: nothing is granted by it.
-const fn out_of_phase(now: Instant, rate: Rate, seed: u64) -> Instant {
-    if rate.is_zero() {
-        return now;
-    }
-    // The count is not zero.
-    let interval = rate.period_ns() / rate.count();
-    let most = if interval < LATEST { interval } else { LATEST };
-    now.saturating_add(Duration::from_nanos(up_to(Random::from_seed(seed ^ PHASE).next_u64(), most)))
-}
-
-/// What a guard has once, whatever its sizes: modes, pause, token bucket, retry budget and strategy. With breakers, a limit
-/// and, if wanted, buckets by key it is a guard: [`GuardView::new`](crate::GuardView::new).
+/// What a guard has beside the mechanisms that it is made of: modes, pause, retry strategy, its random numbers. With a token
+/// bucket, a retry budget, breakers, a limit and, if wanted, buckets by key it is a guard:
+/// [`GuardView::new`](crate::GuardView::new).
 ///
-/// Of use where the sizes are known only at run time; else there is [`Guard`](crate::Guard), which holds one.
+/// Of use where the sizes are known only at run time; else there is [`Guard`](crate::Guard), which holds all of it.
 ///
 /// ```
 /// use core::time::Duration;
-/// use seawall::{CircuitBreaker, ConcurrencyLimit, GuardConfig, GuardState, GuardView, Instant, Rate};
+/// use seawall::{CircuitBreaker, ConcurrencyLimit, GuardConfig, GuardState, GuardView, Instant, Rate, RetryBudget};
+/// let (seed, now) = (7, Instant::ORIGIN);
 /// let config = GuardConfig::for_shards(Rate::per_second(20), Duration::from_secs(1), 3);
-/// let state = GuardState::new(config, 7, Instant::ORIGIN)?;
+/// let state = GuardState::new(config, seed, now)?;
+/// let (bucket, budget) = (config.token_bucket(seed, now)?, RetryBudget::new(config.budget, now)?);
 /// let breakers = (0..3).map(|_| CircuitBreaker::new(config.breaker)).collect::<Result<Vec<_>, _>>()?;
 /// let limit = ConcurrencyLimit::<64>::new(config.limit)?;
-/// assert!(GuardView::new(&state, &breakers, &limit, None).is_some());
+/// assert!(GuardView::new(&state, &bucket, &budget, &breakers, &limit, None).is_some());
 /// # Ok::<(), Box<dyn core::error::Error>>(())
 /// ```
 #[repr(C)]
@@ -57,8 +37,6 @@ pub struct GuardState {
     pub(super) modes: Modes,
     pub(super) pause: Pause,
     pub(super) random: SharedRandom,
-    pub(super) bucket: TokenBucket,
-    pub(super) budget: RetryBudget,
     pub(super) retry: RetryStrategy,
     pub(super) timeout_ns: u64,
     pub(super) timeout_weight: u32,
@@ -80,7 +58,7 @@ impl GuardState {
         /// The state of a guard that begins at `now`: [`Guard::new`](crate::Guard::new) says what `seed` and `now` are for.
         ///
         /// # Errors
-        /// [`GuardConfigError`] names the part and the field that is out of its range. Breakers and limit have
+        /// [`GuardConfigError`] names the part and the field that is out of its range. The mechanisms beside it have
         /// constructors of their own, and are refused there.
         ///
         /// ```
@@ -105,14 +83,6 @@ impl GuardState {
                 modes: Modes::new(config.modes, seed),
                 pause: Pause::none(),
                 random: SharedRandom::from_seed(seed),
-                bucket: match TokenBucket::new(config.bucket, out_of_phase(now, config.bucket.rate, seed)) {
-                    Ok(bucket) => bucket,
-                    Err(error) => return Err(GuardConfigError::Bucket(error)),
-                },
-                budget: match RetryBudget::new(config.budget, now) {
-                    Ok(budget) => budget,
-                    Err(error) => return Err(GuardConfigError::Budget(error)),
-                },
                 retry: match RetryStrategy::new(config.retry) {
                     Ok(retry) => retry,
                     Err(error) => return Err(GuardConfigError::Retry(error)),

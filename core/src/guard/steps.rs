@@ -65,7 +65,7 @@ pub(super) trait Steps: Parts {
             way.refuse(Stage::ConcurrencyLimit, refused)?;
         }
         if way.asks(Stage::TokenBucket) {
-            match self.state().bucket.look(call.cost, now) {
+            match self.bucket().look(call.cost, now) {
                 Ok(found) => return Ok(Some(found)),
                 Err(refused) => way.refuse(Stage::TokenBucket, refused)?,
             }
@@ -108,8 +108,8 @@ pub(super) trait Steps: Parts {
         }
         if way.asks(Stage::TokenBucket) {
             let taken = match found {
-                Some(found) => self.state().bucket.take_found(found, call.cost, now),
-                None => self.state().bucket.try_take(call.cost, now),
+                Some(found) => self.bucket().take_found(found, call.cost, now),
+                None => self.bucket().try_take(call.cost, now),
             };
             match taken {
                 Ok(()) => permit.tokens = call.cost,
@@ -333,11 +333,11 @@ pub(super) trait Steps: Parts {
         if fault("guard: a restart is cleared before the tokens are gone") {
             self.state().pause.clear(word);
         }
-        self.state().bucket.drain_to(1, at);
+        self.bucket().drain_to(1, at);
         if self.state().pause.clear(word) {
             self.climb(at, now);
         }
-        match self.state().bucket.look(call.cost, now) {
+        match self.bucket().look(call.cost, now) {
             Ok(found) => Ok((Some(found), way.refusal)),
             Err(refused) => way.refuse(Stage::TokenBucket, refused).map(|()| (None, way.refusal)),
         }
@@ -348,7 +348,7 @@ pub(super) trait Steps: Parts {
         let end = at.saturating_add(self.state().ramp.duration());
         if end > now && end.as_nanos() > self.state().warm_until.load(Ordering::Relaxed) {
             // Where three changes are under way already, or the range of the bucket is spent, there is no ramp.
-            let _ = self.state().bucket.start_warm_up(self.state().ramp.warm_up(), at);
+            let _ = self.bucket().start_warm_up(self.state().ramp.warm_up(), at);
         }
     }
 
@@ -382,7 +382,7 @@ pub(super) trait Steps: Parts {
         }
         let mut paid = None;
         if way.asks(Stage::RetryBudget) {
-            match self.state().budget.try_withdraw(failed.cost, now) {
+            match self.budget().try_withdraw(failed.cost, now) {
                 Ok(()) => paid = Some(failed.cost),
                 Err(refused) if way.refuse(Stage::RetryBudget, refused).is_err() => {
                     return (Verdict::GiveUp(GiveUpReason::BudgetSpent), None);
@@ -419,7 +419,7 @@ pub(super) trait Steps: Parts {
 
     fn refund(&self, cost: u32, now: Instant) {
         // What the bucket does not take back stays spent: that only ever grants less.
-        let _ = self.state().bucket.refund(cost, now);
+        let _ = self.bucket().refund(cost, now);
     }
 }
 

@@ -22,41 +22,63 @@ use crate::transition::Transition;
 /// is some references, to be copied and made anew for each call as you like. What it costs beside a `Guard`: the sizes are
 /// read instead of known, some dozen instructions a call.
 ///
-/// The parts belong together: who gives the breakers of one guard to another has one guard that judges by both.
+/// The parts belong together: who gives the breakers of one guard to another has one guard that judges by both. `B` is what
+/// the breakers lie in, where a face keeps something beside each; elsewhere leave it away.
 ///
 /// ```
 /// use core::time::Duration;
 /// use seawall::{
-///     CircuitBreaker, ConcurrencyLimit, GuardConfig, GuardState, GuardView, Instant, Outcome, Rate, Request, Verdict,
+///     CircuitBreaker, ConcurrencyLimit, GuardConfig, GuardState, GuardView, Instant, Outcome, Rate, Request, RetryBudget,
+///     Verdict,
 /// };
 ///
 /// let shards = 3; // from a file, say
 /// let config = GuardConfig::for_shards(Rate::per_second(20), Duration::from_secs(1), shards);
-/// let now = Instant::ORIGIN;
-/// let state = GuardState::new(config, 7, now)?;
+/// let (seed, now) = (7, Instant::ORIGIN);
+/// let state = GuardState::new(config, seed, now)?;
+/// let (bucket, budget) = (config.token_bucket(seed, now)?, RetryBudget::new(config.budget, now)?);
 /// let breakers = (0..shards).map(|_| CircuitBreaker::new(config.breaker)).collect::<Result<Vec<_>, _>>()?;
 /// let limit = ConcurrencyLimit::<64>::new(config.limit)?;
-/// let guard = GuardView::new(&state, &breakers, &limit, None).unwrap();
+/// let guard = GuardView::new(&state, &bucket, &budget, &breakers, &limit, None).unwrap();
 ///
 /// let mut call = guard.begin(Request { shard: 2, ..Request::DEFAULT }, now);
 /// let permit = guard.try_attempt(&mut call, now).unwrap().permit;
 /// assert_eq!(guard.finish(&mut call, permit, Outcome::Success, now).verdict, Verdict::Done);
 /// # Ok::<(), Box<dyn core::error::Error>>(())
 /// ```
-#[derive(Clone, Copy)]
-pub struct GuardView<'a> {
+pub struct GuardView<'a, B = CircuitBreaker> {
     state: &'a GuardState,
+    bucket: &'a TokenBucket,
+    budget: &'a RetryBudget,
     /// There is one at least.
-    first: &'a CircuitBreaker,
-    breakers: &'a [CircuitBreaker],
+    first: &'a B,
+    breakers: &'a [B],
     limit: &'a ConcurrencyLimitView,
     keyed: Option<&'a KeyedBucketsView>,
 }
 
-impl Parts for GuardView<'_> {
+impl<B> Clone for GuardView<'_, B> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<B> Copy for GuardView<'_, B> {}
+
+impl<B: AsRef<CircuitBreaker>> Parts for GuardView<'_, B> {
     #[inline(always)]
     fn state(&self) -> &GuardState {
         self.state
+    }
+
+    #[inline(always)]
+    fn bucket(&self) -> &TokenBucket {
+        self.bucket
+    }
+
+    #[inline(always)]
+    fn budget(&self) -> &RetryBudget {
+        self.budget
     }
 
     #[inline(always)]
@@ -81,28 +103,34 @@ impl Parts for GuardView<'_> {
     }
 }
 
-impl<'a> GuardView<'a> {
+impl<'a, B: AsRef<CircuitBreaker>> GuardView<'a, B> {
     /// The guard that these parts are, with a breaker for each shard; `None` unless there are 1 to 65,535 of them.
     ///
     /// ```
     /// use core::time::Duration;
-    /// use seawall::{CircuitBreaker, ConcurrencyLimit, GuardConfig, GuardState, GuardView, Instant, Rate};
+    /// use seawall::{CircuitBreaker, ConcurrencyLimit, GuardConfig, GuardState, GuardView, Instant, Rate, RetryBudget};
+    /// let (seed, now) = (7, Instant::ORIGIN);
     /// let config = GuardConfig::for_service(Rate::per_second(20), Duration::from_secs(1));
-    /// let state = GuardState::new(config, 7, Instant::ORIGIN)?;
+    /// let state = GuardState::new(config, seed, now)?;
+    /// let (bucket, budget) = (config.token_bucket(seed, now)?, RetryBudget::new(config.budget, now)?);
     /// let limit = ConcurrencyLimit::<64>::new(config.limit)?;
-    /// assert!(GuardView::new(&state, &[CircuitBreaker::new(config.breaker)?], &limit, None).is_some());
-    /// assert!(GuardView::new(&state, &[], &limit, None).is_none());
+    /// let of = |breakers: &[CircuitBreaker]| GuardView::new(&state, &bucket, &budget, breakers, &limit, None).is_some();
+    /// assert!(of(&[CircuitBreaker::new(config.breaker)?]) && !of(&[]));
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
     #[must_use]
     pub const fn new(
         state: &'a GuardState,
-        breakers: &'a [CircuitBreaker],
+        bucket: &'a TokenBucket,
+        budget: &'a RetryBudget,
+        breakers: &'a [B],
         limit: &'a ConcurrencyLimitView,
         keyed: Option<&'a KeyedBucketsView>,
     ) -> Option<Self> {
         match breakers {
-            [first, ..] if breakers.len() <= 65_535 => Some(Self { state, first, breakers, limit, keyed }),
+            [first, ..] if breakers.len() <= 65_535 => {
+                Some(Self { state, bucket, budget, first, breakers, limit, keyed })
+            }
             _ => None,
         }
     }
@@ -360,7 +388,7 @@ impl<'a> GuardView<'a> {
     /// ```
     #[must_use]
     pub fn breaker(self, shard: u32) -> &'a CircuitBreaker {
-        self.breakers.get(shard as usize % self.breakers.len().max(1)).unwrap_or(self.first)
+        self.breakers.get(shard as usize % self.breakers.len().max(1)).unwrap_or(self.first).as_ref()
     }
 
     /// The token bucket, as [`Guard::bucket`].
@@ -376,7 +404,7 @@ impl<'a> GuardView<'a> {
     /// ```
     #[must_use]
     pub const fn bucket(self) -> &'a TokenBucket {
-        &self.state.bucket
+        self.bucket
     }
 
     /// The concurrency limit, as [`Guard::limit`].
@@ -406,7 +434,7 @@ impl<'a> GuardView<'a> {
     /// ```
     #[must_use]
     pub const fn budget(self) -> &'a RetryBudget {
-        &self.state.budget
+        self.budget
     }
 
     /// The buckets by key, if there are any, as [`Guard::keyed`].
@@ -428,7 +456,7 @@ impl<'a> GuardView<'a> {
     }
 }
 
-impl fmt::Debug for GuardView<'_> {
+impl<B> fmt::Debug for GuardView<'_, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("GuardView").field("limit", &self.limit).finish_non_exhaustive()
     }
@@ -449,7 +477,7 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
     /// ```
     #[must_use]
     pub fn view(&self) -> GuardView<'_> {
-        let Self { state, breakers, limit, keyed } = self;
-        GuardView { state, first: Guard::breaker(self, 0), breakers, limit, keyed: keyed.buckets() }
+        let Self { state, bucket, budget, breakers, limit, keyed } = self;
+        GuardView { state, bucket, budget, first: Guard::breaker(self, 0), breakers, limit, keyed: keyed.buckets() }
     }
 }

@@ -15,14 +15,17 @@ use crate::guard::{Admission, Call, Finished, Mode, ModeError, Permit, Request, 
 use crate::keyed_buckets::{KeyedBucketsView, KeyedChangeError};
 use crate::outcome::Outcome;
 use crate::refused::{Refused, Stage};
+use crate::retry_budget::RetryBudget;
 use crate::sync::{Ordering, fault};
 use crate::time::Instant;
-use crate::token_bucket::{ChangeError, Fill};
+use crate::token_bucket::{ChangeError, Fill, TokenBucket};
 use crate::transition::Transition;
 
 /// The parts of a guard, wherever they lie.
 pub(super) trait Parts {
     fn state(&self) -> &GuardState;
+    fn bucket(&self) -> &TokenBucket;
+    fn budget(&self) -> &RetryBudget;
     /// How many breakers there are: 1 to 65,535.
     fn shards(&self) -> u32;
     /// `shard` is taken modulo their number.
@@ -102,7 +105,7 @@ pub(super) trait Work: Steps {
         let (verdict, shadow_give_up) = match outcome {
             Outcome::Success => {
                 if is_first && call.held.heeds(Stage::RetryBudget, permit.shadow) {
-                    self.state().budget.deposit(now);
+                    self.budget().deposit(now);
                 }
                 (Verdict::Done, None)
             }
@@ -142,7 +145,7 @@ pub(super) trait Work: Steps {
 
     fn abandon(&self, call: &mut Call, now: Instant) {
         if let Some(cost) = call.paid.take() {
-            self.state().budget.refund(cost, now);
+            self.budget().refund(cost, now);
         }
         call.verdict = Some(Verdict::Done);
     }
@@ -158,7 +161,7 @@ pub(super) trait Work: Steps {
 
     fn rebase(&self, old_now: Instant, new_now: Instant) -> Result<(), ChangeError> {
         let state = self.state();
-        let bucket = || state.bucket.rebase(old_now, new_now);
+        let bucket = || self.bucket().rebase(old_now, new_now);
         // First what can fail: both or neither.
         match self.keyed() {
             None => bucket()?,
@@ -171,14 +174,14 @@ pub(super) trait Work: Steps {
             self.breaker(shard).rebase(old_now, new_now);
         }
         self.limit().rebase(old_now, new_now);
-        state.budget.rebase(old_now, new_now);
+        self.budget().rebase(old_now, new_now);
         Ok(())
     }
 
     /// Tells each transition that it made.
     fn reset(&self, now: Instant, mut tell: impl FnMut(Transition)) -> Result<(), ChangeError> {
         let state = self.state();
-        let bucket = || state.bucket.reset(Fill::Tokens(state.fill), state.warm_up.warm_up(), now);
+        let bucket = || self.bucket().reset(Fill::Tokens(state.fill), state.warm_up.warm_up(), now);
         // First what can fail: both or neither.
         match self.keyed() {
             None => bucket()?,
@@ -187,7 +190,7 @@ pub(super) trait Work: Steps {
         state.warm_until.store(now.saturating_add(state.warm_up.duration()).as_nanos(), Ordering::Relaxed);
         state.pause.reset();
         self.limit().reset();
-        state.budget.reset(now);
+        self.budget().reset(now);
         for shard in 0..self.shards() {
             if let Some(transition) = of_shard(self.breaker(shard).reset(now), shard) {
                 tell(transition);

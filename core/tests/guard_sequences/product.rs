@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use seawall::{
     Admission, Call, CircuitBreaker, ConcurrencyLimit, Fill, Finished, GiveUpReason, Guard, GuardConfig, GuardState,
-    GuardView, Instant, KeyedBuckets, KeyedStage, Mode, ModeError, Permit, Ratio, Reason, Refused, Request, Stage,
-    Transition, Verdict,
+    GuardView, Instant, KeyedBuckets, KeyedStage, Mode, ModeError, Permit, Ratio, Reason, Refused, Request,
+    RetryBudget, Stage, TokenBucket, Transition, Verdict,
 };
 
 use super::oracle::{KEYS, Outcome, STAGES};
@@ -78,6 +78,8 @@ impl<const SHARDS: usize, Keyed: KeyedStage> Kind for Whole<SHARDS, Keyed> {
 /// A guard of parts that lie apart.
 struct Apart {
     state: GuardState,
+    bucket: TokenBucket,
+    budget: RetryBudget,
     breakers: Vec<CircuitBreaker>,
     /// More slots than the limit ever allows: it says the same with any number.
     limit: ConcurrencyLimit<9>,
@@ -89,11 +91,13 @@ struct Apart {
 impl Apart {
     fn new(size: Size) -> Self {
         let config = config(size);
-        let bucket = config.bucket.fill(Fill::Tokens(size.tokens));
+        let config = GuardConfig { bucket: config.bucket.fill(Fill::Tokens(size.tokens)), ..config };
         let breaker = |_| CircuitBreaker::new(config.breaker).expect("legal");
         let keyed = |burst| KeyedBuckets::<64>::new(each(burst), 7, Instant::ORIGIN).expect("legal");
         Self {
-            state: GuardState::new(GuardConfig { bucket, ..config }, size.seed, Instant::ORIGIN).expect("legal"),
+            state: GuardState::new(config, size.seed, Instant::ORIGIN).expect("legal"),
+            bucket: config.token_bucket(size.seed, Instant::ORIGIN).expect("legal"),
+            budget: RetryBudget::new(config.budget, Instant::ORIGIN).expect("legal"),
             breakers: (0..size.shards).map(breaker).collect(),
             limit: ConcurrencyLimit::new(config.limit).expect("legal"),
             keyed: size.keyed.map(|burst| Box::new(keyed(burst))),
@@ -163,7 +167,8 @@ impl Kind for Apart {
     }
 
     fn view(&self) -> GuardView<'_> {
-        GuardView::new(&self.state, &self.breakers, &self.limit, self.keyed.as_deref().map(|keyed| &**keyed))
+        let keyed = self.keyed.as_deref().map(|keyed| &**keyed);
+        GuardView::new(&self.state, &self.bucket, &self.budget, &self.breakers, &self.limit, keyed)
             .expect("it has shards")
     }
 }

@@ -4,13 +4,23 @@ use core::time::Duration;
 
 use seawall::{
     Call, CircuitBreaker, ConcurrencyLimit, GuardConfig, GuardState, GuardView, Instant, KeyedBuckets, KeyedConfig,
-    LimitConfig, Mode, Outcome, Permit, Rate, Request, Stage, WhenFull,
+    LimitConfig, Mode, Outcome, Permit, Rate, Request, RetryBudget, Stage, TokenBucket, WhenFull,
 };
 
 const CONFIG: GuardConfig = GuardConfig::for_shards(Rate::per_second(20), Duration::from_secs(1), 3);
 
 static STATE: GuardState = match GuardState::new(CONFIG, 7, Instant::ORIGIN) {
     Ok(state) => state,
+    Err(_) => panic!("the defaults are legal, or this does not compile"),
+};
+
+static BUCKET: TokenBucket = match CONFIG.token_bucket(7, Instant::ORIGIN) {
+    Ok(bucket) => bucket,
+    Err(_) => panic!("the defaults are legal, or this does not compile"),
+};
+
+static BUDGET: RetryBudget = match RetryBudget::new(CONFIG.budget, Instant::ORIGIN) {
+    Ok(budget) => budget,
     Err(_) => panic!("the defaults are legal, or this does not compile"),
 };
 
@@ -37,7 +47,7 @@ static KEYED: KeyedBuckets<2> =
 /// With as many shards as asked for, where there are so many, and with keys or without.
 fn guard(which: u64) -> Option<GuardView<'static>> {
     let breakers = BREAKERS.get(..which as usize >> 1)?;
-    GuardView::new(&STATE, breakers, &LIMIT, if which & 1 == 0 { None } else { Some(&KEYED) })
+    GuardView::new(&STATE, &BUCKET, &BUDGET, breakers, &LIMIT, if which & 1 == 0 { None } else { Some(&KEYED) })
 }
 
 crate::proofs! {
