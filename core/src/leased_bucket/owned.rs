@@ -1,13 +1,12 @@
 //! A shard with one user: [`OwnedLease`].
 
 use crate::leased_bucket::shard_word::{ShardWord, Standing};
-use crate::leased_bucket::{LeasedBucket, steal};
+use crate::leased_bucket::view::{LeasedBucketView, Shard, steal};
 use crate::refused::Refused;
-use crate::shard::CacheLine;
 use crate::time::Instant;
 use crate::token_bucket::TokenBucket;
 
-/// A shard of a [`LeasedBucket`] that one worker owns: its tokens are a plain number, and a take is a subtraction, but for
+/// A shard of a [`LeasedBucket`](crate::LeasedBucket) that one worker owns: its tokens are a plain number, and a take is a subtraction, but for
 /// one exchange a batch. Dropped, its tokens lie in the shard for everybody.
 ///
 /// Forgotten, or lost with its process, it keeps its shard, and at most a batch less one of tokens; so does an owner that
@@ -29,12 +28,12 @@ pub struct OwnedLease<'a> {
     standing: Standing,
     /// At most a batch less one.
     left: u32,
-    batch: u32,
+    most_idle: u32,
     bucket: &'a TokenBucket,
-    shards: &'a [CacheLine<ShardWord>],
+    shards: &'a [Shard],
 }
 
-impl<const SHARDS: usize> LeasedBucket<SHARDS> {
+impl LeasedBucketView {
     /// Makes the caller the only one who leases to this shard, with what lies in it; `None` where there is one already.
     /// `shard` is taken modulo the number of shards. Others may still call for the shard: they then take from the bucket.
     ///
@@ -51,17 +50,17 @@ impl<const SHARDS: usize> LeasedBucket<SHARDS> {
     /// ```
     #[must_use]
     pub fn own(&self, shard: u32) -> Option<OwnedLease<'_>> {
-        let home = self.home(shard);
+        let home = self.home(shard)?;
         let (standing, left) = home.claim()?;
-        Some(OwnedLease { home, standing, left, batch: self.batch, bucket: &self.bucket, shards: &self.shards })
+        Some(OwnedLease { home, standing, left, most_idle: self.most_idle, bucket: &self.bucket, shards: &self.shards })
     }
 }
 
 impl OwnedLease<'_> {
-    /// As [`LeasedBucket::try_take`], from what this owner has, then with it from the bucket.
+    /// As [`LeasedBucketView::try_take`], from what this owner has, then with it from the bucket.
     ///
     /// # Errors
-    /// As [`LeasedBucket::try_take`]; the wait is for what is missing beside the tokens of this owner.
+    /// As [`LeasedBucketView::try_take`]; the wait is for what is missing beside the tokens of this owner.
     ///
     /// # Concurrency
     /// Lock-free. One load for what it has, one exchange for a batch; loads only to refuse.
@@ -99,7 +98,7 @@ impl OwnedLease<'_> {
                 return Ok(());
             }
             // No look first: the line that others write is asked for once.
-            let taken = self.bucket.take_between(missing, missing.saturating_add(self.batch - 1), now);
+            let taken = self.bucket.take_between(missing, missing.saturating_add(self.most_idle), now);
             if taken >= missing {
                 // At most a batch less one.
                 self.left = taken - missing;
