@@ -213,7 +213,7 @@ fn wrong_batches_and_bursts_are_typed_errors_that_change_nothing() {
     assert_eq!(error(config.batch(26)), BucketConfigError::BurstUnderLeases);
     let none = LeasedConfig::new(BucketConfig::new(Rate::per_second(100)).burst(0));
     assert_eq!(error(none), BucketConfigError::ZeroBurst);
-    assert!(error(config.batch(26)).to_string().contains("at least shards x (batch - 1) + 1"));
+    assert!(error(config.batch(26)).to_string().contains("allowed are shards x (batch - 1) + 1"));
 
     let bucket = LeasedBucket::<4>::new(config.batch(25), at(0)).unwrap();
     assert_eq!(bucket.set_burst(96, at(0)), Err(ChangeError::Config(BucketConfigError::BurstUnderLeases)));

@@ -167,7 +167,8 @@ fn owners_count_exactly_and_a_reader_beside_them_finds_no_end_without_its_beginn
                 let snapshot = guard.snapshot(recorders, at(20 * SECOND));
                 let (total, recent) = (snapshot.total, snapshot.recent);
                 assert!(total.delivered() <= total.outcomes().success && total.outcomes().success <= total.admitted());
-                assert!(total.admitted() <= total.refused() && total.refused() <= total.begun());
+                // Between a refusal and an admission there is no order: the one has not the other for its beginning.
+                assert!(total.admitted() <= total.begun() && total.refused() <= total.begun());
                 assert!(recent.begun() <= total.begun() && recent.delivered() <= total.delivered());
                 assert!(snapshot.deliveries.count <= total.begun());
             }

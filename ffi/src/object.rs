@@ -117,7 +117,7 @@ pub(crate) unsafe trait Object: Sized {
     /// Holds at compile time that the value fits, and that nothing is to be dropped.
     const FITS: () = {
         assert!(size_of::<Held<Self>>() <= size_of::<Self::Storage>(), "the C type is too small");
-        assert!(align_of::<Held<Self>>() <= align_of::<u64>(), "the C type is aligned to a word only");
+        assert!(align_of::<Held<Self>>() <= 8, "an object is aligned to 8 bytes, which every call checks");
         assert!(align_of::<Self::Storage>() == align_of::<u64>(), "the C type is made of words");
         assert!(!core::mem::needs_drop::<Self>(), "nobody would drop it");
     };
