@@ -283,11 +283,11 @@ pub unsafe extern "C" fn seawall_token_bucket_cancel(
     let bucket = check!(unsafe { get::<TokenBucket>(bucket) });
     check!(check_pointer(reservation));
     // SAFETY: checked, and the caller's word.
-    let opaque = unsafe { core::mem::take(&mut (*reservation).opaque) };
-    let [tag, first, second, third] = opaque;
-    if tag != u64::from(Kind::Reservation.tag()) {
+    let words = unsafe { &mut (*reservation).opaque };
+    if words[0] != u64::from(Kind::Reservation.tag()) {
         return SEAWALL_E_PERMIT;
     }
+    let [_, first, second, third] = core::mem::take(words);
     done(bucket.cancel(Reservation::from_words([first, second, third]), instant(now_ns)))
 }
 
