@@ -28,7 +28,10 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod concurrency_limit;
 pub mod decision;
+pub mod keyed_buckets;
+pub mod leased_bucket;
 pub mod object;
 pub mod status;
 pub mod token_bucket;
