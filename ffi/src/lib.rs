@@ -45,6 +45,7 @@ pub mod object;
 pub mod random;
 pub mod retry_budget;
 pub mod retry_strategy;
+pub mod snapshot;
 pub mod status;
 pub mod texts;
 pub mod token_bucket;
