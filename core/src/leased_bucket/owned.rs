@@ -65,8 +65,8 @@ impl LeasedBucketView {
     /// The lease of this bucket that [`OwnedLease::into_words`] took apart: one that went on, not a second one. `None` of
     /// words that are none, or where nobody owns the shard any more.
     ///
-    /// Words that were turned back before are not always found out: what was leased by them is void then, or counts
-    /// against who owns the shard now, but is never more than a batch less one.
+    /// Words that are turned back a second time are not always found out. They spend what they hold once more, less than a
+    /// batch, and may end the ownership of who owns the shard by then, whose tokens are void.
     ///
     /// ```
     /// use seawall::{BucketConfig, Instant, LeasedBucket, LeasedConfig, Rate};
