@@ -20,6 +20,9 @@ pub(crate) struct Divisor {
 }
 
 impl Divisor {
+    /// All zero, as storage that nobody has written: every quotient is 0.
+    pub(crate) const NONE: Self = Self { divisor: 0, multiplier: 0, addend: 0, shift: 0 };
+
     /// Prepares `divisor`; zero counts as 1.
     pub(crate) const fn new(divisor: u64) -> Self {
         let divisor = if divisor == 0 { 1 } else { divisor };

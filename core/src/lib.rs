@@ -132,7 +132,9 @@ pub use outcome::Outcome;
 pub use random::{Random, SharedRandom};
 pub use rate::{Rate, RateError};
 pub use ratio::{Ratio, RatioError};
-pub use recorder::{CallRecord, Counts, OutcomeCounts, OwnedRecorder, Recorder};
+pub use recorder::{
+    AnyRecorder, CallRecord, Counts, OutcomeCounts, OwnedRecorder, OwnedRecorderView, Recorder, RecorderView,
+};
 pub use refused::{Reason, Refused, Stage};
 pub use retry_budget::{RetryBudget, RetryBudgetConfig, RetryBudgetError, RetryCost, RetryTokens};
 pub use retry_strategy::{
@@ -141,8 +143,10 @@ pub use retry_strategy::{
 };
 #[cfg(all(feature = "std", not(seawall_loom)))]
 pub use shard::thread_shard;
-pub use sharded_window::{OwnedWindow, ShardedWindow};
-pub use sliding_window::{SlidingWindow, WindowConfig, WindowConfigError, WindowSnapshot, WindowSummary};
+pub use sharded_window::{OwnedWindow, OwnedWindowView, ShardedWindow, ShardedWindowView};
+pub use sliding_window::{
+    SlidingWindow, SlidingWindowView, WindowConfig, WindowConfigError, WindowSnapshot, WindowSummary,
+};
 pub use snapshot::Snapshot;
 #[cfg(seawall_loom)]
 pub use sync::faults;
@@ -152,4 +156,4 @@ pub use time::Instant;
 pub use token_bucket::{BucketConfig, BucketConfigError, ChangeError, Fill, Reservation, TokenBucket};
 pub use transition::{Cause, State, Transition};
 pub use warm_up::{Curve, WarmUp};
-pub use writers::{ManyWriters, OneWriter, Writers};
+pub use writers::{ManyWriters, OneWriter, Writers, WrongWriter};

@@ -51,21 +51,30 @@
 mod change;
 mod counters;
 mod counts;
+mod notes;
 mod owned;
+mod read;
+mod view;
+mod view_owned;
 
 use core::fmt;
 use core::marker::PhantomData;
+use core::time::Duration;
 
 pub(crate) use self::change::Change;
-use self::counters::Counters;
+use self::counters::{Counters, Rows};
 pub(crate) use self::counts::GIVE_UPS;
 pub use self::counts::{Counts, OutcomeCounts};
+use self::notes::{Parts, recent, totals};
 pub use self::owned::OwnedRecorder;
-use crate::guard::{Admission, Finished, Verdict};
+pub use self::read::AnyRecorder;
+pub(crate) use self::read::last_change;
+pub use self::view::RecorderView;
+pub use self::view_owned::OwnedRecorderView;
+use crate::guard::{Admission, Finished};
 use crate::outcome::Outcome;
 use crate::refused::{Refused, Stage};
-use crate::shard::Claim;
-use crate::sliding_window::{SlidingWindow, WindowConfig, WindowConfigError, WindowSnapshot};
+use crate::sliding_window::{SlidingWindow, WindowConfig, WindowConfigError};
 use crate::sync::{AtomicU64, Ordering, const_constructor, fault};
 use crate::time::Instant;
 use crate::transition::Transition;
@@ -114,7 +123,7 @@ use crate::writers::{ManyWriters, Writers};
 pub struct Recorder<const SLICES: usize = 8, const CELLS: usize = 512, W: Writers = ManyWriters> {
     counters: Counters<SLICES>,
     changed: AtomicU64,
-    claim: Claim,
+    claim: AtomicU64,
     writers: PhantomData<W>,
     attempts: SlidingWindow<SLICES, CELLS>,
     deliveries: SlidingWindow<SLICES, CELLS>,
@@ -149,6 +158,77 @@ struct Sent {
     at: Instant,
     shadow_refusal: Option<Stage>,
 }
+
+impl CallRecord {
+    /// How many words it is.
+    pub const WORDS: usize = 3;
+
+    /// The record as words, for a face that keeps it in storage of its own.
+    ///
+    /// ```
+    /// use seawall::{CallRecord, Instant, Recorder, WindowConfig};
+    /// let recorder = Recorder::<4, 32>::new(WindowConfig::DEFAULT)?;
+    /// let words = recorder.begun(Instant::from_nanos(9)).into_words();
+    /// let call = CallRecord::from_words(words).expect("words that were given");
+    /// recorder.abandoned(call, Instant::from_nanos(9));
+    /// assert_eq!(recorder.totals().abandoned(), 1);
+    /// # Ok::<(), seawall::WindowConfigError>(())
+    /// ```
+    #[must_use]
+    pub const fn into_words(self) -> [u64; Self::WORDS] {
+        let mut head = RECORD;
+        let mut sent_at = 0;
+        if let Some(Sent { at, shadow_refusal }) = self.sent {
+            head |= IS_SENT;
+            sent_at = at.as_nanos();
+            if let Some(stage) = shadow_refusal {
+                head |= 1 + counts::place_of(stage) as u64;
+            }
+        }
+        if self.tried {
+            head |= IS_TRIED;
+        }
+        if self.over {
+            head |= IS_OVER;
+        }
+        [head, self.began.as_nanos(), sent_at]
+    }
+
+    /// What [`into_words`](Self::into_words) gave; `None` where the words are none of its kind.
+    ///
+    /// ```
+    /// use seawall::CallRecord;
+    /// assert_eq!(CallRecord::from_words([0; CallRecord::WORDS]), None);
+    /// ```
+    #[must_use]
+    pub fn from_words(words: [u64; Self::WORDS]) -> Option<Self> {
+        let [head, began, sent_at] = words;
+        let is = |bit| head & bit != 0;
+        let stage = head & STAGE;
+        // Nothing but these, and nothing of an attempt where there is none.
+        let is_known = head & !(STAGE | IS_SENT | IS_TRIED | IS_OVER) == RECORD;
+        if !is_known || !is(IS_SENT) && (stage != 0 || sent_at != 0) {
+            return None;
+        }
+        let shadow_refusal = match stage.checked_sub(1) {
+            None => None,
+            Some(place) => Some(Stage::ALL.into_iter().find(|stage| counts::place_of(*stage) as u64 == place)?),
+        };
+        Some(Self {
+            began: Instant::from_nanos(began),
+            sent: is(IS_SENT).then_some(Sent { at: Instant::from_nanos(sent_at), shadow_refusal }),
+            tried: is(IS_TRIED),
+            over: is(IS_OVER),
+        })
+    }
+}
+
+// The head of the words of a record: a mark that tells it from other words, three bits, and the stage plus 1.
+const RECORD: u64 = 0x4EC0 << 48;
+const STAGE: u64 = 0xFF;
+const IS_SENT: u64 = 1 << 8;
+const IS_TRIED: u64 = 1 << 9;
+const IS_OVER: u64 = 1 << 10;
 
 impl<const SLICES: usize, const CELLS: usize> Recorder<SLICES, CELLS> {
     const_constructor! {
@@ -190,7 +270,7 @@ impl<const SLICES: usize, const CELLS: usize> Recorder<SLICES, CELLS> {
     /// ```
     #[inline]
     pub fn begun(&self, now: Instant) -> CallRecord {
-        self.note_begun(now)
+        self.note_begun::<ManyWriters>(now)
     }
 
     /// An attempt of `call` was asked for, with this `answer` of [`Guard::try_attempt`](crate::Guard::try_attempt).
@@ -215,7 +295,7 @@ impl<const SLICES: usize, const CELLS: usize> Recorder<SLICES, CELLS> {
     /// ```
     #[inline]
     pub fn attempted(&self, call: &mut CallRecord, answer: &Result<Admission, Refused>, now: Instant) {
-        self.note_attempted(call, answer, now);
+        self.note_attempted::<ManyWriters>(call, answer, now);
     }
 
     /// The attempt under way was never sent, and its permit went to [`Guard::cancel`](crate::Guard::cancel). The call
@@ -240,7 +320,7 @@ impl<const SLICES: usize, const CELLS: usize> Recorder<SLICES, CELLS> {
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
     pub fn cancelled(&self, call: &mut CallRecord, now: Instant) {
-        self.note_cancelled(call, now);
+        self.note_cancelled::<ManyWriters>(call, now);
     }
 
     /// The attempt under way ended with `outcome`, and [`Guard::finish`](crate::Guard::finish) said `finished`.
@@ -268,7 +348,7 @@ impl<const SLICES: usize, const CELLS: usize> Recorder<SLICES, CELLS> {
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
     pub fn finished(&self, call: &mut CallRecord, outcome: Outcome, finished: &Finished, now: Instant) {
-        self.note_finished(call, outcome, finished, now);
+        self.note_finished::<ManyWriters>(call, outcome, finished, now);
     }
 
     /// The call is not sent again: refused and dropped, or given to [`Guard::abandon`](crate::Guard::abandon). Nothing
@@ -285,7 +365,7 @@ impl<const SLICES: usize, const CELLS: usize> Recorder<SLICES, CELLS> {
     /// # Ok::<(), seawall::WindowConfigError>(())
     /// ```
     pub fn abandoned(&self, call: CallRecord, now: Instant) {
-        self.note_abandoned(call, now);
+        self.note_abandoned::<ManyWriters>(call, now);
     }
 }
 
@@ -298,7 +378,7 @@ impl<const SLICES: usize, const CELLS: usize, W: Writers> Recorder<SLICES, CELLS
                     Ok(Self {
                         counters: Counters::new(crate::time::nanos(slice)),
                         changed: AtomicU64::new(0),
-                        claim: Claim::new(),
+                        claim: AtomicU64::new(0),
                         writers: PhantomData,
                         attempts,
                         deliveries,
@@ -306,74 +386,6 @@ impl<const SLICES: usize, const CELLS: usize, W: Writers> Recorder<SLICES, CELLS
                 }
                 (Err(error), _) | (_, Err(error)) => Err(error),
             }
-        }
-    }
-
-    #[inline]
-    fn note_begun(&self, now: Instant) -> CallRecord {
-        self.counters.at(now).count::<W>(counts::BEGUN);
-        CallRecord { began: now, sent: None, tried: false, over: false }
-    }
-
-    #[inline]
-    fn note_attempted(&self, call: &mut CallRecord, answer: &Result<Admission, Refused>, now: Instant) {
-        let counters = self.counters.at(now);
-        match answer {
-            Ok(admission) => {
-                counters.count::<W>(counts::ADMITTED);
-                if call.tried {
-                    counters.count::<W>(counts::RETRIES);
-                }
-                call.sent = Some(Sent { at: now, shadow_refusal: admission.shadow_refusal.map(Refused::stage) });
-                if let Some(transition) = admission.transition {
-                    self.changed(transition, now);
-                }
-            }
-            Err(refused) => counters.count::<W>(counts::refused(refused.stage(), refused.reason())),
-        }
-    }
-
-    #[inline]
-    fn note_cancelled(&self, call: &mut CallRecord, now: Instant) {
-        if call.sent.take().is_some() {
-            self.counters.at(now).count::<W>(counts::CANCELLED);
-        }
-    }
-
-    #[inline]
-    fn note_finished(&self, call: &mut CallRecord, outcome: Outcome, finished: &Finished, now: Instant) {
-        let Some(sent) = call.sent.take() else { return };
-        call.tried = true;
-        let counters = self.counters.at(now);
-        counters.count::<W>(counts::ended(outcome));
-        if outcome != Outcome::Ignored {
-            self.attempts.record_as::<W>(now.saturating_duration_since(sent.at), !outcome.is_bad(), now);
-        }
-        if let Some(stage) = sent.shadow_refusal {
-            counters.count::<W>(counts::shadow(stage, outcome));
-        }
-        if let Some(transition) = finished.transition {
-            self.changed(transition, now);
-        }
-        let end = match finished.verdict {
-            Verdict::Done if outcome == Outcome::Success => counts::DELIVERED,
-            Verdict::Done => counts::IGNORED,
-            Verdict::GiveUp(reason) => counts::given_up(reason),
-            Verdict::RetryAt(_) => return,
-        };
-        if !call.over {
-            call.over = true;
-            counters.count::<W>(end);
-            if end == counts::DELIVERED {
-                self.deliveries.record_as::<W>(now.saturating_duration_since(call.began), true, now);
-            }
-        }
-    }
-
-    #[inline]
-    fn note_abandoned(&self, call: CallRecord, now: Instant) {
-        if !call.over {
-            self.counters.at(now).count::<W>(counts::ABANDONED);
         }
     }
 
@@ -397,7 +409,7 @@ impl<const SLICES: usize, const CELLS: usize, W: Writers> Recorder<SLICES, CELLS
     /// ```
     #[cold]
     pub fn changed(&self, transition: Transition, now: Instant) {
-        self.changed.fetch_max(Change::word(transition, now), Ordering::Relaxed);
+        self.note_changed(transition, now);
     }
 
     /// Goes over to another clock, as [`SlidingWindow::rebase`]: the windows start anew, the totals stay. To be called
@@ -416,7 +428,7 @@ impl<const SLICES: usize, const CELLS: usize, W: Writers> Recorder<SLICES, CELLS
     /// # Ok::<(), seawall::WindowConfigError>(())
     /// ```
     pub fn rebase(&self, old_now: Instant, new_now: Instant) {
-        self.counters.rebase(old_now, new_now);
+        self.counters.rows().rebase(old_now, new_now);
         self.attempts.rebase(old_now, new_now);
         self.deliveries.rebase(old_now, new_now);
         self.changed.store(0, Ordering::Relaxed);
@@ -437,11 +449,7 @@ impl<const SLICES: usize, const CELLS: usize, W: Writers> Recorder<SLICES, CELLS
     /// ```
     #[must_use]
     pub fn totals(&self) -> Counts {
-        let mut totals = Counts::ZERO;
-        for counter in reading_order() {
-            self.counters.add_total(counter, &mut totals);
-        }
-        totals
+        totals(self.counters.rows())
     }
 
     /// What this recorder counted in its window at `now`.
@@ -461,29 +469,29 @@ impl<const SLICES: usize, const CELLS: usize, W: Writers> Recorder<SLICES, CELLS
     /// ```
     #[must_use]
     pub fn recent(&self, now: Instant) -> Counts {
-        let mut recent = Counts::ZERO;
-        self.counters.add_recent(&mut recent, now);
-        recent
+        recent(self.counters.rows(), now)
+    }
+}
+
+impl<const SLICES: usize, const CELLS: usize, W: Writers> Parts for Recorder<SLICES, CELLS, W> {
+    #[inline(always)]
+    fn rows(&self) -> Rows<'_> {
+        self.counters.rows()
     }
 
-    pub(crate) fn add_recent(&self, counts: &mut Counts, now: Instant) -> u64 {
-        self.counters.add_recent(counts, now)
+    #[inline(always)]
+    fn record_attempt<By: Writers>(&self, latency: Duration, ok: bool, now: Instant) {
+        self.attempts.record_as::<By>(latency, ok, now);
     }
 
-    pub(crate) fn add_total(&self, counter: usize, counts: &mut Counts) {
-        self.counters.add_total(counter, counts);
+    #[inline(always)]
+    fn record_delivery<By: Writers>(&self, latency: Duration, now: Instant) {
+        self.deliveries.record_as::<By>(latency, true, now);
     }
 
-    pub(crate) fn add_attempts(&self, snapshot: &mut WindowSnapshot<CELLS>, now: Instant) {
-        self.attempts.add_to(snapshot, now);
-    }
-
-    pub(crate) fn add_deliveries(&self, snapshot: &mut WindowSnapshot<CELLS>, now: Instant) {
-        self.deliveries.add_to(snapshot, now);
-    }
-
-    pub(crate) fn last_change(&self) -> Option<Change> {
-        Change::of(self.changed.load(Ordering::Relaxed))
+    #[inline(always)]
+    fn last_change(&self) -> &AtomicU64 {
+        &self.changed
     }
 }
 

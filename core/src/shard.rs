@@ -4,14 +4,14 @@
 //! A structure of which each core writes its own part scales with cores; one word that all write does not, whatever
 //! its algorithm. A part is a *shard*: it lies on a cache line of its own ([`CacheLine`]), so that who writes it takes
 //! nothing out of another core's cache. Anybody may use any shard at any time; who promises to be the only one on a shard
-//! ([`Claim`]) may replace its read-modify-writes by plain loads and stores.
+//! ([`claim`]) may replace its read-modify-writes by plain loads and stores.
 //!
 //! ```text
-//! claim    0 free        1 owned
+//! claim    even: free        odd: owned        grows by one with each claim and each release
 //! ```
 //!
 //! # Orderings
-//! * Claim: `Acquire` exchange, paired with the `Release` store that frees it. The next owner sees all that the one
+//! * Claim: `Acquire` comparison, paired with the `Release` store that frees it. The next owner sees all that the one
 //!   before wrote to the shard.
 //!
 //! # Limits
@@ -21,7 +21,9 @@
 
 use core::ops::Deref;
 
-use crate::sync::{AtomicU32, Ordering, const_constructor, fault};
+#[cfg(all(feature = "std", not(seawall_loom)))]
+use crate::sync::AtomicU32;
+use crate::sync::{AtomicU64, Ordering, fault};
 
 /// A value that shares its cache line with no other.
 ///
@@ -39,42 +41,52 @@ impl<T> Deref for CacheLine<T> {
     }
 }
 
-/// Who owns a shard: at most one. It belongs into the shard's own line, where only its owners write.
-#[derive(Debug)]
-#[repr(transparent)]
-pub(crate) struct Claim(AtomicU32);
-
-impl Claim {
-    const_constructor! {
-        /// Free.
-        pub(crate) fn new() -> Self {
-            Self(AtomicU32::new(0))
-        }
+/// Makes the caller the owner of the shard that `word` is the claim of, until it drops what it gets; `None` where there is
+/// one. The word belongs into the shard's own line, where only its owners write.
+///
+/// A look comes first: who comes in vain writes nothing.
+pub(crate) fn claim(word: &AtomicU64) -> Option<Claimed<'_>> {
+    let seen = word.load(Ordering::Relaxed);
+    let two = fault("shard: a claim may have two owners");
+    if is_owned(seen) && !two {
+        return None;
     }
+    // Wraps after 2^63 owners.
+    let number = seen.wrapping_add(1);
+    let is_mine = word.compare_exchange(seen, number, Ordering::Acquire, Ordering::Relaxed).is_ok();
+    (is_mine || two).then_some(Claimed { word, number })
+}
 
-    /// Makes the caller the owner until it drops what it gets; `None` where there is one.
-    ///
-    /// A look comes first: who comes in vain writes nothing.
-    pub(crate) fn claim(&self) -> Option<Claimed<'_>> {
-        if self.0.load(Ordering::Relaxed) != 0 && !fault("shard: a claim may have two owners") {
-            return None;
-        }
-        (self.0.swap(1, Ordering::Acquire) == 0 || fault("shard: a claim may have two owners"))
-            .then_some(Claimed { claim: self })
-    }
+const fn is_owned(claim: u64) -> bool {
+    claim & 1 != 0
 }
 
 /// A shard that the holder owns; dropped, it is free again.
 #[derive(Debug)]
 pub(crate) struct Claimed<'a> {
-    claim: &'a Claim,
+    word: &'a AtomicU64,
+    number: u64,
+}
+
+impl<'a> Claimed<'a> {
+    /// Keeps the shard as a number, which [`again`](Self::again) makes this of.
+    pub(crate) fn into_number(self) -> u64 {
+        core::mem::ManuallyDrop::new(self).number
+    }
+
+    /// What [`into_number`](Self::into_number) kept; `None` if the shard was freed since, or is another's.
+    #[inline]
+    pub(crate) fn again(word: &'a AtomicU64, number: u64) -> Option<Self> {
+        // Relaxed: whoever was given the number was given what its owner saw.
+        (is_owned(number) && word.load(Ordering::Relaxed) == number).then_some(Self { word, number })
+    }
 }
 
 impl Drop for Claimed<'_> {
     fn drop(&mut self) {
         // Release: the next owner sees what this one wrote.
         let order = crate::sync::ordering(Ordering::Release, "shard: a claim is freed unseen", Ordering::Relaxed);
-        self.claim.0.store(0, order);
+        self.word.store(self.number.wrapping_add(1), order);
     }
 }
 
@@ -127,11 +139,25 @@ mod tests {
 
     #[test]
     fn a_claim_has_one_owner_at_a_time_and_one_that_is_forgotten_keeps_it() {
-        let claim = Claim::new();
-        let owner = claim.claim();
-        assert!(owner.is_some() && claim.claim().is_none());
+        let word = AtomicU64::new(0);
+        let owner = claim(&word);
+        assert!(owner.is_some() && claim(&word).is_none());
         drop(owner);
-        core::mem::forget(claim.claim().expect("free again"));
-        assert!(claim.claim().is_none());
+        core::mem::forget(claim(&word).expect("free again"));
+        assert!(claim(&word).is_none());
+    }
+
+    #[test]
+    fn a_number_is_its_owner_s_until_the_shard_is_free_and_nobody_s_then() {
+        let word = AtomicU64::new(0);
+        let number = claim(&word).expect("free").into_number();
+        assert!(claim(&word).is_none());
+        drop(Claimed::again(&word, number).expect("its owner's"));
+        assert!(Claimed::again(&word, number).is_none());
+        let next = claim(&word).expect("free again");
+        assert!(Claimed::again(&word, number).is_none());
+        for alien in [0, 2, next.number + 1, u64::MAX] {
+            assert!(Claimed::again(&word, alien).is_none());
+        }
     }
 }

@@ -35,13 +35,16 @@
 //! * A reader goes through all shards: what it costs grows with them.
 //! * An owner that is lost (forgotten, or its process killed) keeps its shard: its samples can be read, nobody adds to it.
 
+mod view;
+
 use core::marker::PhantomData;
 use core::time::Duration;
 
+pub use self::view::{OwnedWindowView, ShardedWindowView};
 use crate::ratio::Ratio;
-use crate::shard::{Claim, Claimed};
+use crate::shard::{Claimed, claim};
 use crate::sliding_window::{WindowConfig, WindowConfigError, WindowSnapshot, WindowSummary, Words};
-use crate::sync::{atomic_array, const_constructor};
+use crate::sync::{AtomicU64, atomic_array, const_constructor};
 use crate::time::{Instant, nanos};
 use crate::timeline::Timeline;
 use crate::writers::{ManyWriters, OneWriter, Writers};
@@ -89,13 +92,13 @@ pub struct ShardedWindow<
 #[repr(C)]
 struct Shard<const SLICES: usize, const CELLS: usize> {
     words: Words<SLICES, CELLS>,
-    claim: Claim,
+    claim: AtomicU64,
 }
 
 impl<const SLICES: usize, const CELLS: usize> Shard<SLICES, CELLS> {
     const_constructor! {
         fn new() -> Self {
-            Self { words: Words::new(), claim: Claim::new() }
+            Self { words: Words::new(), claim: AtomicU64::new(0) }
         }
     }
 }
@@ -199,8 +202,8 @@ impl<const SHARDS: usize, const SLICES: usize, const CELLS: usize> ShardedWindow
     /// ```
     #[must_use]
     pub fn own(&self, shard: u32) -> Option<OwnedWindow<'_, SLICES, CELLS>> {
-        let Shard { words, claim } = self.shards.get(shard as usize)?;
-        claim.claim().map(|claimed| OwnedWindow { words, timeline: &self.timeline, _claimed: claimed })
+        let Shard { words, claim: word } = self.shards.get(shard as usize)?;
+        claim(word).map(|claimed| OwnedWindow { words, timeline: &self.timeline, _claimed: claimed })
     }
 }
 

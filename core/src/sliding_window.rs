@@ -58,14 +58,20 @@
 //! the stamp in the counted word is what closes that gap. The histogram: see `histogram.rs`.
 
 mod config;
+mod flat;
+mod page;
 mod ring;
 mod snapshot;
+mod view;
 
 use core::time::Duration;
 
 pub use self::config::{WindowConfig, WindowConfigError};
-pub(crate) use self::ring::{Ring, Words};
+pub(crate) use self::flat::{Sizes, clear, whole_lines};
+pub(crate) use self::page::Sheet;
+pub(crate) use self::ring::{Ring, Words, record};
 pub use self::snapshot::{WindowSnapshot, WindowSummary};
+pub use self::view::SlidingWindowView;
 use crate::ratio::Ratio;
 use crate::sync::const_constructor;
 use crate::time::{Instant, nanos};

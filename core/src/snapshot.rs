@@ -24,13 +24,12 @@ use crate::guard::{Guard, GuardView, KeyedStage, Mode};
 use crate::keyed_buckets::KeyedConfig;
 use crate::rate::Rate;
 use crate::ratio::Ratio;
-use crate::recorder::{Change, Counts, Recorder, reading_order};
+use crate::recorder::{AnyRecorder, Change, Counts, last_change, reading_order};
 use crate::refused::{Refused, Stage};
 use crate::retry_budget::RetryTokens;
-use crate::sliding_window::{WindowSnapshot, WindowSummary};
+use crate::sliding_window::WindowSummary;
 use crate::time::Instant;
 use crate::transition::{Cause, State};
-use crate::writers::Writers;
 
 /// A guard and its recorders at one moment: made by [`Guard::snapshot`].
 ///
@@ -175,23 +174,20 @@ struct Recorded {
 }
 
 impl Recorded {
-    fn of<'a, const SLICES: usize, const CELLS: usize, W: Writers>(
-        recorders: impl Iterator<Item = &'a Recorder<SLICES, CELLS, W>> + Clone,
-        now: Instant,
-    ) -> Self {
+    fn of<R: AnyRecorder>(recorders: impl Iterator<Item = R> + Clone, now: Instant) -> Self {
         let mut change: Option<Change> = None;
         let mut recent = Counts::ZERO;
         let mut observed_ns = 0;
         // The windows before the totals: no window then holds more than its total.
         for recorder in recorders.clone() {
             observed_ns = observed_ns.max(recorder.add_recent(&mut recent, now));
-            change = match (change, recorder.last_change()) {
+            change = match (change, last_change(recorder)) {
                 (Some(one), Some(other)) if one.at >= other.at => Some(one),
                 (one, other) => other.or(one),
             };
         }
-        let attempts = summary(recorders.clone(), |recorder, snapshot| recorder.add_attempts(snapshot, now));
-        let deliveries = summary(recorders.clone(), |recorder, snapshot| recorder.add_deliveries(snapshot, now));
+        let attempts = R::attempts(recorders.clone(), now);
+        let deliveries = R::deliveries(recorders.clone(), now);
         let mut total = Counts::ZERO;
         for counter in reading_order() {
             for recorder in recorders.clone() {
@@ -212,19 +208,6 @@ impl Recorded {
             change,
         }
     }
-}
-
-/// The windows of all recorders as one. Not inlined: the page of counts leaves the stack again.
-#[inline(never)]
-fn summary<'a, const SLICES: usize, const CELLS: usize, W: Writers>(
-    recorders: impl Iterator<Item = &'a Recorder<SLICES, CELLS, W>>,
-    add: impl Fn(&Recorder<SLICES, CELLS, W>, &mut WindowSnapshot<CELLS>),
-) -> WindowSummary {
-    let mut snapshot = WindowSnapshot::empty();
-    for recorder in recorders {
-        add(recorder, &mut snapshot);
-    }
-    snapshot.summary()
 }
 
 impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SHARDS, Keyed> {
@@ -250,9 +233,9 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn snapshot<'a, const SLICES: usize, const CELLS: usize, W: Writers>(
+    pub fn snapshot<R: AnyRecorder>(
         &self,
-        recorders: impl IntoIterator<Item = &'a Recorder<SLICES, CELLS, W>, IntoIter: Clone>,
+        recorders: impl IntoIterator<Item = R, IntoIter: Clone>,
         now: Instant,
     ) -> Snapshot {
         of(self.view(), recorders.into_iter(), now)
@@ -279,9 +262,9 @@ impl<B: AsRef<CircuitBreaker>> GuardView<'_, B> {
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn snapshot<'a, const SLICES: usize, const CELLS: usize, W: Writers>(
+    pub fn snapshot<R: AnyRecorder>(
         &self,
-        recorders: impl IntoIterator<Item = &'a Recorder<SLICES, CELLS, W>, IntoIter: Clone>,
+        recorders: impl IntoIterator<Item = R, IntoIter: Clone>,
         now: Instant,
     ) -> Snapshot {
         of(*self, recorders.into_iter(), now)
@@ -289,9 +272,9 @@ impl<B: AsRef<CircuitBreaker>> GuardView<'_, B> {
 }
 
 /// What [`Guard::snapshot`] says, of a guard of any kind.
-fn of<'a, const SLICES: usize, const CELLS: usize, W: Writers>(
+fn of(
     guard: GuardView<'_, impl AsRef<CircuitBreaker>>,
-    recorders: impl Iterator<Item = &'a Recorder<SLICES, CELLS, W>> + Clone,
+    recorders: impl Iterator<Item = impl AnyRecorder> + Clone,
     now: Instant,
 ) -> Snapshot {
     let Recorded { recent, observed, total, attempts, deliveries, change } = Recorded::of(recorders, now);

@@ -79,6 +79,19 @@ impl Timeline {
         }
     }
 
+    const_constructor! {
+        /// All zero: that of a window that is not made yet. Nothing breaks it, and nobody asks it.
+        pub(crate) fn unmade() -> Self {
+            Self {
+                slice: Divisor::NONE,
+                shift: AtomicU64::new(0),
+                first: AtomicU64::new(0),
+                marked: AtomicU64::new(0),
+                latest: AtomicU64::new(0),
+            }
+        }
+    }
+
     #[inline]
     pub(crate) const fn slice_ns(&self) -> u64 {
         self.slice.get()

@@ -5,7 +5,7 @@
 //! store is complete, in the writer's order. "For sure" is a matter of types here: what has many writers never hands out
 //! the step of one, and what has one writer hands it out with a claim (see `shard.rs`) and offers no other way to write.
 
-use core::fmt::Debug;
+use core::fmt::{self, Debug};
 
 use crate::sync::{AtomicU64, Ordering};
 
@@ -101,3 +101,47 @@ impl Step for OneWriter {
         Ok(())
     }
 }
+
+/// Who writes what has a size of the caller's choice: no type says so there. A word of storage, so any number is one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(transparent)]
+pub(crate) struct Writing(u64);
+
+impl Writing {
+    /// Not made yet.
+    pub(crate) const NOBODY: Self = Self(0);
+    pub(crate) const ANYBODY: Self = Self(1);
+    pub(crate) const OWNERS: Self = Self(2);
+
+    #[inline(always)]
+    pub(crate) fn check_anybody(self) -> Result<(), WrongWriter> {
+        if self == Self::ANYBODY { Ok(()) } else { Err(WrongWriter) }
+    }
+
+    #[inline(always)]
+    pub(crate) fn check_owners(self) -> Result<(), WrongWriter> {
+        if self == Self::OWNERS { Ok(()) } else { Err(WrongWriter) }
+    }
+}
+
+/// Refused: what is written by owners was to be written by anybody, or the other way round, or it is not made yet. Nothing
+/// was counted.
+///
+/// ```
+/// use seawall::{Instant, RecorderView, WindowConfig, WrongWriter};
+/// let mut storage = RecorderView::storage::<800>();
+/// let recorder: &mut RecorderView = &mut storage;
+/// recorder.renew_for_owner(WindowConfig::DEFAULT, 4, 32)?;
+/// assert_eq!(recorder.begun(Instant::ORIGIN), Err(WrongWriter));
+/// # Ok::<(), seawall::WindowConfigError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WrongWriter;
+
+impl fmt::Display for WrongWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("it was not made for this kind of writer: allowed is anybody or an owner, as it was made for")
+    }
+}
+
+impl core::error::Error for WrongWriter {}

@@ -35,31 +35,41 @@ impl<const SLICES: usize> Counters<SLICES> {
         }
     }
 
-    #[inline]
-    fn slot(&self, tick: u64) -> (Option<&[AtomicU64; COUNTERS]>, u32) {
-        let index = (tick as usize) & SLICES.wrapping_sub(1);
-        // The turn is taken modulo 2^32 on purpose.
-        (self.recent.get(index), (tick >> SLICES.trailing_zeros()) as u32)
+    #[inline(always)]
+    pub(super) fn rows(&self) -> Rows<'_> {
+        Rows { timeline: &self.timeline, totals: &self.totals, recent: &self.recent }
+    }
+}
+
+/// The counters of a recorder of any size. There are as many rows as slices, a power of two.
+#[derive(Clone, Copy)]
+pub(super) struct Rows<'a> {
+    pub(super) timeline: &'a Timeline,
+    pub(super) totals: &'a [AtomicU64; COUNTERS],
+    pub(super) recent: &'a [[AtomicU64; COUNTERS]],
+}
+
+impl<'a> Rows<'a> {
+    #[inline(always)]
+    fn slot(self, tick: u64) -> (Option<&'a [AtomicU64; COUNTERS]>, u32) {
+        let slices = self.recent.len();
+        let index = (tick as usize) & slices.wrapping_sub(1);
+        // The turn is taken modulo 2^32 on purpose. Without a row there is none, and the shift is that of the last bit.
+        (self.recent.get(index), (tick >> (slices.trailing_zeros() & 63)) as u32)
     }
 
-    #[inline]
-    pub(super) fn at(&self, now: Instant) -> Place<'_> {
+    #[inline(always)]
+    pub(super) fn at(self, now: Instant) -> Place<'a> {
         let (recent, turn) = self.slot(match self.timeline.guess(now) {
             Some(tick) => tick,
-            None => self.tick(now),
+            None => tick(self.timeline, now, self.recent.len()),
         });
-        Place { totals: &self.totals, recent, turn }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn tick(&self, now: Instant) -> u64 {
-        self.timeline.tick(now, SLICES)
+        Place { totals: self.totals, recent, turn }
     }
 
     /// Adds what was counted in the window at `now` to `counts`, and gives the time in nanoseconds that it stands for.
-    pub(super) fn add_recent(&self, counts: &mut Counts, now: Instant) -> u64 {
-        let span = self.timeline.span(now, SLICES);
+    pub(super) fn add_recent(self, counts: &mut Counts, now: Instant) -> u64 {
+        let span = self.timeline.span(now, self.recent.len());
         for tick in span.ticks() {
             let (Some(words), turn) = self.slot(tick) else { continue };
             for (count, word) in counts.words.iter_mut().zip(words) {
@@ -73,18 +83,23 @@ impl<const SLICES: usize> Counters<SLICES> {
         self.timeline.observed_ns(span)
     }
 
-    /// Adds one lifetime count to `counts`.
-    pub(super) fn add_total(&self, counter: usize, counts: &mut Counts) {
+    /// Adds the total of one counter to `counts`.
+    pub(super) fn add_total(self, counter: usize, counts: &mut Counts) {
         let acquire = ordering(Ordering::Acquire, "recorder: a total is read relaxed", Ordering::Relaxed);
         if let (Some(count), Some(total)) = (counts.words.get_mut(counter), self.totals.get(counter)) {
             *count = count.saturating_add(total.load(acquire));
         }
     }
 
-    /// As the window's own rebase: what came before is out of the window at once, and the totals stay.
-    pub(super) fn rebase(&self, old_now: Instant, new_now: Instant) {
-        self.timeline.rebase(old_now, new_now, SLICES);
+    pub(super) fn rebase(self, old_now: Instant, new_now: Instant) {
+        self.timeline.rebase(old_now, new_now, self.recent.len());
     }
+}
+
+#[cold]
+#[inline(never)]
+fn tick(timeline: &Timeline, now: Instant, slices: usize) -> u64 {
+    timeline.tick(now, slices)
 }
 
 impl Place<'_> {

@@ -35,7 +35,7 @@ pub(crate) const GIVE_UPS: [GiveUpReason; 7] = [
 const OUTCOMES: usize = 4;
 
 // A new stage or reason does not compile until it has a place here; it belongs in its `ALL` too.
-const fn place_of(stage: Stage) -> usize {
+pub(super) const fn place_of(stage: Stage) -> usize {
     match stage {
         Stage::Deadline => 0,
         Stage::Pause => 1,

@@ -2,9 +2,10 @@
 
 use crate::guard::{Admission, Finished};
 use crate::outcome::Outcome;
+use crate::recorder::notes::Parts;
 use crate::recorder::{CallRecord, Recorder};
 use crate::refused::Refused;
-use crate::shard::Claimed;
+use crate::shard::{Claimed, claim};
 use crate::sliding_window::{WindowConfig, WindowConfigError};
 use crate::sync::const_constructor;
 use crate::time::Instant;
@@ -85,7 +86,7 @@ impl<const SLICES: usize, const CELLS: usize> Recorder<SLICES, CELLS, OneWriter>
     /// ```
     #[must_use]
     pub fn own(&self) -> Option<OwnedRecorder<'_, SLICES, CELLS>> {
-        self.claim.claim().map(|claimed| OwnedRecorder { recorder: self, _claimed: claimed })
+        claim(&self.claim).map(|claimed| OwnedRecorder { recorder: self, _claimed: claimed })
     }
 }
 
@@ -106,7 +107,7 @@ impl<const SLICES: usize, const CELLS: usize> OwnedRecorder<'_, SLICES, CELLS> {
     /// ```
     #[inline]
     pub fn begun(&mut self, now: Instant) -> CallRecord {
-        self.recorder.note_begun(now)
+        self.recorder.note_begun::<OneWriter>(now)
     }
 
     /// An attempt was asked for, with this answer: see [`Recorder::attempted`].
@@ -125,7 +126,7 @@ impl<const SLICES: usize, const CELLS: usize> OwnedRecorder<'_, SLICES, CELLS> {
     /// ```
     #[inline]
     pub fn attempted(&mut self, call: &mut CallRecord, answer: &Result<Admission, Refused>, now: Instant) {
-        self.recorder.note_attempted(call, answer, now);
+        self.recorder.note_attempted::<OneWriter>(call, answer, now);
     }
 
     /// The attempt under way was never sent: see [`Recorder::cancelled`].
@@ -143,7 +144,7 @@ impl<const SLICES: usize, const CELLS: usize> OwnedRecorder<'_, SLICES, CELLS> {
     /// # Ok::<(), seawall::WindowConfigError>(())
     /// ```
     pub fn cancelled(&mut self, call: &mut CallRecord, now: Instant) {
-        self.recorder.note_cancelled(call, now);
+        self.recorder.note_cancelled::<OneWriter>(call, now);
     }
 
     /// The attempt under way ended: see [`Recorder::finished`].
@@ -170,7 +171,7 @@ impl<const SLICES: usize, const CELLS: usize> OwnedRecorder<'_, SLICES, CELLS> {
     /// ```
     #[inline]
     pub fn finished(&mut self, call: &mut CallRecord, outcome: Outcome, finished: &Finished, now: Instant) {
-        self.recorder.note_finished(call, outcome, finished, now);
+        self.recorder.note_finished::<OneWriter>(call, outcome, finished, now);
     }
 
     /// The call is not sent again: see [`Recorder::abandoned`].
@@ -188,7 +189,7 @@ impl<const SLICES: usize, const CELLS: usize> OwnedRecorder<'_, SLICES, CELLS> {
     /// # Ok::<(), seawall::WindowConfigError>(())
     /// ```
     pub fn abandoned(&mut self, call: CallRecord, now: Instant) {
-        self.recorder.note_abandoned(call, now);
+        self.recorder.note_abandoned::<OneWriter>(call, now);
     }
 
     /// The breaker changed its state outside of a call: see [`Recorder::changed`].

@@ -54,6 +54,14 @@ pub enum WindowConfigError {
     TooShort,
     /// The window was longer than 365 days.
     TooLong,
+    /// The number of slices, where it is chosen at run time, was not a power of two from 2 to 1024.
+    Slices,
+    /// The number of cells, where it is chosen at run time, was not a power of two from 32 to 1024.
+    Cells,
+    /// The number of shards, where it is chosen at run time, was not 1 to 65,536.
+    Shards,
+    /// The storage has fewer words than the sizes need.
+    Storage,
 }
 
 impl WindowConfigError {
@@ -68,6 +76,12 @@ impl WindowConfigError {
         match self {
             Self::TooShort => "the window is shorter than a millisecond: allowed are 1 ms to 365 days",
             Self::TooLong => "the window is longer than 365 days: allowed are 1 ms to 365 days",
+            Self::Slices => "the number of slices is not a power of two from 2 to 1024: allowed are 2, 4, 8 to 1024",
+            Self::Cells => "the number of cells is not a power of two from 32 to 1024: allowed are 32, 64 to 1024",
+            Self::Shards => "the number of shards is out of range: allowed are 1 to 65536",
+            Self::Storage => {
+                "the storage is too small for these sizes: allowed are as many words as they need, or more"
+            }
         }
     }
 }

@@ -3,42 +3,25 @@
 use core::hint::black_box;
 
 use crate::histogram::{OCTAVES, Scale, decode, encode};
+use crate::shard::CacheLine;
 use crate::sync::{AtomicU64, Ordering, atomic_array, const_constructor, fault, ordering};
 use crate::time::Instant;
 use crate::timeline::{Span, Timeline};
 use crate::turn::{FULL, is_ahead, low_of, pack, turn_of};
 use crate::writers::Writers;
 
-/// What has left the ring. Written once for each reused cell: off the lines that every recorder reads.
-#[derive(Debug)]
-#[repr(C, align(64))]
-struct Lifetime {
-    count: AtomicU64,
-    errors: AtomicU64,
-    late: AtomicU64,
-}
+/// What has left the ring: samples, errors, and late ones. Written once for each reused cell: off the lines that every
+/// recorder reads.
+pub(super) type Lifetime = [AtomicU64; 3];
 
-/// The head of a slice: read by every sample, written by few.
-#[derive(Debug)]
-#[repr(C)]
-struct Slice {
-    octaves: AtomicU64,
-    longest: AtomicU64,
-}
-
-impl Slice {
-    const_constructor! {
-        fn new() -> Self {
-            Self { octaves: AtomicU64::new(0), longest: AtomicU64::new(0) }
-        }
-    }
-}
+/// The head of a slice, read by every sample and written by few: its octaves, and its longest latency.
+pub(super) type Slice = [AtomicU64; 2];
 
 /// The words of a ring, without its timeline.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Words<const SLICES: usize, const CELLS: usize> {
-    lifetime: Lifetime,
+    lifetime: CacheLine<Lifetime>,
     slices: [Slice; SLICES],
     errors: [AtomicU64; SLICES],
     cells: [[AtomicU64; CELLS]; SLICES],
@@ -56,12 +39,8 @@ impl<const SLICES: usize, const CELLS: usize> Words<SLICES, CELLS> {
     const_constructor! {
         pub(crate) fn new() -> Self {
             Self {
-                lifetime: Lifetime {
-                    count: AtomicU64::new(0),
-                    errors: AtomicU64::new(0),
-                    late: AtomicU64::new(0),
-                },
-                slices: atomic_array!(Slice::new(), SLICES),
+                lifetime: CacheLine(atomic_array!(AtomicU64::new(0), 3)),
+                slices: atomic_array!(atomic_array!(AtomicU64::new(0), 2), SLICES),
                 errors: atomic_array!(AtomicU64::new(0), SLICES),
                 cells: atomic_array!(atomic_array!(AtomicU64::new(0), CELLS), SLICES),
             }
@@ -81,104 +60,88 @@ impl<const SLICES: usize, const CELLS: usize> Words<SLICES, CELLS> {
         }
     }
 
-    /// Counts a sample. Inlined, for what happens to nearly every one: it is in the slice of the one before, whose octave
-    /// is open and has seen a longer one. All else is a call, made before anything has happened.
+    /// Counts a sample: see [`record`].
     #[inline(always)]
     pub(crate) fn record<W: Writers>(&self, timeline: &Timeline, latency_ns: u64, ok: bool, now: Instant) {
-        let ring = self.ring(timeline);
-        let cell = Self::SCALE.cell_of(latency_ns);
-        if let Some(tick) = timeline.guess(now)
-            && let Some((slot, turn)) = ring.slot(tick)
-            && slot.is_open(turn, Self::SCALE.octave_of(cell), latency_ns)
-            && slot.cells.get(cell).is_some_and(|word| add_open::<W>(word, turn))
-        {
-            if !ok && (fault("sliding_window: an error looks for its slice anew") || !add_open::<W>(slot.errors, turn))
-            {
-                self.record_error::<W>(timeline, tick, now);
-            }
-        } else {
-            self.record_with_care::<W>(timeline, latency_ns, ok, now);
-        }
-    }
-
-    /// The sample may be the first of its slice, octave or cell, or the longest, or late.
-    #[cold]
-    #[inline(never)]
-    fn record_with_care<W: Writers>(&self, timeline: &Timeline, latency_ns: u64, ok: bool, now: Instant) {
-        let ring = self.ring(timeline);
-        let tick = timeline.tick(now, SLICES);
-        let counted = ring.add_sample::<W>(tick, latency_ns);
-        if !ok {
-            ring.add_error::<W>(ring.tick_of_error(tick, now), counted);
-        }
-    }
-
-    /// The failure of a sample that was counted may be the first of its slice.
-    #[cold]
-    #[inline(never)]
-    fn record_error<W: Writers>(&self, timeline: &Timeline, tick: u64, now: Instant) {
-        let ring = self.ring(timeline);
-        ring.add_error::<W>(ring.tick_of_error(tick, now), true);
+        record::<W, _>(OnTimeline { words: self, timeline }, latency_ns, ok, now);
     }
 
     /// Adds the histogram of `span` to `counts`.
     pub(crate) fn read(&self, timeline: &Timeline, span: Span, counts: &mut [u64; CELLS]) -> Read {
-        let end = end_of_low();
-        self.read_octaves(timeline, span, |octave, words, turn, count| {
-            let sums = counts.chunks_exact_mut(Self::SCALE.steps()).nth(octave).unwrap_or_default();
-            for (sum, word) in sums.iter_mut().zip(words) {
-                let samples = read_word(word, turn, end);
-                // At most 1024 slices of 1024 cells of under 2^32.
-                *sum += samples;
-                *count += samples;
-            }
-        })
+        self.ring(timeline).read(span, counts)
     }
 
     /// Samples and errors in `span`.
     pub(crate) fn count(&self, timeline: &Timeline, span: Span) -> (u64, u64) {
-        let end = end_of_low();
-        let read = self.read_octaves(timeline, span, |_, words, turn, count| {
-            for word in words {
-                // At most 1024 slices of 1024 cells of under 2^32.
-                *count += read_word(word, turn, end);
-            }
-        });
-        (read.count, read.errors)
-    }
-
-    /// Has each open octave of `span`, of the turn of its slice, added to the count of the slice. Here and not in the ring:
-    /// of octaves of a known size the loops are short.
-    #[inline(always)]
-    fn read_octaves(
-        &self,
-        timeline: &Timeline,
-        span: Span,
-        mut add: impl FnMut(usize, &[AtomicU64], u32, &mut u64),
-    ) -> Read {
-        let mut read = Read { count: 0, errors: 0, longest_ns: 0, octaves: 0 };
-        self.ring(timeline).each_slice(span, |slot, turn| {
-            let (errors, octaves) = slot.begin_read(turn);
-            let mut count = 0;
-            for (octave, words) in slot.cells.chunks_exact(Self::SCALE.steps()).enumerate() {
-                if octaves >> octave & 1 != 0 {
-                    add(octave, words, turn, &mut count);
-                }
-            }
-            read.count += count;
-            read.errors += slot.end_read(turn, errors, count);
-            read.octaves |= octaves;
-            // After the cells: it is then at least the longest that they hold.
-            let longest = slot.longest.load(Ordering::Relaxed);
-            if count != 0 && turn_of(longest) == turn {
-                read.longest_ns = read.longest_ns.max(decode(low_of(longest)));
-            }
-        });
-        read
+        self.ring(timeline).count(span)
     }
 }
 
-/// What [`Words::read`] found, but for the histogram.
+/// Where a ring comes from: two pointers where its size is that of a type, as the call that follows takes them.
+pub(crate) trait Source<'a>: Copy {
+    fn ring(self) -> Ring<'a>;
+}
+
+#[derive(Clone, Copy)]
+struct OnTimeline<'a, const SLICES: usize, const CELLS: usize> {
+    words: &'a Words<SLICES, CELLS>,
+    timeline: &'a Timeline,
+}
+
+impl<'a, const SLICES: usize, const CELLS: usize> Source<'a> for OnTimeline<'a, SLICES, CELLS> {
+    #[inline(always)]
+    fn ring(self) -> Ring<'a> {
+        self.words.ring(self.timeline)
+    }
+}
+
+impl<'a> Source<'a> for Ring<'a> {
+    #[inline(always)]
+    fn ring(self) -> Ring<'a> {
+        self
+    }
+}
+
+/// Counts a sample. Inlined, for what happens to nearly every one: it is in the slice of the one before, whose octave
+/// is open and has seen a longer one. All else is a call, made before anything has happened.
+#[inline(always)]
+pub(crate) fn record<'a, W: Writers, S: Source<'a>>(source: S, latency_ns: u64, ok: bool, now: Instant) {
+    let ring = source.ring();
+    let cell = ring.scale.cell_of(latency_ns);
+    if let Some(tick) = ring.timeline.guess(now)
+        && let Some((slot, turn)) = ring.slot(tick)
+        && slot.is_open(turn, ring.scale.octave_of(cell), latency_ns)
+        && slot.cells.get(cell).is_some_and(|word| add_open::<W>(word, turn))
+    {
+        if !ok && (fault("sliding_window: an error looks for its slice anew") || !add_open::<W>(slot.errors, turn)) {
+            record_error::<W, S>(source, tick, now);
+        }
+    } else {
+        record_with_care::<W, S>(source, latency_ns, ok, now);
+    }
+}
+
+/// The sample may be the first of its slice, octave or cell, or the longest, or late.
+#[cold]
+#[inline(never)]
+fn record_with_care<'a, W: Writers, S: Source<'a>>(source: S, latency_ns: u64, ok: bool, now: Instant) {
+    let ring = source.ring();
+    let tick = ring.timeline.tick(now, ring.slices.len());
+    let counted = ring.add_sample::<W>(tick, latency_ns);
+    if !ok {
+        ring.add_error::<W>(ring.tick_of_error(tick, now), counted);
+    }
+}
+
+/// The failure of a sample that was counted may be the first of its slice.
+#[cold]
+#[inline(never)]
+fn record_error<'a, W: Writers, S: Source<'a>>(source: S, tick: u64, now: Instant) {
+    let ring = source.ring();
+    ring.add_error::<W>(ring.tick_of_error(tick, now), true);
+}
+
+/// What [`Ring::read`] found, but for the histogram.
 pub(crate) struct Read {
     pub(super) count: u64,
     pub(super) errors: u64,
@@ -191,12 +154,12 @@ pub(crate) struct Read {
 /// histograms of `scale`, one after the other.
 #[derive(Clone, Copy)]
 pub(crate) struct Ring<'a> {
-    scale: Scale,
-    timeline: &'a Timeline,
-    lifetime: &'a Lifetime,
-    slices: &'a [Slice],
-    errors: &'a [AtomicU64],
-    cells: &'a [AtomicU64],
+    pub(super) scale: Scale,
+    pub(super) timeline: &'a Timeline,
+    pub(super) lifetime: &'a Lifetime,
+    pub(super) slices: &'a [Slice],
+    pub(super) errors: &'a [AtomicU64],
+    pub(super) cells: &'a [AtomicU64],
 }
 
 /// One slot of the ring.
@@ -216,7 +179,7 @@ impl<'a> Ring<'a> {
         // A power of two, and at least 1: an empty ring has no slot to get.
         let slices = self.slices.len();
         let index = (tick as usize) & slices.wrapping_sub(1);
-        let Slice { octaves, longest } = self.slices.get(index)?;
+        let [octaves, longest] = self.slices.get(index)?;
         let first = index * self.scale.cells();
         let cells = self.cells.get(first..first + self.scale.cells())?;
         let slot = Slot { octaves, longest, errors: self.errors.get(index)?, cells };
@@ -226,26 +189,27 @@ impl<'a> Ring<'a> {
 
     /// Adds a sample to its cell; where it came too late, or there is no room, to the totals, and says `false`.
     fn add_sample<W: Writers>(self, tick: u64, latency_ns: u64) -> bool {
+        let [count, _, late] = self.lifetime;
         let cell = self.scale.cell_of(latency_ns);
         let counted = self.slot(tick).is_some_and(|(slot, turn)| {
             slot.open_octave::<W>(turn, self.scale.octave_of(cell)) && {
                 slot.raise_longest::<W>(turn, encode(latency_ns));
-                slot.cells.get(cell).is_some_and(|word| slot.add::<W>(word, turn, &self.lifetime.count))
+                slot.cells.get(cell).is_some_and(|word| slot.add::<W>(word, turn, count))
             }
         });
         if !counted {
-            W::add(&self.lifetime.late, 1, Ordering::Relaxed);
-            W::add(&self.lifetime.count, 1, Ordering::Relaxed);
+            W::add(late, 1, Ordering::Relaxed);
+            W::add(count, 1, Ordering::Relaxed);
         }
         counted
     }
 
     /// Adds the failure of a sample where that was `counted`; else to the totals.
     fn add_error<W: Writers>(self, tick: u64, counted: bool) {
-        let added = counted
-            && self.slot(tick).is_some_and(|(slot, turn)| slot.add::<W>(slot.errors, turn, &self.lifetime.errors));
+        let [_, errors, _] = self.lifetime;
+        let added = counted && self.slot(tick).is_some_and(|(slot, turn)| slot.add::<W>(slot.errors, turn, errors));
         if !added {
-            W::add(&self.lifetime.errors, 1, Ordering::Relaxed);
+            W::add(errors, 1, Ordering::Relaxed);
         }
     }
 
@@ -265,19 +229,76 @@ impl<'a> Ring<'a> {
         }
     }
 
+    /// Adds the histogram of `span` to `counts`.
+    #[inline(always)]
+    pub(super) fn read(self, span: Span, counts: &mut [u64]) -> Read {
+        let (end, steps) = (end_of_low(), self.scale.steps());
+        self.read_octaves(span, |octave, words, turn, count| {
+            let sums = counts.chunks_exact_mut(steps).nth(octave).unwrap_or_default();
+            for (sum, word) in sums.iter_mut().zip(words) {
+                let samples = read_word(word, turn, end);
+                // At most 1024 slices of 1024 cells of under 2^32.
+                *sum += samples;
+                *count += samples;
+            }
+        })
+    }
+
+    /// Samples and errors in `span`.
+    #[inline(always)]
+    pub(crate) fn count(self, span: Span) -> (u64, u64) {
+        let end = end_of_low();
+        let read = self.read_octaves(span, |_, words, turn, count| {
+            for word in words {
+                // At most 1024 slices of 1024 cells of under 2^32.
+                *count += read_word(word, turn, end);
+            }
+        });
+        (read.count, read.errors)
+    }
+
+    /// Has each open octave of `span`, of the turn of its slice, added to the count of the slice. Inlined: of octaves of a
+    /// known size the loops are short.
+    #[inline(always)]
+    fn read_octaves(self, span: Span, mut add: impl FnMut(usize, &[AtomicU64], u32, &mut u64)) -> Read {
+        let mut read = Read { count: 0, errors: 0, longest_ns: 0, octaves: 0 };
+        let steps = self.scale.steps();
+        self.each_slice(span, |slot, turn| {
+            let (errors, octaves) = slot.begin_read(turn);
+            let mut count = 0;
+            for (octave, words) in slot.cells.chunks_exact(steps).enumerate() {
+                if octaves >> octave & 1 != 0 {
+                    add(octave, words, turn, &mut count);
+                }
+            }
+            read.count += count;
+            read.errors += slot.end_read(turn, errors, count);
+            read.octaves |= octaves;
+            // After the cells: it is then at least the longest that they hold.
+            let longest = slot.longest.load(Ordering::Relaxed);
+            if count != 0 && turn_of(longest) == turn {
+                read.longest_ns = read.longest_ns.max(decode(low_of(longest)));
+            }
+        });
+        read
+    }
+
     pub(crate) fn total_count(self) -> u64 {
         // Acquire: what is included here is no longer in the cells that are read below.
-        let left = self.lifetime.count.load(Ordering::Acquire);
+        let [count, _, _] = self.lifetime;
+        let left = count.load(Ordering::Acquire);
         left.saturating_add(held(self.cells))
     }
 
     pub(crate) fn total_errors(self) -> u64 {
-        let left = self.lifetime.errors.load(Ordering::Acquire);
+        let [_, errors, _] = self.lifetime;
+        let left = errors.load(Ordering::Acquire);
         left.saturating_add(held(self.errors))
     }
 
     pub(crate) fn total_late(self) -> u64 {
-        self.lifetime.late.load(Ordering::Relaxed)
+        let [_, _, late] = self.lifetime;
+        late.load(Ordering::Relaxed)
     }
 }
 

@@ -2,7 +2,8 @@
 
 use core::time::Duration;
 
-use super::ring::{Read, Words, bits_of};
+use super::page::{Found, Page};
+use super::ring::Words;
 use crate::histogram::Scale;
 use crate::rate::Rate;
 use crate::ratio::Ratio;
@@ -27,30 +28,21 @@ use crate::timeline::Timeline;
 #[derive(Clone, Debug)]
 #[repr(C)]
 pub struct WindowSnapshot<const CELLS: usize> {
-    errors: u64,
-    count: u64,
-    observed_ns: u64,
-    longest_ns: u64,
-    /// A bit for each octave with samples: the counts of all others are 0, and nobody looks at them.
-    octaves: u64,
+    found: Found,
     counts: [u64; CELLS],
 }
 
 impl<const CELLS: usize> WindowSnapshot<CELLS> {
     const SCALE: Scale = Scale::new(CELLS);
 
-    /// Each cell of the octaves with samples, from short to long, and how many it has.
-    fn used_cells(&self) -> impl Iterator<Item = (usize, u64)> {
-        // Truncates nothing: there are as many octaves as `Read` has bits.
-        bits_of(self.octaves as u32).flat_map(|octave| {
-            let cells = Self::SCALE.cells_of(octave);
-            cells.clone().zip(self.counts.get(cells).unwrap_or_default().iter().copied())
-        })
+    #[inline(always)]
+    fn page(&self) -> Page<'_> {
+        Page { scale: Self::SCALE, found: &self.found, counts: &self.counts }
     }
 
     /// Without a sample: where a merge begins.
     pub(crate) const fn empty() -> Self {
-        Self { errors: 0, count: 0, observed_ns: 0, longest_ns: 0, octaves: 0, counts: [0; CELLS] }
+        Self { found: Found::NOTHING, counts: [0; CELLS] }
     }
 
     /// Merges what rings on one time line hold at `now`: as [`merge`](Self::merge), without a second page of counts. The
@@ -66,13 +58,9 @@ impl<const CELLS: usize> WindowSnapshot<CELLS> {
         for ring in rings {
             let anew = fault("sharded_window: each shard reads the time line anew");
             let span = if anew { timeline.span(now, SLICES) } else { span };
-            let Read { count, errors, longest_ns, octaves } = ring.read(timeline, span, &mut self.counts);
-            self.octaves |= u64::from(octaves);
-            self.errors = self.errors.saturating_add(errors);
-            self.count = self.count.saturating_add(count);
-            self.longest_ns = self.longest_ns.max(longest_ns);
+            self.found.add(ring.read(timeline, span, &mut self.counts));
         }
-        self.observed_ns = self.observed_ns.max(timeline.observed_ns(span));
+        self.found.observe(timeline.observed_ns(span));
     }
 
     /// How many samples.
@@ -87,7 +75,7 @@ impl<const CELLS: usize> WindowSnapshot<CELLS> {
     /// ```
     #[must_use]
     pub const fn count(&self) -> u64 {
-        self.count
+        self.found.count
     }
 
     /// How many of them failed; never more than [`count`](Self::count).
@@ -102,7 +90,7 @@ impl<const CELLS: usize> WindowSnapshot<CELLS> {
     /// ```
     #[must_use]
     pub const fn errors(&self) -> u64 {
-        self.errors
+        self.found.errors
     }
 
     /// How much time the samples stand for: from the beginning of the oldest slice in the window, or from the first
@@ -119,7 +107,7 @@ impl<const CELLS: usize> WindowSnapshot<CELLS> {
     /// ```
     #[must_use]
     pub const fn observed(&self) -> Duration {
-        Duration::from_nanos(self.observed_ns)
+        self.found.observed()
     }
 
     /// The latency at quantile `q`, by nearest rank: see [`SlidingWindow::quantile`](crate::SlidingWindow::quantile).
@@ -139,25 +127,7 @@ impl<const CELLS: usize> WindowSnapshot<CELLS> {
     /// ```
     #[must_use]
     pub fn quantile(&self, q: Ratio) -> Option<Duration> {
-        if self.count == 0 {
-            return None;
-        }
-        // At most `count`, as the ratio is at most 1.
-        let rank = (u128::from(self.count) * u128::from(q.as_ppm())).div_ceil(1_000_000).max(1) as u64;
-        if rank == self.count {
-            return self.max();
-        }
-        let mut below = 0;
-        for (cell, samples) in self.used_cells() {
-            // At most `count`, which is their sum; merged counts may have been saturated.
-            below = samples.saturating_add(below);
-            if below >= rank {
-                // The last cell has no middle: it holds all that is too long for the scale.
-                let nanos = if Self::SCALE.is_last(cell) { self.longest_ns } else { Self::SCALE.middle_of(cell) };
-                return Some(Duration::from_nanos(nanos.min(self.longest_ns)));
-            }
-        }
-        self.max()
+        self.page().quantile(q)
     }
 
     /// The mean latency, as right as a quantile; what is longer than the scale counts as the last cell. `None` if
@@ -176,14 +146,7 @@ impl<const CELLS: usize> WindowSnapshot<CELLS> {
     /// ```
     #[must_use]
     pub fn mean(&self) -> Option<Duration> {
-        if self.count == 0 {
-            return None;
-        }
-        // At most 2^64 samples of 2^43 ns.
-        let sum: u128 =
-            self.used_cells().map(|(cell, n)| u128::from(Self::SCALE.middle_of(cell)) * u128::from(n)).sum();
-        // A mean is at most the largest middle.
-        Some(Duration::from_nanos(((sum / u128::from(self.count)) as u64).min(self.longest_ns)))
+        self.page().mean()
     }
 
     /// The longest latency: exact up to 134 ms, then high by at most 2^-26 of itself (15 ns a second). `None` if empty.
@@ -199,7 +162,7 @@ impl<const CELLS: usize> WindowSnapshot<CELLS> {
     /// ```
     #[must_use]
     pub const fn max(&self) -> Option<Duration> {
-        if self.count == 0 { None } else { Some(Duration::from_nanos(self.longest_ns)) }
+        self.found.max()
     }
 
     /// Adds what another window saw in the same time, such as that of another thread.
@@ -217,12 +180,8 @@ impl<const CELLS: usize> WindowSnapshot<CELLS> {
     /// # Ok::<(), seawall::WindowConfigError>(())
     /// ```
     pub fn merge(&mut self, other: &Self) {
-        self.errors = self.errors.saturating_add(other.errors);
-        self.count = self.count.saturating_add(other.count);
-        self.observed_ns = self.observed_ns.max(other.observed_ns);
-        self.longest_ns = self.longest_ns.max(other.longest_ns);
-        self.octaves |= other.octaves;
-        for (cell, theirs) in other.used_cells() {
+        self.found.merge(&other.found);
+        for (cell, theirs) in other.page().used_cells() {
             if let Some(mine) = self.counts.get_mut(cell) {
                 *mine = mine.saturating_add(theirs);
             }
@@ -242,23 +201,9 @@ impl<const CELLS: usize> WindowSnapshot<CELLS> {
     /// ```
     #[must_use]
     pub fn summary(&self) -> WindowSummary {
-        WindowSummary {
-            count: self.count,
-            errors: self.errors,
-            observed: self.observed(),
-            mean: self.mean(),
-            max: self.max(),
-            p50: self.quantile(Ratio::HALF),
-            p95: self.quantile(P95),
-            p99: self.quantile(P99),
-            total_count: self.count,
-            total_errors: self.errors,
-        }
+        self.found.summary(self.mean(), |q| self.quantile(q))
     }
 }
-
-const P95: Ratio = Ratio::ppm(950_000);
-const P99: Ratio = Ratio::ppm(990_000);
 
 /// The usual figures of a [`SlidingWindow`](crate::SlidingWindow).
 ///
