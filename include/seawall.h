@@ -1091,12 +1091,14 @@ seawall_status_t seawall_breaker_permit_started(const seawall_breaker_permit_t *
 
 /// Whether the call of a permit is a probe of a half-open breaker: `*is_probe` is 1, or 0.
 ///
-/// Threads and Returns: as `seawall_breaker_permit_started`.
+/// Threads: any, for a permit that nobody uses meanwhile. Wait-free.
+/// Returns: as `seawall_breaker_permit_started`.
 seawall_status_t seawall_breaker_permit_is_probe(const seawall_breaker_permit_t *permit, uint32_t *is_probe);
 
 /// The generation that admitted the call of a permit: the `generation` of the transition before it.
 ///
-/// Threads and Returns: as `seawall_breaker_permit_started`.
+/// Threads: any, for a permit that nobody uses meanwhile. Wait-free.
+/// Returns: as `seawall_breaker_permit_started`.
 seawall_status_t seawall_breaker_permit_generation(const seawall_breaker_permit_t *permit,
                                                    uint32_t *generation);
 
@@ -1294,7 +1296,8 @@ seawall_status_t seawall_error_class_of_http_status(uint32_t status, uint32_t *e
 /// A retried request may have been carried out by the attempt that failed: give requests that are not idempotent a key by
 /// which the server knows them again, or take their errors for permanent.
 ///
-/// Threads and Returns: as `seawall_error_class_of_http_status`.
+/// Threads: any, at the same time; signal handlers too. Wait-free.
+/// Returns: as `seawall_error_class_of_http_status`.
 seawall_status_t seawall_error_class_of_http(uint32_t status,
                                              uint64_t retry_after_ns,
                                              uint32_t *error_class);
