@@ -60,12 +60,16 @@ static void end(pid_t child, int is_killed) {
 static void child_takes(void) { take_until_refused(1); }
 
 static void two_processes_share_exactly_one_burst(void) {
-    pid_t child;
-    make(BURST);
-    child = start(child_takes);
-    take_until_refused(0);
-    end(child, 0);
-    CHECK(shared->admitted[0] + shared->admitted[1] == BURST);
+    int round;
+    for (round = 0; round < 10; ++round) {
+        pid_t child;
+        make(BURST);
+        child = start(child_takes);
+        wait_for(&shared->admitted[1], 1);
+        take_until_refused(0);
+        end(child, 0);
+        CHECK(shared->admitted[0] + shared->admitted[1] == BURST);
+    }
 }
 
 static void who_is_killed_in_a_burst_takes_at_most_the_token_at_hand(void) {

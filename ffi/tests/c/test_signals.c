@@ -23,6 +23,7 @@ static void expect(int is_so) {
 static void on_signal(int number) {
     seawall_decision_t decision;
     uint32_t tokens = 0;
+    const int errno_before = errno;
     (void)number;
     errno = 77;
     ++signals;
@@ -36,6 +37,7 @@ static void on_signal(int number) {
     expect(seawall_token_bucket_available(&bucket, 0, &tokens) == SEAWALL_OK && tokens <= BURST);
     expect(seawall_token_bucket_set_rate(&bucket, one_a_second, 0) == SEAWALL_OK);
     expect(errno == 77);
+    errno = errno_before;
 }
 
 static void a_handler_interrupts_every_call_and_no_token_is_lost_or_made(void) {
