@@ -169,6 +169,10 @@ static void number(lines_t *lines, const char *name, uint64_t value) {
     line(lines, "STATS %s %llu\n", name, (unsigned long long)value);
 }
 
+static uint64_t per_second(seawall_rate_t rate) {
+    return rate.period_ns ? rate.count * SEAWALL_SECOND / rate.period_ns : 0;
+}
+
 size_t limits_stats(limits_t *limits, uint64_t user, char *text, size_t size, uint64_t now_ns) {
     static const char *const stages[8] = {
         [SEAWALL_STAGE_DEADLINE] = "deadline",         [SEAWALL_STAGE_PAUSE] = "pause",
@@ -177,11 +181,11 @@ size_t limits_stats(limits_t *limits, uint64_t user, char *text, size_t size, ui
         [SEAWALL_STAGE_KEYED_BUCKET] = "keyed_bucket",
     };
     static const char *const states[4] = {"unknown", "closed", "open", "half-open"};
-    seawall_circuit_breaker_t *breaker = NULL;
-    seawall_concurrency_limit_t *limit = NULL;
+    seawall_snapshot_t moderation = SEAWALL_SNAPSHOT_INIT;
+    char words[SEAWALL_LONGEST_EXPLANATION] = "";
     seawall_rate_t rate = SEAWALL_RATE_INIT(0, 1);
     lines_t lines = {text, size, 0};
-    uint32_t tokens = 0, own = 0, busy = 0, state = 0, most = 0, in_flight = 0;
+    uint32_t tokens = 0, own = 0, busy = 0;
     uint64_t let_through = 0;
 
     (void)seawall_token_bucket_rate(&limits->everybody, &rate);
@@ -193,27 +197,29 @@ size_t limits_stats(limits_t *limits, uint64_t user, char *text, size_t size, ui
     number(&lines, "admitted", limits->admitted);
     number(&lines, "refused_by_user", limits->refused_by_user);
     number(&lines, "refused_by_everybody", limits->refused_by_everybody);
-    number(&lines, "total_rate", rate.count * SEAWALL_SECOND / rate.period_ns);
+    number(&lines, "total_rate", per_second(rate));
     number(&lines, "total_tokens", tokens);
     number(&lines, "your_tokens", own);
     number(&lines, "users_with_less_than_all_tokens", busy);
     number(&lines, "let_through_without_a_place", let_through);
 
-    /* The parts of a guard are objects like any other. */
-    (void)seawall_guard_breaker(limits->moderation, 0, &breaker);
-    (void)seawall_guard_limit(limits->moderation, &limit);
-    (void)seawall_circuit_breaker_state(breaker, now_ns, &state);
-    (void)seawall_concurrency_limit_limit(limit, &most);
-    (void)seawall_concurrency_limit_in_flight(limit, now_ns, &in_flight);
-    line(&lines, "STATS moderation_state %s\n", states[state & 3]);
+    (void)seawall_guard_snapshot(limits->moderation, now_ns, &moderation);
+    line(&lines, "STATS moderation_state %s\n", states[moderation.breaker & 3]);
     number(&lines, "moderation_opened", limits->opened);
-    number(&lines, "moderation_limit", most);
-    number(&lines, "moderation_in_flight", in_flight);
+    number(&lines, "moderation_limit", moderation.limit);
+    number(&lines, "moderation_in_flight", moderation.in_flight);
+    number(&lines, "moderation_rate", per_second(moderation.rate));
+    number(&lines, "moderation_tokens", moderation.tokens);
+    number(&lines, "moderation_retries_in_the_budget", moderation.budget_millionths / 1000000);
     number(&lines, "moderation_sent", limits->asked);
     number(&lines, "moderation_retries", limits->retries);
     for (unsigned stage = 1; stage < 8; ++stage) {
         line(&lines, "STATS moderation_refused_by_%s %llu\n", stages[stage],
              (unsigned long long)limits->refused_by_stage[stage]);
+    }
+    /* Why it refuses, if it does, and until when: in a sentence. */
+    if (seawall_guard_explain(limits->moderation, now_ns, words, sizeof words, NULL) == SEAWALL_OK) {
+        line(&lines, "STATS moderation_says %s\n", words);
     }
     return lines.length;
 }

@@ -143,6 +143,7 @@ class ModerationFails(unittest.TestCase):
             stats = ann.stats()
             self.assertGreater(int(stats["moderation_opened"]), 0)
             self.assertGreater(int(stats["moderation_refused_by_breaker"]), 0)
+            self.assertIn("circuit breaker", stats["moderation_says"])
             self.assertEqual(stats["unchecked"], "30")
             with Moderation(moderation.port):
                 until(lambda: ann.ask("SAY is it back?") == "OK")
