@@ -23,7 +23,8 @@
  *     UNCHECKED name text: chat goes on without it, and says so
  *
  * Who sends faster than answers come is read more slowly; who reads more slowly than the others talk is dropped, as
- * nothing is kept for ever. SIGINT and SIGTERM end it in order: a message that is on its way gets its RETRY.
+ * nothing is kept for ever. A server that is full says RETRY and closes. SIGINT and SIGTERM end it in order: a message
+ * that is on its way gets its RETRY.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -45,7 +46,7 @@ enum {
     CLIENTS = 1024,
     ROOMS = CLIENTS,
     NAME = 32,                /* The longest name, with its end. */
-    LINE = 512,               /* The longest line. */
+    LINE = 512,               /* The longest line, with its end. */
     IN = 4096,                /* What is read ahead of one client. */
     OUT = 65536,              /* What is kept for one that does not read. */
     ROOM_FOR_ANSWERS = 16384, /* Of which so much is for answers: while it is not free, nothing is read. */
@@ -147,7 +148,7 @@ static void deliver(chat_t *chat, client_t *client, bool checked) {
 }
 
 static uint64_t id_of(const chat_t *chat, const client_t *client) {
-    return (uint64_t)client->serial << 16 | (uint64_t)(client - chat->clients);
+    return (uint64_t)client->serial * CLIENTS + (uint64_t)(client - chat->clients);
 }
 
 /* The moderator answered, or did not. */
@@ -191,8 +192,8 @@ static void say(chat_t *chat, client_t *client, const char *text) {
 }
 
 static void moderated(chat_t *chat, uint64_t id, const char *words) {
-    client_t *client = &chat->clients[id & 0xFFFF];
-    if ((id & 0xFFFF) >= CLIENTS || client->message != ASKED || id_of(chat, client) != id) return; /* Too late. */
+    client_t *client = &chat->clients[id % CLIENTS];
+    if (client->message != ASKED || id_of(chat, client) != id) return; /* Too late. */
     if (strcmp(words, "PASS") == 0 || strcmp(words, "BLOCK") == 0) {
         message_ended(chat, client, SEAWALL_OUTCOME_SUCCESS, SEAWALL_UNKNOWN);
         if (*words == 'P') {
@@ -308,7 +309,10 @@ static bool may_read(const client_t *client) {
 
 static void commands(chat_t *chat, client_t *client) {
     char line[LINE];
-    while (may_read(client) && next_line(client->in, &client->received, line, sizeof line)) command(chat, client, line);
+    while (may_read(client) && next_line(client->in, &client->received, line, sizeof line)) {
+        if (strlen(line) == sizeof line - 1) answer(chat, client, "NO line: 510 bytes at most\n");
+        else command(chat, client, line);
+    }
 }
 
 static void let_in(chat_t *chat) {
@@ -454,16 +458,16 @@ static void end(chat_t *chat) {
 static bool begin(chat_t *chat, uint16_t port, uint16_t moderator_port, const limits_config_t *config) {
     struct epoll_event listening = {.events = EPOLLIN, .data.u64 = LISTENER_EVENT};
     struct epoll_event signalled = {.events = EPOLLIN, .data.u64 = SIGNAL_EVENT};
-    struct rlimit files = {CLIENTS + 16, CLIENTS + 16};
+    struct rlimit files;
     seawall_status_t status;
-    uint64_t seed;
-    if (getrandom(&seed, sizeof seed, 0) != sizeof seed) return false;
+    uint64_t secrets[3];
+    if (getrandom(secrets, sizeof secrets, 0) != sizeof secrets) return false;
     /* All memory is taken here; a client costs none afterwards. */
     chat->clients = calloc(CLIENTS, sizeof *chat->clients);
     if (!chat->clients) return false;
     for (unsigned place = 0; place < CLIENTS; ++place) chat->here[place] = &chat->clients[place];
     chat->now_ns = seawall_clock_now_ns();
-    status = limits_init(&chat->limits, config, seed, chat->now_ns);
+    status = limits_init(&chat->limits, config, secrets, chat->now_ns);
     if (status != SEAWALL_OK) {
         fprintf(stderr, "the limits: %s\n", seawall_status_text(status));
         errno = EINVAL;

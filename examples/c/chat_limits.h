@@ -31,8 +31,8 @@ typedef struct {
     bool is_back; /* Moderation, after it was away. */
 } limits_t;
 
-/* SEAWALL_OK, or what is wrong with the configuration. `seed` is a secret random number. */
-seawall_status_t limits_init(limits_t *limits, const limits_config_t *config, uint64_t seed, uint64_t now_ns);
+/* SEAWALL_OK, or what is wrong with the configuration. The secrets are random numbers, others in each process. */
+seawall_status_t limits_init(limits_t *limits, const limits_config_t *config, const uint64_t secrets[3], uint64_t now_ns);
 void limits_fini(limits_t *limits);
 
 /* The number that stands for a user, from the name. */

@@ -11,7 +11,7 @@
     : ((memory) = malloc(size)) == NULL                      ? SEAWALL_E_WORKSPACE \
                                                              : SEAWALL_OK
 
-seawall_status_t limits_init(limits_t *limits, const limits_config_t *config, uint64_t seed, uint64_t now_ns) {
+seawall_status_t limits_init(limits_t *limits, const limits_config_t *config, const uint64_t secrets[3], uint64_t now_ns) {
     const seawall_rate_t total_rate = SEAWALL_RATE_INIT(config->total_rate, SEAWALL_SECOND);
     const seawall_rate_t user_rate = SEAWALL_RATE_INIT(config->user_rate, SEAWALL_SECOND);
     seawall_token_bucket_config_t total = SEAWALL_TOKEN_BUCKET_CONFIG_INIT;
@@ -42,7 +42,7 @@ seawall_status_t limits_init(limits_t *limits, const limits_config_t *config, ui
     each.when_full = SEAWALL_FAIL_OPEN;
     status = NEEDED(limits->users_memory, each, seawall_keyed_buckets_required_size);
     if (status == SEAWALL_OK) {
-        status = seawall_keyed_buckets_init(limits->users_memory, size, &each, seed, now_ns, &limits->users);
+        status = seawall_keyed_buckets_init(limits->users_memory, size, &each, secrets[0], now_ns, &limits->users);
     }
     if (status != SEAWALL_OK) return status;
 
@@ -50,9 +50,9 @@ seawall_status_t limits_init(limits_t *limits, const limits_config_t *config, ui
     status = seawall_guard_config_for_service(&guard, total_rate, config->moderation_timeout_ns);
     if (status == SEAWALL_OK) status = NEEDED(limits->moderation_memory, guard, seawall_guard_required_size);
     if (status == SEAWALL_OK) {
-        status = seawall_guard_init(limits->moderation_memory, size, &guard, seed, now_ns, &limits->moderation);
+        status = seawall_guard_init(limits->moderation_memory, size, &guard, secrets[1], now_ns, &limits->moderation);
     }
-    if (status == SEAWALL_OK) status = seawall_random_init(&limits->random, seed);
+    if (status == SEAWALL_OK) status = seawall_random_init(&limits->random, secrets[2]);
     return status;
 }
 
@@ -68,6 +68,12 @@ uint64_t limits_user(limits_t *limits, const char *name) {
     return user;
 }
 
+/* An hour at most: nobody is told to come back in a year, or never. */
+static uint64_t wait_of(const seawall_decision_t *decision) {
+    const uint64_t hour_ns = 3600 * SEAWALL_SECOND;
+    return decision->retry_after_ns < hour_ns ? decision->retry_after_ns : hour_ns;
+}
+
 /* Both limits are charged, or neither: the user's is looked at first, and then is taken from both. */
 bool limits_admit(limits_t *limits, uint64_t user, uint64_t now_ns, uint64_t *retry_after_ns) {
     seawall_decision_t decision = {0, 0, 0};
@@ -75,7 +81,7 @@ bool limits_admit(limits_t *limits, uint64_t user, uint64_t now_ns, uint64_t *re
     seawall_status_t status = seawall_keyed_buckets_peek(limits->users, user, 1, now_ns, &decision);
     if (status != SEAWALL_OK) {
         ++limits->refused_by_user;
-        *retry_after_ns = decision.retry_after_ns;
+        *retry_after_ns = wait_of(&decision);
         return false;
     }
     status = seawall_token_bucket_try_take(&limits->everybody, 1, now_ns, &decision);
@@ -91,7 +97,7 @@ bool limits_admit(limits_t *limits, uint64_t user, uint64_t now_ns, uint64_t *re
     ++limits->refused_by_everybody;
     /* Told the same instant, all would come back in it. */
     if (seawall_random_next_u64(&limits->random, &spread) == SEAWALL_OK) spread %= limits->user_interval_ns;
-    *retry_after_ns = decision.retry_after_ns + spread;
+    *retry_after_ns = wait_of(&decision) + spread;
     return false;
 }
 

@@ -36,6 +36,15 @@ class Talk(unittest.TestCase):
             self.assertEqual(begins[4:], ["OK", "NO room", "OK", "NO moderation does not like it", "NO such command", "OK"])
             self.assertEqual(client.line(), "", "it is closed")
 
+    def test_a_line_that_is_too_long_is_refused_and_not_cut(self):
+        with Moderation() as moderation, Chat(moderation.port) as chat:
+            ann, ben = chat.client("ann"), chat.client("ben")
+            self.assertEqual(ann.ask("SAY " + "x" * 506), "OK")
+            self.assertEqual(ben.hear(), "MSG ann " + "x" * 506)
+            self.assertEqual(ann.ask("SAY " + "x" * 507), "NO line: 510 bytes at most")
+            self.assertEqual(ann.ask("SAY short"), "OK")
+            self.assertEqual(ben.hear(), "MSG ann short")
+
     def test_a_name_belongs_to_one_who_is_there(self):
         with Chat() as chat:
             first, second = chat.client("ann"), chat.client()
