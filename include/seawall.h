@@ -49,6 +49,10 @@
 #endif
 #endif
 
+/* Nanoseconds in a second and in a millisecond; of 64 bits, so that a number of them does not overflow an int. */
+#define SEAWALL_SECOND UINT64_C(1000000000)
+#define SEAWALL_MILLISECOND UINT64_C(1000000)
+
 /* Configurations of real defaults, to begin with. The tests hold them to those of the library. */
 #define SEAWALL_RATE_INIT(count, period_ns) {(count), (period_ns)}
 #define SEAWALL_WARM_UP_NONE {0, 0, {0, 1000000000}, 0}
@@ -496,12 +500,6 @@
 
 /// All of the tokens that the bucket holds.
 #define SEAWALL_FILL_FULL UINT32_MAX
-
-/// Nanoseconds in a second.
-#define SEAWALL_SECOND 1000000000
-
-/// Nanoseconds in a millisecond.
-#define SEAWALL_MILLISECOND 1000000
 
 /// A duration that is not known, or has no bound.
 #define SEAWALL_UNKNOWN UINT64_MAX
