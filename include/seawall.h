@@ -47,7 +47,19 @@
 #define SEAWALL_WARM_UP_NONE {0, 0, {0, 1000000000}, 0}
 #define SEAWALL_TOKEN_BUCKET_CONFIG_INIT \
     {sizeof(seawall_token_bucket_config_t), 10, {10, 1000000000}, UINT32_MAX, 0, SEAWALL_WARM_UP_NONE}
+#define SEAWALL_CIRCUIT_BREAKER_CONFIG_INIT \
+    {sizeof(seawall_circuit_breaker_config_t), SEAWALL_TRIP_CONSECUTIVE, 10, 0, 0, 0, 0, 1000000000, 300000, 150, \
+     5000000000, 3, 600000, 5000000000, 1000000000}
 
+
+/// Opens after `threshold` failures in a row. Nothing is written while all is well.
+#define SEAWALL_TRIP_CONSECUTIVE 1
+
+/// Opens on a share of failures among the last calls. Nothing is written while all of a full window succeeded.
+#define SEAWALL_TRIP_FAILURE_SHARE 2
+
+/// Opens on a share of slow calls among the last calls. A failure counts as slow, however fast it came.
+#define SEAWALL_TRIP_SLOW_SHARE 3
 
 /// The deadline of the call.
 #define SEAWALL_STAGE_DEADLINE 1
@@ -102,6 +114,9 @@
 
 /// Not owned: somebody owns the shard.
 #define SEAWALL_TAKEN 10
+
+/// Do not send the call again: a `SEAWALL_GIVE_UP_…` says why.
+#define SEAWALL_GIVE_UP 11
 
 /// A pointer is NULL that may not be.
 #define SEAWALL_E_NULL -1
@@ -291,6 +306,24 @@
 /// A mode was given for a stage that has none.
 #define SEAWALL_E_GUARD_STAGE_WITHOUT_MODE -263
 
+/// The limit grew: good replies while at least half of it was used.
+#define SEAWALL_LIMIT_REASON_GROWTH 1
+
+/// A reply was slow.
+#define SEAWALL_LIMIT_REASON_SLOW 2
+
+/// A call timed out.
+#define SEAWALL_LIMIT_REASON_TIMEOUT 3
+
+/// The service asked to be spared.
+#define SEAWALL_LIMIT_REASON_THROTTLED 4
+
+/// The caller set the limit, or set bounds that it lay beyond.
+#define SEAWALL_LIMIT_REASON_SET 5
+
+/// Failures came at once, in a row, while the limit stayed full: the service refuses what it gets too much of.
+#define SEAWALL_LIMIT_REASON_REFUSED 6
+
 /// All of the tokens that the bucket holds.
 #define SEAWALL_FILL_FULL UINT32_MAX
 
@@ -302,6 +335,9 @@
 
 /// A duration that is not known, or has no bound.
 #define SEAWALL_UNKNOWN UINT64_MAX
+
+/// A ratio that is not known.
+#define SEAWALL_UNKNOWN_PPM UINT32_MAX
 
 /// No warm-up's curve: `from` until `duration_ns` is over, then the whole rate.
 #define SEAWALL_CURVE_STEP 0
@@ -333,6 +369,36 @@
 /// It lets probes through.
 #define SEAWALL_STATE_HALF_OPEN 3
 
+/// As many calls in a row failed as the rule allows.
+#define SEAWALL_CAUSE_CONSECUTIVE_FAILURES 1
+
+/// The share of failed calls in the window reached the rule's.
+#define SEAWALL_CAUSE_FAILURE_SHARE 2
+
+/// The share of slow or failed calls in the window reached the rule's.
+#define SEAWALL_CAUSE_SLOW_SHARE 3
+
+/// The caller tripped it, on evidence of its own.
+#define SEAWALL_CAUSE_TRIPPED 4
+
+/// The open interval is over.
+#define SEAWALL_CAUSE_INTERVAL_OVER 5
+
+/// Enough probes succeeded.
+#define SEAWALL_CAUSE_PROBES_SUCCEEDED 6
+
+/// So many probes failed that the rest could not have saved the verdict.
+#define SEAWALL_CAUSE_PROBES_FAILED 7
+
+/// The caller forced it.
+#define SEAWALL_CAUSE_FORCED 8
+
+/// The caller reset it.
+#define SEAWALL_CAUSE_RESET 9
+
+/// The end of the open interval lay further ahead than any reaches: the clock stepped, and it was given up for over.
+#define SEAWALL_CAUSE_CLOCK_STEPPED 10
+
 /// The major version of the library that this header is of.
 #define SEAWALL_VERSION_MAJOR 0
 
@@ -349,6 +415,93 @@
 /// What a call answers: 0 is done, above 0 is a no (see each function), below 0 is a mistake of the caller's, after which
 /// nothing has changed and no out-parameter was written. `seawall_status_text` says each in words.
 typedef int32_t seawall_status_t;
+
+/// Leave to send one call. A value of the caller's: forgotten, it holds at most a probe's place, and that until its lease
+/// lapses. It is for the breaker that gave it, which does not know it from one of another breaker.
+///
+/// Of copies of a permit one is to be used. A second result of a probe is ignored, as are all of an earlier generation; a
+/// second result of a call that was no probe counts as one more call.
+typedef struct {
+    /// The library's own. `seawall_circuit_breaker_finish` and `seawall_circuit_breaker_cancel` zero it.
+    uint64_t opaque[4];
+} seawall_breaker_permit_t;
+
+/// How a circuit breaker judges. Begin with `SEAWALL_CIRCUIT_BREAKER_CONFIG_INIT`: ten failures in a row; open for 1 s
+/// +- 30 %, growing by half to at most 5 s; three probes on a lease of 5 s, two of which must succeed; a ramp of 1 s.
+typedef struct {
+    /// The size of this struct.
+    uint32_t struct_size;
+    /// On what evidence it opens, a `SEAWALL_TRIP_…`. Only a bad call opens it, never a good one.
+    uint32_t rule;
+    /// `SEAWALL_TRIP_CONSECUTIVE` only: so many failures in a row, 1 and more.
+    uint32_t threshold;
+    /// Both shares only: opens when at least this share was bad, 1 to 1,000,000.
+    uint32_t share_ppm;
+    /// Both shares only: how many of the last calls are judged, 1 to 32. For more keep a sliding window, and call
+    /// `seawall_circuit_breaker_trip`.
+    uint32_t window;
+    /// Both shares only: how many calls must have ended before there is a verdict, 1 to `window`. A client with few calls
+    /// needs a small one: at 0.3 calls a second, twenty are more than a minute.
+    uint32_t minimum;
+    /// `SEAWALL_TRIP_SLOW_SHARE` only: a call that took longer than this is slow; 1 and more.
+    uint64_t slower_than_ns;
+    /// How long it stays open, 1 and more: the class of the call's own time-out. A long interval refuses good calls long
+    /// after the service is well again.
+    uint64_t open_for_ns;
+    /// How far the open interval is drawn up or down, as a share of it, 0 to 999,999: so that a fleet that tripped together
+    /// does not come back together. The cap holds after the draw.
+    uint32_t open_jitter_ppm;
+    /// To how many per cent of itself the interval grows at each failed verdict of the probes in a row, 100 (no growth) and
+    /// more. At most fifteen steps.
+    uint32_t open_growth_percent;
+    /// The longest open interval, jitter included; `open_for_ns` and more.
+    uint64_t open_cap_ns;
+    /// How many probes judge the service when the interval is over, 1 to 8. No more than so many are ever out.
+    uint32_t probes;
+    /// The share of the probes that must succeed, 1 to 1,000,000; rounded up to whole probes.
+    uint32_t close_share_ppm;
+    /// How long a probe may stay out before another may take its place, 1 and more. Longer than the call's time-out, or
+    /// probes are replaced before they can report.
+    uint64_t probe_lease_ns;
+    /// How long after the re-close the share of calls that pass rises, from an eighth to all of them; 0 is at once.
+    uint64_t ramp_ns;
+} seawall_circuit_breaker_config_t;
+
+/// A circuit breaker. Its size is the same for every configuration; `seawall_circuit_breaker_init` makes it. Let it judge
+/// whole calls, not each attempt: with one shard of four down a quarter of the calls fail, but more than half of the
+/// attempts.
+typedef struct {
+    /// The library's own.
+    uint64_t opaque[24];
+} seawall_circuit_breaker_t;
+
+/// A change of a circuit breaker's state, told once, to the call that made it. All zeros where there was none: look at
+/// `to` first.
+typedef struct {
+    /// The state before, a `SEAWALL_STATE_…`.
+    uint32_t from;
+    /// The state after, a `SEAWALL_STATE_…`; 0 where nothing changed.
+    uint32_t to;
+    /// Why, a `SEAWALL_CAUSE_…`.
+    uint32_t cause;
+    /// How many changes the breaker had made, this one included, modulo its range.
+    uint32_t generation;
+    /// Whose breaker: the shard of a guard, else 0.
+    uint32_t shard;
+    /// 0.
+    uint32_t reserved;
+} seawall_transition_t;
+
+/// What an admission or a refusal says beside its status.
+typedef struct {
+    /// Refused with `SEAWALL_NOT_YET` or `SEAWALL_NO_PLACE`: after how long it is worth asking again, or
+    /// `SEAWALL_UNKNOWN`. Else 0.
+    uint64_t retry_after_ns;
+    /// How much is left after this answer: tokens of a bucket, free slots of a limit, else 0. Others may take it at once.
+    uint32_t remaining;
+    /// Who refused, a `SEAWALL_STAGE_…`; 0 where nobody did.
+    uint32_t stage;
+} seawall_decision_t;
 
 /// `count` per `period_ns` nanoseconds; a `count` of 0 is never. The period is 1 and more.
 typedef struct {
@@ -393,17 +546,6 @@ typedef struct {
     uint64_t opaque[80];
 } seawall_token_bucket_t;
 
-/// What an admission or a refusal says beside its status.
-typedef struct {
-    /// Refused with `SEAWALL_NOT_YET` or `SEAWALL_NO_PLACE`: after how long it is worth asking again, or
-    /// `SEAWALL_UNKNOWN`. Else 0.
-    uint64_t retry_after_ns;
-    /// How much is left after this answer: tokens of a bucket, free slots of a limit, else 0. Others may take it at once.
-    uint32_t remaining;
-    /// Who refused, a `SEAWALL_STAGE_…`; 0 where nobody did.
-    uint32_t stage;
-} seawall_decision_t;
-
 /// Tokens that were booked ahead. A value of the caller's: forgotten, its tokens stay spent.
 typedef struct {
     /// The library's own. `seawall_token_bucket_cancel` zeroes it.
@@ -414,10 +556,217 @@ typedef struct {
 extern "C" {
 #endif // __cplusplus
 
+/// When the call of a permit was admitted.
+///
+/// Threads: any, for a permit that nobody uses meanwhile. Wait-free.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_PERMIT` where it is none; `SEAWALL_E_NULL`, `SEAWALL_E_ALIGNMENT`.
+seawall_status_t seawall_breaker_permit_started(const seawall_breaker_permit_t *permit, uint64_t *started_ns);
+
+/// Whether the call of a permit is a probe of a half-open breaker: `*is_probe` is 1, or 0.
+///
+/// Threads and Returns: as `seawall_breaker_permit_started`.
+seawall_status_t seawall_breaker_permit_is_probe(const seawall_breaker_permit_t *permit, uint32_t *is_probe);
+
+/// The generation that admitted the call of a permit: the `generation` of the transition before it.
+///
+/// Threads and Returns: as `seawall_breaker_permit_started`.
+seawall_status_t seawall_breaker_permit_generation(const seawall_breaker_permit_t *permit,
+                                                   uint32_t *generation);
+
+/// Fills a configuration with the defaults, those of `SEAWALL_CIRCUIT_BREAKER_CONFIG_INIT`. `config->struct_size` has to be
+/// set.
+///
+/// Threads: any, for a struct of the caller's own. Wait-free.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_NULL`, `SEAWALL_E_ALIGNMENT`, `SEAWALL_E_STRUCT_SIZE`.
+seawall_status_t seawall_circuit_breaker_config_default(seawall_circuit_breaker_config_t *config);
+
+/// Makes a closed breaker without evidence.
+///
+/// Threads: exclusive; hand the breaker to others afterwards. Wait-free.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_NULL`, `SEAWALL_E_ALIGNMENT`, `SEAWALL_E_STRUCT_SIZE`; `SEAWALL_E_VALUE` where the rule
+/// is none; `SEAWALL_E_RATIO`, or a `SEAWALL_E_BREAKER_…` that names the field; the storage is then as it was.
+SEAWALL_MUST_USE
+seawall_status_t seawall_circuit_breaker_init(seawall_circuit_breaker_t *breaker,
+                                              const seawall_circuit_breaker_config_t *config);
+
+/// Ends a breaker: every call on it is then answered with `SEAWALL_E_UNINITIALISED`. There is nothing to free, so this is
+/// only for those who want later calls to be found.
+///
+/// Threads: exclusive. Wait-free. Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_circuit_breaker_fini(seawall_circuit_breaker_t *breaker);
+
+/// Asks to send one call. Admitted, `*permit` is for `seawall_circuit_breaker_finish`, or for
+/// `seawall_circuit_breaker_cancel`; refused, it is zeroed. When the open interval is over, the first attempt makes the
+/// breaker half-open: `*transition` says so; it is all zeros where this call changed nothing. `transition` and `decision`
+/// may be NULL.
+///
+/// Threads: any, at the same time; signal handlers too. Lock-free: one load when closed, two when refused, one or two
+/// exchanges for a probe. A refusal writes nothing that is shared.
+/// Returns: `SEAWALL_OK`; `SEAWALL_NOT_YET`: open, with the rest of the interval in `decision->retry_after_ns`; or held open,
+/// half-open with all probes out, or kept back by the ramp, with `SEAWALL_UNKNOWN` there, as a report may change that at any
+/// time; or an object mistake.
+SEAWALL_MUST_USE
+seawall_status_t seawall_circuit_breaker_try_attempt(seawall_circuit_breaker_t *breaker,
+                                                     uint64_t now_ns,
+                                                     seawall_breaker_permit_t *permit,
+                                                     seawall_transition_t *transition,
+                                                     seawall_decision_t *decision);
+
+/// Whether `seawall_circuit_breaker_try_attempt` would succeed. Takes nothing and changes nothing. `decision` may be NULL.
+///
+/// Threads: any, at the same time; signal handlers too. Loads only; another may take the last probe in between.
+/// Returns: as `seawall_circuit_breaker_try_attempt`.
+SEAWALL_MUST_USE
+seawall_status_t seawall_circuit_breaker_peek(seawall_circuit_breaker_t *breaker,
+                                              uint64_t now_ns,
+                                              seawall_decision_t *decision);
+
+/// Reports how an admitted call ended, a `SEAWALL_OUTCOME_…`, and zeroes the permit. The latency is `now_ns` less the
+/// instant of its admission. `random` is a drawn number, used only if this call opens the breaker. `SEAWALL_OUTCOME_IGNORED`
+/// frees a probe's place and says nothing. A result of an earlier generation, or a second one of the same probe, is ignored.
+/// `*transition` is the change that this call made, all zeros where it made none; `transition` may be NULL.
+///
+/// Threads: any, at the same time, each with a permit of its own; signal handlers too. Lock-free; a success of a healthy
+/// service loads only.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_PERMIT` where it is none; `SEAWALL_E_VALUE` where the outcome is none, and the permit
+/// stays; or an object mistake.
+seawall_status_t seawall_circuit_breaker_finish(seawall_circuit_breaker_t *breaker,
+                                                seawall_breaker_permit_t *permit,
+                                                uint32_t outcome,
+                                                uint64_t now_ns,
+                                                uint64_t random,
+                                                seawall_transition_t *transition);
+
+/// Gives a permit back, and zeroes it: the call was not sent, or says nothing of the service. Frees a probe's place.
+///
+/// Threads: any, at the same time, each with a permit of its own; signal handlers too. Lock-free.
+/// Returns: `SEAWALL_OK`, also where the permit was void; `SEAWALL_E_PERMIT` where it is none; or an object mistake.
+seawall_status_t seawall_circuit_breaker_cancel(seawall_circuit_breaker_t *breaker,
+                                                seawall_breaker_permit_t *permit,
+                                                uint64_t now_ns);
+
+/// The state that an attempt at `now_ns` would meet, a `SEAWALL_STATE_…`: an open interval that is over reads as half-open.
+///
+/// Threads: any, at the same time; signal handlers too. Loads only.
+/// Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_circuit_breaker_state(seawall_circuit_breaker_t *breaker,
+                                               uint64_t now_ns,
+                                               uint32_t *state);
+
+/// Opens a closed breaker on evidence of the caller's own, as a percentile over a sliding window. The interval is drawn with
+/// `random`, and the probes follow. A breaker that is not closed, or is held closed, stays as it is: then the probes judge,
+/// not older evidence. `transition` may be NULL.
+///
+/// Threads: any, at the same time; signal handlers too. Lock-free.
+/// Returns: `SEAWALL_OK`; `SEAWALL_NOTHING_DONE` where it stays as it is, and `*transition` is all zeros; or an object
+/// mistake.
+seawall_status_t seawall_circuit_breaker_trip(seawall_circuit_breaker_t *breaker,
+                                              uint64_t now_ns,
+                                              uint64_t random,
+                                              seawall_transition_t *transition);
+
+/// Holds the breaker open, whatever happens, until `seawall_circuit_breaker_force_close` or `seawall_circuit_breaker_reset`.
+/// `*transition` is all zeros where it was open; `transition` may be NULL.
+///
+/// Threads: any, at the same time; signal handlers too. Lock-free.
+/// Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_circuit_breaker_force_open(seawall_circuit_breaker_t *breaker,
+                                                    uint64_t now_ns,
+                                                    seawall_transition_t *transition);
+
+/// Holds the breaker closed, whatever happens, until `seawall_circuit_breaker_force_open` or `seawall_circuit_breaker_reset`.
+/// All calls pass and none is judged: it is switched off. `*transition` is all zeros where it was closed; `transition` may
+/// be NULL.
+///
+/// Threads: any, at the same time; signal handlers too. Lock-free.
+/// Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_circuit_breaker_force_close(seawall_circuit_breaker_t *breaker,
+                                                     uint64_t now_ns,
+                                                     seawall_transition_t *transition);
+
+/// Closes the breaker, holds it no more, forgets all evidence and voids all permits. There is no ramp. `*transition` is all
+/// zeros where it was closed; `transition` may be NULL.
+///
+/// Threads: any, at the same time; signal handlers too. Lock-free.
+/// Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_circuit_breaker_reset(seawall_circuit_breaker_t *breaker,
+                                               uint64_t now_ns,
+                                               seawall_transition_t *transition);
+
+/// Changes the configuration while others call. State, generation and permits stay. Calls that have ended keep their verdict;
+/// a shorter window keeps the newest of them. A change between a count and a share starts the evidence anew. An interval,
+/// lease or ramp that runs keeps its end, unless that lies more than twice the new length ahead.
+///
+/// Threads: any, at the same time; signal handlers too. Wait-free. A call that overlaps with it may judge by some old and
+/// some new fields; of two changes at once each field comes from one or the other.
+/// Returns: as `seawall_circuit_breaker_init`, and `SEAWALL_E_UNINITIALISED`, `SEAWALL_E_TYPE`; on all but the first nothing
+/// has changed.
+seawall_status_t seawall_circuit_breaker_set_config(seawall_circuit_breaker_t *breaker,
+                                                    const seawall_circuit_breaker_config_t *config);
+
+/// Moves the breaker to a clock that reads `new_now_ns` where the old one read `old_now_ns`: what ended so long after the one
+/// ends as long after the other. Permits keep the old clock's instant, so that their latency is not to be trusted.
+///
+/// Threads: any, at the same time; signal handlers too. Lock-free; not one step: a call under way may meet ends of either
+/// clock. Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_circuit_breaker_rebase(seawall_circuit_breaker_t *breaker,
+                                                uint64_t old_now_ns,
+                                                uint64_t new_now_ns);
+
+/// Whether a call must not be sent, without a permit: `*blocked` is 1, or 0. A 0 in the half-open state takes a probe's
+/// place, so that each must be followed by `seawall_circuit_breaker_on_success` or `seawall_circuit_breaker_on_failure`.
+/// Prefer permits: without them a result from before the trip is taken for a probe's, no latency is known, and the change to
+/// half-open is not told.
+///
+/// Threads: any, at the same time; signal handlers too. As `seawall_circuit_breaker_try_attempt`.
+/// Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_circuit_breaker_should_block(seawall_circuit_breaker_t *breaker,
+                                                      uint64_t now_ns,
+                                                      uint32_t *blocked);
+
+/// A call without a permit went well. In the half-open state it counts for the oldest probe that is out. `*transition` is as
+/// in `seawall_circuit_breaker_finish`.
+///
+/// Threads: any, at the same time; signal handlers too. Lock-free.
+/// Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_circuit_breaker_on_success(seawall_circuit_breaker_t *breaker,
+                                                    uint64_t now_ns,
+                                                    seawall_transition_t *transition);
+
+/// A call without a permit failed. `random` is a drawn number, used only if this call opens the breaker. All else as
+/// `seawall_circuit_breaker_on_success`.
+///
+/// Threads: any, at the same time; signal handlers too. Lock-free.
+/// Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_circuit_breaker_on_failure(seawall_circuit_breaker_t *breaker,
+                                                    uint64_t now_ns,
+                                                    uint64_t random,
+                                                    seawall_transition_t *transition);
+
 /// The words for a status, in English; for a mistake what was wrong and what is allowed. Never NULL; lives for ever.
 ///
 /// Threads: any, at the same time. Wait-free. Returns: a text without a line break.
 const char *seawall_status_text(seawall_status_t status);
+
+/// The name of a `SEAWALL_STATE_…`, as in metrics and logs. Never NULL; lives for ever.
+///
+/// Threads: any, at the same time. Wait-free. Returns: a text without a line break; of another number, that it is none.
+const char *seawall_state_text(uint32_t state);
+
+/// The name of a `SEAWALL_CAUSE_…`, as in metrics and logs. Never NULL; lives for ever.
+///
+/// Threads: any, at the same time. Wait-free. Returns: a text without a line break; of another number, that it is none.
+const char *seawall_cause_text(uint32_t cause);
+
+/// The name of a `SEAWALL_STAGE_…`, as in metrics and logs. Never NULL; lives for ever.
+///
+/// Threads: any, at the same time. Wait-free. Returns: a text without a line break; of another number, that it is none.
+const char *seawall_stage_text(uint32_t stage);
+
+/// The name of a `SEAWALL_LIMIT_REASON_…`, as in metrics and logs. Never NULL; lives for ever.
+///
+/// Threads: any, at the same time. Wait-free. Returns: a text without a line break; of another number, that it is none.
+const char *seawall_limit_reason_text(uint32_t reason);
 
 /// Fills a configuration for `rate`: a burst of one second of it (at least 1), full at the start, no warm-up.
 /// `config->struct_size` has to be set, as by the `_INIT` macro.

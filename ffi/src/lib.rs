@@ -28,9 +28,12 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod breaker_permit;
+pub mod circuit_breaker;
 pub mod decision;
 pub mod object;
 pub mod status;
+pub mod texts;
 pub mod token_bucket;
 pub mod values;
 pub mod version;

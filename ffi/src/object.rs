@@ -35,6 +35,7 @@ pub(crate) enum Kind {
     AimdController = 14,
     Guard = 15,
     Random = 16,
+    SharedRandom = 17,
     Reservation = 32,
     LimitPermit = 33,
     BreakerPermit = 34,
@@ -197,6 +198,24 @@ pub(crate) unsafe fn tell<T>(out: *mut T, value: impl FnOnce() -> T) -> seawall_
     // SAFETY: checked, and the caller's word.
     unsafe { out.write(value()) };
     SEAWALL_OK
+}
+
+/// Whether a `T` may be written there: NULL is, as the caller does not want one.
+#[inline(always)]
+pub(crate) fn check_wanted<T>(out: *mut T) -> Result<(), Misuse> {
+    if out.is_aligned() { Ok(()) } else { Err(Misuse(SEAWALL_E_ALIGNMENT)) }
+}
+
+/// Writes `value` to `out`, if the caller wants it.
+///
+/// # Safety
+/// `out` passed [`check_wanted`] and, if it is not NULL, points to a `T` that may be written.
+#[inline(always)]
+pub(crate) unsafe fn tell_wanted<T>(out: *mut T, value: T) {
+    if !out.is_null() {
+        // SAFETY: the caller's word.
+        unsafe { out.write(value) };
+    }
 }
 
 /// Whether something was done that may be refused without a reason.

@@ -8,6 +8,8 @@ use seawall::{
     WindowConfigError,
 };
 
+use crate::texts::words;
+
 /// What a call answers: 0 is done, above 0 is a no (see each function), below 0 is a mistake of the caller's, after which
 /// nothing has changed and no out-parameter was written. `seawall_status_text` says each in words.
 pub type seawall_status_t = i32;
@@ -17,15 +19,7 @@ macro_rules! statuses {
     ($($name:ident, $text:expr;)*) => {
         const fn text_of(status: seawall_status_t) -> &'static core::ffi::CStr {
             match status {
-                $($name => {
-                    const TEXT: &str = $text;
-                    const BYTES: [u8; TEXT.len() + 1] = terminated(TEXT);
-                    const WORDS: &core::ffi::CStr = match core::ffi::CStr::from_bytes_with_nul(&BYTES) {
-                        Ok(words) => words,
-                        Err(_) => panic!("a text holds no zero"),
-                    };
-                    WORDS
-                })*
+                $($name => words!($text),)*
                 _ => c"not a status of this library",
             }
         }
@@ -33,16 +27,6 @@ macro_rules! statuses {
         #[cfg(test)]
         const ALL: &[(&str, seawall_status_t)] = &[$((stringify!($name), $name)),*];
     };
-}
-
-const fn terminated<const N: usize>(text: &str) -> [u8; N] {
-    let mut bytes = [0; N];
-    let mut at = 0;
-    while at < text.len() {
-        bytes[at] = text.as_bytes()[at];
-        at += 1;
-    }
-    bytes
 }
 
 /// Done, or admitted.
@@ -67,6 +51,8 @@ pub const SEAWALL_RANGE_SPENT: i32 = 8;
 pub const SEAWALL_NONE: i32 = 9;
 /// Not owned: somebody owns the shard.
 pub const SEAWALL_TAKEN: i32 = 10;
+/// Do not send the call again: a `SEAWALL_GIVE_UP_…` says why.
+pub const SEAWALL_GIVE_UP: i32 = 11;
 
 /// A pointer is NULL that may not be.
 pub const SEAWALL_E_NULL: i32 = -1;
@@ -216,6 +202,7 @@ statuses! {
     SEAWALL_RANGE_SPENT, "not changed: the range of the object is spent, make a new one";
     SEAWALL_NONE, "there is no such value";
     SEAWALL_TAKEN, "somebody owns the shard";
+    SEAWALL_GIVE_UP, "given up: the call is not to be sent again";
     SEAWALL_E_NULL, "a pointer is NULL that may not be";
     SEAWALL_E_ALIGNMENT, "a pointer is not aligned: allowed are multiples of 8 bytes";
     SEAWALL_E_UNINITIALISED, "the object was not initialised";

@@ -13,6 +13,9 @@ pub const SEAWALL_MILLISECOND: u64 = 1_000_000;
 /// A duration that is not known, or has no bound.
 pub const SEAWALL_UNKNOWN: u64 = u64::MAX;
 
+/// A ratio that is not known.
+pub const SEAWALL_UNKNOWN_PPM: u32 = u32::MAX;
+
 /// `count` per `period_ns` nanoseconds; a `count` of 0 is never. The period is 1 and more.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -111,13 +114,34 @@ pub const SEAWALL_STATE_OPEN: u32 = 2;
 /// It lets probes through.
 pub const SEAWALL_STATE_HALF_OPEN: u32 = 3;
 
-pub(crate) fn state_number(state: seawall::State) -> u32 {
+pub(crate) const fn state_number(state: seawall::State) -> u32 {
     match state {
         seawall::State::Closed => SEAWALL_STATE_CLOSED,
         seawall::State::Open => SEAWALL_STATE_OPEN,
         seawall::State::HalfOpen => SEAWALL_STATE_HALF_OPEN,
     }
 }
+
+/// As many calls in a row failed as the rule allows.
+pub const SEAWALL_CAUSE_CONSECUTIVE_FAILURES: u32 = 1;
+/// The share of failed calls in the window reached the rule's.
+pub const SEAWALL_CAUSE_FAILURE_SHARE: u32 = 2;
+/// The share of slow or failed calls in the window reached the rule's.
+pub const SEAWALL_CAUSE_SLOW_SHARE: u32 = 3;
+/// The caller tripped it, on evidence of its own.
+pub const SEAWALL_CAUSE_TRIPPED: u32 = 4;
+/// The open interval is over.
+pub const SEAWALL_CAUSE_INTERVAL_OVER: u32 = 5;
+/// Enough probes succeeded.
+pub const SEAWALL_CAUSE_PROBES_SUCCEEDED: u32 = 6;
+/// So many probes failed that the rest could not have saved the verdict.
+pub const SEAWALL_CAUSE_PROBES_FAILED: u32 = 7;
+/// The caller forced it.
+pub const SEAWALL_CAUSE_FORCED: u32 = 8;
+/// The caller reset it.
+pub const SEAWALL_CAUSE_RESET: u32 = 9;
+/// The end of the open interval lay further ahead than any reaches: the clock stepped, and it was given up for over.
+pub const SEAWALL_CAUSE_CLOCK_STEPPED: u32 = 10;
 
 /// A change of a circuit breaker's state, told once, to the call that made it. All zeros where there was none: look at
 /// `to` first.
@@ -161,7 +185,12 @@ pub(crate) fn nanos(duration: Duration) -> u64 {
 
 /// A duration or `SEAWALL_UNKNOWN`.
 pub(crate) fn nanos_or_unknown(duration: Option<Duration>) -> u64 {
-    duration.map_or(SEAWALL_UNKNOWN, nanos)
+    duration.map_or(SEAWALL_UNKNOWN, nanos_known)
+}
+
+/// A duration that is known, however long it is: never `SEAWALL_UNKNOWN`.
+pub(crate) fn nanos_known(duration: Duration) -> u64 {
+    nanos(duration).min(SEAWALL_UNKNOWN - 1)
 }
 
 /// None for `SEAWALL_UNKNOWN`.
