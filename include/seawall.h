@@ -50,6 +50,12 @@
 #define SEAWALL_CIRCUIT_BREAKER_CONFIG_INIT \
     {sizeof(seawall_circuit_breaker_config_t), SEAWALL_TRIP_CONSECUTIVE, 10, 0, 0, 0, 0, 1000000000, 300000, 150, \
      5000000000, 3, 600000, 5000000000, 1000000000}
+#define SEAWALL_LEASED_BUCKET_CONFIG_INIT \
+    {sizeof(seawall_leased_bucket_config_t), 8, {10, 1000000000}, 10, UINT32_MAX, UINT32_MAX, 0, SEAWALL_WARM_UP_NONE}
+#define SEAWALL_KEYED_BUCKETS_CONFIG_INIT {sizeof(seawall_keyed_buckets_config_t), 10, {10, 1000000000}, 64, 1}
+#define SEAWALL_CONCURRENCY_LIMIT_CONFIG_INIT \
+    {sizeof(seawall_concurrency_limit_config_t), 64, 2, 1, 64, 225, 4, 0, \
+     250000000, 1000000000, 5000000000, 800000, 500000}
 
 
 /// Opens after `threshold` failures in a row. Nothing is written while all is well.
@@ -60,6 +66,24 @@
 
 /// Opens on a share of slow calls among the last calls. A failure counts as slow, however fast it came.
 #define SEAWALL_TRIP_SLOW_SHARE 3
+
+/// Good replies while at least half of it was used.
+#define SEAWALL_LIMIT_GROWTH 1
+
+/// A reply that was slow.
+#define SEAWALL_LIMIT_SLOW 2
+
+/// A call that timed out.
+#define SEAWALL_LIMIT_TIMEOUT 3
+
+/// The service asked to be spared.
+#define SEAWALL_LIMIT_THROTTLED 4
+
+/// The caller set it, or set bounds that it lay beyond.
+#define SEAWALL_LIMIT_SET 5
+
+/// Failures that came at once, in a row, while the limit stayed full.
+#define SEAWALL_LIMIT_REFUSED 6
 
 /// The deadline of the call.
 #define SEAWALL_STAGE_DEADLINE 1
@@ -81,6 +105,18 @@
 
 /// The bucket of the key.
 #define SEAWALL_STAGE_KEYED_BUCKET 7
+
+/// A new key passes without a limit while the table has no place for it, and is counted: for a limit that keeps shares
+/// fair, beside one that holds the total.
+#define SEAWALL_FAIL_OPEN 1
+
+/// A new key is refused with `SEAWALL_NO_PLACE` while the table has no place for it: for a limit that must never be passed.
+/// Who makes up keys can then keep newcomers out.
+#define SEAWALL_FAIL_CLOSED 2
+
+/// Batches of 64, or of as many tokens as keep what may lie in all shards within a thirty-second of the burst; at least 1,
+/// and with 1 it is a plain bucket.
+#define SEAWALL_BATCH_BY_BURST UINT32_MAX
 
 /// Done, or admitted.
 #define SEAWALL_OK 0
@@ -412,6 +448,16 @@
 /// the name `libseawall.so.1`.
 #define SEAWALL_ABI_VERSION 1
 
+/// A limit of the calls in flight. It lies in a workspace; this is its handle.
+typedef struct seawall_concurrency_limit_t seawall_concurrency_limit_t;
+
+/// A table of buckets by key. It lies in a workspace; this is its handle.
+typedef struct seawall_keyed_buckets_t seawall_keyed_buckets_t;
+
+/// A token bucket for many cores: each shard takes tokens in batches and spends them alone. It lies in a workspace; this is
+/// its handle.
+typedef struct seawall_leased_bucket_t seawall_leased_bucket_t;
+
 /// What a call answers: 0 is done, above 0 is a no (see each function), below 0 is a mistake of the caller's, after which
 /// nothing has changed and no out-parameter was written. `seawall_status_text` says each in words.
 typedef int32_t seawall_status_t;
@@ -503,6 +549,58 @@ typedef struct {
     uint32_t stage;
 } seawall_decision_t;
 
+/// How a limit of the calls in flight adapts. Begin with `SEAWALL_CONCURRENCY_LIMIT_CONFIG_INIT`: from 2, between 1 and 64;
+/// slow after 250 ms, or after 225 % of the usual latency where that is longer; timed out after 1 s; leases of 5 s.
+typedef struct {
+    /// The size of this struct.
+    uint32_t struct_size;
+    /// How many slots there are: 1 to 65,535, 8 bytes each. What it was made with stays.
+    uint32_t slots;
+    /// The first limit: `floor` to `ceiling`.
+    uint32_t start;
+    /// The limit never falls below this: 1 and more.
+    uint32_t floor;
+    /// The limit never rises above this: at most the slots.
+    uint32_t ceiling;
+    /// From which share of the usual latency on a reply is a sign of congestion, if that is over `slow_after_ns`: 100 to
+    /// 10,000 percent; 0: nothing is learnt.
+    uint32_t tolerance_percent;
+    /// After how many reports in a row that met it full the limit counts as what holds the traffic back: 0 to 60. 0: the
+    /// first slow reply that meets it full cuts it.
+    uint32_t saturated_after;
+    /// 0.
+    uint32_t reserved;
+    /// A reply that took no longer is never a sign of congestion: 1 and more. A quarter of the call's time-out serves well.
+    uint64_t slow_after_ns;
+    /// A failure that took at least so long was a time-out: `slow_after_ns` and more.
+    uint64_t timeout_ns;
+    /// How long a permit that is never given back holds its slot: `timeout_ns` and more.
+    uint64_t lease_ns;
+    /// What a slow or a throttled reply leaves of the limit: under 1,000,000.
+    uint32_t slow_factor_ppm;
+    /// What a time-out leaves of the limit: under 1,000,000.
+    uint32_t timeout_factor_ppm;
+} seawall_concurrency_limit_config_t;
+
+/// One call in flight. A value of the caller's; lost, it frees its slot when the lease lapses.
+typedef struct {
+    /// The library's own. What ends the permit zeroes it.
+    uint64_t opaque[4];
+} seawall_limit_permit_t;
+
+/// A change of a limit by a whole call or more, told once, to the call that made it. All zeros where there was none: look
+/// at `reason` first.
+typedef struct {
+    /// The limit before.
+    uint32_t from;
+    /// The limit after.
+    uint32_t to;
+    /// Why, a `SEAWALL_LIMIT_…`; 0 where nothing changed.
+    uint32_t reason;
+    /// 0.
+    uint32_t reserved;
+} seawall_limit_change_t;
+
 /// `count` per `period_ns` nanoseconds; a `count` of 0 is never. The period is 1 and more.
 typedef struct {
     /// How many.
@@ -510,6 +608,22 @@ typedef struct {
     /// In how many nanoseconds.
     uint64_t period_ns;
 } seawall_rate_t;
+
+/// Rate and burst of each key, and the size of the table. Begin with `SEAWALL_KEYED_BUCKETS_CONFIG_INIT`: ten a second, ten
+/// at once, 64 groups, open when full; or with `seawall_keyed_buckets_config_for`.
+typedef struct {
+    /// The size of this struct.
+    uint32_t struct_size;
+    /// The most tokens that a key holds, and that one call may take: 1 and more. A key begins with all of it.
+    uint32_t burst;
+    /// What each key earns: 0 to one a microsecond. At 0 a key has its burst once, and its place is never free again.
+    seawall_rate_t rate;
+    /// How many groups of seven places there are: 1 to 2,396,744, 128 bytes each. One for each 4 keys that are busy at once,
+    /// that is within `burst` / `rate` of each other. What it was made with stays.
+    uint32_t groups;
+    /// What becomes of a new key while the table has no place for it: `SEAWALL_FAIL_OPEN` or `SEAWALL_FAIL_CLOSED`.
+    uint32_t when_full;
+} seawall_keyed_buckets_config_t;
 
 /// How a rate climbs after a start. Zeros, but for the period of `from`, are none.
 typedef struct {
@@ -522,6 +636,35 @@ typedef struct {
     /// How long it climbs: 0 (no warm-up) to 365 days.
     uint64_t duration_ns;
 } seawall_warm_up_t;
+
+/// Rate, burst, first fill and warm-up of all shards together, and how they share. Begin with
+/// `SEAWALL_LEASED_BUCKET_CONFIG_INIT`: 8 shards, ten a second, ten at once, full, no warm-up; or with
+/// `seawall_leased_bucket_config_for`.
+typedef struct {
+    /// The size of this struct.
+    uint32_t struct_size;
+    /// How many shards there are, one a core or a worker: 1 to 32,768, 64 bytes each.
+    uint32_t shards;
+    /// What all earn together: 0 to one a nanosecond.
+    seawall_rate_t rate;
+    /// The most tokens that all hold together: over `shards` x (`batch` - 1).
+    uint32_t burst;
+    /// How many tokens a shard takes at once: 1 to 65,536, or `SEAWALL_BATCH_BY_BURST`.
+    uint32_t batch;
+    /// The tokens at the start, at most the burst; `SEAWALL_FILL_FULL` for all.
+    uint32_t fill_tokens;
+    /// 0.
+    uint32_t reserved;
+    /// How the rate climbs after the start.
+    seawall_warm_up_t warm_up;
+} seawall_leased_bucket_config_t;
+
+/// A shard of a leased bucket that one worker owns. A value of the caller's, for one thread at a time; lost, its shard stays
+/// owned, and less than a batch of tokens with it.
+typedef struct {
+    /// The library's own. `seawall_owned_lease_release` zeroes it.
+    uint64_t opaque[4];
+} seawall_owned_lease_t;
 
 /// Rate, burst, first fill and warm-up of a token bucket. Begin with `SEAWALL_TOKEN_BUCKET_CONFIG_INIT`: ten a second, ten
 /// at once, full, no warm-up; or with `seawall_token_bucket_config_for`.
@@ -742,6 +885,529 @@ seawall_status_t seawall_circuit_breaker_on_failure(seawall_circuit_breaker_t *b
                                                     uint64_t now_ns,
                                                     uint64_t random,
                                                     seawall_transition_t *transition);
+
+/// Fills a configuration with the defaults, which are those of `SEAWALL_CONCURRENCY_LIMIT_CONFIG_INIT`.
+/// `config->struct_size` has to be set.
+///
+/// Threads: any, for a struct of the caller's own. Wait-free.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_NULL`, `SEAWALL_E_ALIGNMENT`, `SEAWALL_E_STRUCT_SIZE`.
+seawall_status_t seawall_concurrency_limit_config_default(seawall_concurrency_limit_config_t *config);
+
+/// How many bytes a workspace must have for a limit of `config->slots`, wherever it begins: `*size`.
+///
+/// Threads: any. Wait-free.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_SIZE`; `SEAWALL_E_NULL`, `SEAWALL_E_ALIGNMENT`, `SEAWALL_E_STRUCT_SIZE`.
+seawall_status_t seawall_concurrency_limit_required_size(const seawall_concurrency_limit_config_t *config,
+                                                         size_t *size);
+
+/// Makes a limit at `config->start`, with nothing in flight, in a workspace of `size` bytes, and gives its handle.
+///
+/// Threads: exclusive; hand the handle to others afterwards. Wait-free.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_WORKSPACE`; `SEAWALL_E_SIZE` where the slots are out of their range;
+/// `SEAWALL_E_NULL`, `SEAWALL_E_ALIGNMENT`, `SEAWALL_E_STRUCT_SIZE`, `SEAWALL_E_VALUE`, `SEAWALL_E_RATIO`, or a
+/// `SEAWALL_E_LIMIT_…` that names the field. What was in the workspace may be gone then.
+SEAWALL_MUST_USE
+seawall_status_t seawall_concurrency_limit_init(void *workspace,
+                                                size_t size,
+                                                const seawall_concurrency_limit_config_t *config,
+                                                seawall_concurrency_limit_t **limit);
+
+/// The handle of a limit that is in a workspace already: made by another process that shares it, or before a restart.
+///
+/// Threads: any. Wait-free.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_WORKSPACE`, `SEAWALL_E_SIZE`; or an object mistake.
+SEAWALL_MUST_USE
+seawall_status_t seawall_concurrency_limit_attach(void *workspace,
+                                                  size_t size,
+                                                  seawall_concurrency_limit_t **limit);
+
+/// Ends a limit: every call on it is then answered with `SEAWALL_E_UNINITIALISED`, and the workspace is the caller's.
+///
+/// Threads: exclusive. Wait-free. Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_concurrency_limit_fini(seawall_concurrency_limit_t *limit);
+
+/// Asks to send one call. Admitted, `*permit` is for `seawall_concurrency_limit_finish` or `_cancel`. `decision` may be
+/// NULL; its `remaining` is what is free under the limit then.
+///
+/// Threads: any, at the same time; signal handlers too. Lock-free: one exchange to admit, loads only to refuse.
+/// Returns: `SEAWALL_OK`; `SEAWALL_NOT_YET` where as many as the limit allows are in flight: nobody knows for how long;
+/// `SEAWALL_CLOCK_STEPPED` where all of them end so far ahead that the clock must have been set back; or an object mistake.
+SEAWALL_MUST_USE
+seawall_status_t seawall_concurrency_limit_try_attempt(seawall_concurrency_limit_t *limit,
+                                                       uint64_t now_ns,
+                                                       seawall_limit_permit_t *permit,
+                                                       seawall_decision_t *decision);
+
+/// Whether `seawall_concurrency_limit_try_attempt` would admit. Takes nothing. `decision` may be NULL.
+///
+/// Threads: any, at the same time; signal handlers too. Loads only; others may take the last slot in between.
+/// Returns: as `seawall_concurrency_limit_try_attempt`.
+SEAWALL_MUST_USE
+seawall_status_t seawall_concurrency_limit_peek(seawall_concurrency_limit_t *limit,
+                                                uint64_t now_ns,
+                                                seawall_decision_t *decision);
+
+/// Reports how a call ended, a `SEAWALL_OUTCOME_…`, gives its slot back and zeroes the permit. The latency is `now_ns` less
+/// the instant of its admission. `change` may be NULL; it says what this report made of the limit.
+///
+/// Threads: any, at the same time, each with a permit of its own; signal handlers too. Lock-free.
+/// Returns: `SEAWALL_OK`; `SEAWALL_VOID` where the slot has gone to another after the lease, or a copy of the permit was
+/// reported before: nothing is counted; `SEAWALL_E_VALUE` for another outcome, and the permit is as it was;
+/// `SEAWALL_E_PERMIT` where it is none; or an object mistake.
+seawall_status_t seawall_concurrency_limit_finish(seawall_concurrency_limit_t *limit,
+                                                  seawall_limit_permit_t *permit,
+                                                  uint32_t outcome,
+                                                  uint64_t now_ns,
+                                                  seawall_limit_change_t *change);
+
+/// Gives a permit back whose call was not sent, or says nothing of the service, and zeroes it.
+///
+/// Threads: any, at the same time, each with a permit of its own; signal handlers too. Wait-free.
+/// Returns: `SEAWALL_OK`; `SEAWALL_VOID` and `SEAWALL_E_PERMIT` as `seawall_concurrency_limit_finish`; or an object mistake.
+seawall_status_t seawall_concurrency_limit_cancel(seawall_concurrency_limit_t *limit,
+                                                  seawall_limit_permit_t *permit,
+                                                  uint64_t now_ns);
+
+/// From which latency on a reply is slow, by what is known now: `*slow_after_ns`.
+///
+/// Threads: any, at the same time; signal handlers too. Loads only.
+/// Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_concurrency_limit_slow_after(seawall_concurrency_limit_t *limit,
+                                                      uint64_t *slow_after_ns);
+
+/// How many calls may be in flight: `*calls`.
+///
+/// Threads: any, at the same time; signal handlers too. Loads only.
+/// Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_concurrency_limit_limit(seawall_concurrency_limit_t *limit, uint32_t *calls);
+
+/// How many calls are in flight: `*calls`. Those whose lease has lapsed are not counted.
+///
+/// Threads: any, at the same time; signal handlers too. Loads only; advisory while others call.
+/// Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_concurrency_limit_in_flight(seawall_concurrency_limit_t *limit,
+                                                     uint64_t now_ns,
+                                                     uint32_t *calls);
+
+/// How many slots it has: `*slots`.
+///
+/// Threads: any, at the same time; signal handlers too. Wait-free.
+/// Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_concurrency_limit_slots(seawall_concurrency_limit_t *limit, uint32_t *slots);
+
+/// Sets the limit to `calls`, within floor and ceiling; it adapts on from there. What is in flight stays so. `change` may
+/// be NULL.
+///
+/// Threads: any, at the same time; signal handlers too. Lock-free.
+/// Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_concurrency_limit_set_limit(seawall_concurrency_limit_t *limit,
+                                                     uint32_t calls,
+                                                     seawall_limit_change_t *change);
+
+/// Changes the configuration while others call; the limit is brought within the new bounds, else it stays. `slots` has to
+/// be what the limit was made with, `start` is only checked. `change` may be NULL.
+///
+/// Threads: any, at the same time; signal handlers too. Lock-free. Of two changes at once each field comes from one or the
+/// other.
+/// Returns: as `seawall_concurrency_limit_init`, without `SEAWALL_E_WORKSPACE`; on all but `SEAWALL_OK` nothing has changed.
+seawall_status_t seawall_concurrency_limit_set_config(seawall_concurrency_limit_t *limit,
+                                                      const seawall_concurrency_limit_config_t *config,
+                                                      seawall_limit_change_t *change);
+
+/// Frees every slot and voids every permit: for a clock that has stepped back, or calls that were all lost. The limit
+/// stays, and so does what latency is usual.
+///
+/// Threads: any, at the same time; signal handlers too. Lock-free; not one step: a call admitted meanwhile may be voided.
+/// Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_concurrency_limit_reset(seawall_concurrency_limit_t *limit);
+
+/// Goes over to another clock: leases that ended so long after `old_now_ns` now end as long after `new_now_ns`. What is in
+/// flight stays counted until its lease lapses, and its permits are void.
+///
+/// Threads: any, at the same time; signal handlers too. Lock-free; not one step.
+/// Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_concurrency_limit_rebase(seawall_concurrency_limit_t *limit,
+                                                  uint64_t old_now_ns,
+                                                  uint64_t new_now_ns);
+
+/// Fills a configuration for `rate`: a burst of one second of it (at least 1), 64 groups. `config->struct_size` has to be
+/// set, as by the `_INIT` macro.
+///
+/// Threads: any, for a struct of the caller's own. Wait-free.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_NULL`, `SEAWALL_E_ALIGNMENT`, `SEAWALL_E_STRUCT_SIZE`, `SEAWALL_E_RATE_ZERO_PERIOD`;
+/// `SEAWALL_E_VALUE` where `when_full` is neither `SEAWALL_FAIL_OPEN` nor `SEAWALL_FAIL_CLOSED`.
+seawall_status_t seawall_keyed_buckets_config_for(seawall_keyed_buckets_config_t *config,
+                                                  seawall_rate_t rate,
+                                                  uint32_t when_full);
+
+/// How many bytes a workspace must have for a table of `config->groups`, wherever it begins: `*size`.
+///
+/// Threads: any. Wait-free.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_SIZE`; `SEAWALL_E_NULL`, `SEAWALL_E_ALIGNMENT`, `SEAWALL_E_STRUCT_SIZE`.
+seawall_status_t seawall_keyed_buckets_required_size(const seawall_keyed_buckets_config_t *config,
+                                                     size_t *size);
+
+/// Makes a table in which every key is full, that begins to earn at `now_ns`, in a workspace of `size` bytes, and gives its
+/// handle. `salt` is a secret random number, another one in each process: who knows it can choose keys that crowd out
+/// others. The workspace holds it.
+///
+/// Threads: exclusive; hand the handle to others afterwards. Writes the whole workspace.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_WORKSPACE`; `SEAWALL_E_SIZE` where the groups are out of their range;
+/// `SEAWALL_E_NULL`, `SEAWALL_E_ALIGNMENT`, `SEAWALL_E_STRUCT_SIZE`, `SEAWALL_E_VALUE`, `SEAWALL_E_RATE_ZERO_PERIOD`,
+/// `SEAWALL_E_KEYED_ZERO_BURST`, `SEAWALL_E_KEYED_RATE_TOO_FAST`. What was in the workspace may be gone then.
+SEAWALL_MUST_USE
+seawall_status_t seawall_keyed_buckets_init(void *workspace,
+                                            size_t size,
+                                            const seawall_keyed_buckets_config_t *config,
+                                            uint64_t salt,
+                                            uint64_t now_ns,
+                                            seawall_keyed_buckets_t **buckets);
+
+/// The handle of a table that is in a workspace already: made by another process that shares it, or before a restart.
+///
+/// Threads: any. Wait-free.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_WORKSPACE`, `SEAWALL_E_SIZE`; or an object mistake.
+SEAWALL_MUST_USE
+seawall_status_t seawall_keyed_buckets_attach(void *workspace,
+                                              size_t size,
+                                              seawall_keyed_buckets_t **buckets);
+
+/// Ends a table: every call on it is then answered with `SEAWALL_E_UNINITIALISED`, and the workspace is the caller's.
+///
+/// Threads: exclusive. Wait-free. Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_keyed_buckets_fini(seawall_keyed_buckets_t *buckets);
+
+/// The key of a name, an address, a token of `length` bytes: `*key`, its SipHash-1-3 under the salt. For what strangers make
+/// up; numbers that are given out, as descriptors and user ids are, are keys as they stand. Keys of one table mean nothing
+/// in another. `bytes` may be NULL where `length` is 0.
+///
+/// Threads: any, at the same time; signal handlers too. Wait-free.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_SIZE` where `length` is over the half of all addresses; or an object mistake.
+seawall_status_t seawall_keyed_buckets_key_of(seawall_keyed_buckets_t *buckets,
+                                              const void *bytes,
+                                              size_t length,
+                                              uint64_t *key);
+
+/// The number by which the table places `key`: `*hash`, uniform under a random salt. To compare the table with another one
+/// under the same hash; keep it as secret as the salt.
+///
+/// Threads: any, at the same time; signal handlers too. Wait-free.
+/// Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_keyed_buckets_hash_of(seawall_keyed_buckets_t *buckets,
+                                               uint64_t key,
+                                               uint64_t *hash);
+
+/// Takes `n` tokens of `key`, all or none. Any number is a key. 0 always succeeds and changes nothing. `decision` may be
+/// NULL.
+///
+/// Threads: any, at the same time; signal handlers too. Lock-free: one exchange for a key that has a place, four to six for
+/// a newcomer, loads only to refuse.
+/// Returns: `SEAWALL_OK`; `SEAWALL_NOT_YET`; `SEAWALL_NEVER` where `n` is over the burst; `SEAWALL_NO_PLACE` where the table
+/// is full and fails closed; `SEAWALL_CLOCK_STEPPED` where `now_ns` lies further behind than a burst and a second explain;
+/// or an object mistake.
+SEAWALL_MUST_USE
+seawall_status_t seawall_keyed_buckets_try_take(seawall_keyed_buckets_t *buckets,
+                                                uint64_t key,
+                                                uint32_t n,
+                                                uint64_t now_ns,
+                                                seawall_decision_t *decision);
+
+/// Whether `seawall_keyed_buckets_try_take` would succeed. Takes and counts nothing. `decision` may be NULL.
+///
+/// Threads: any, at the same time; signal handlers too. Loads only; others may take the tokens in between.
+/// Returns: as `seawall_keyed_buckets_try_take`.
+SEAWALL_MUST_USE
+seawall_status_t seawall_keyed_buckets_peek(seawall_keyed_buckets_t *buckets,
+                                            uint64_t key,
+                                            uint32_t n,
+                                            uint64_t now_ns,
+                                            seawall_decision_t *decision);
+
+/// How many whole tokens `key` has: `*tokens`. All of its burst for a key that has no entry.
+///
+/// Threads: any, at the same time; signal handlers too. Loads only.
+/// Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_keyed_buckets_available(seawall_keyed_buckets_t *buckets,
+                                                 uint64_t key,
+                                                 uint64_t now_ns,
+                                                 uint32_t *tokens);
+
+/// Gives `n` tokens back that were taken of `key` and never used, up to its burst.
+///
+/// Threads: any, at the same time; signal handlers too. Lock-free.
+/// Returns: `SEAWALL_OK`; `SEAWALL_NOTHING_DONE` where its bucket is full already; or an object mistake.
+seawall_status_t seawall_keyed_buckets_refund(seawall_keyed_buckets_t *buckets,
+                                              uint64_t key,
+                                              uint32_t n,
+                                              uint64_t now_ns);
+
+/// Changes the rate of every key from `now_ns` on: what each has at that instant stays, and so does the burst.
+///
+/// Threads: any, at the same time as takers, who never wait for it; three changes at once. Lock-free: one exchange, however
+/// many keys there are.
+/// Returns: `SEAWALL_OK`; `SEAWALL_CONTENDED`; `SEAWALL_RANGE_SPENT`; `SEAWALL_E_RATE_ZERO_PERIOD`;
+/// `SEAWALL_E_KEYED_RATE_TOO_FAST`; `SEAWALL_E_KEYED_RATE_TOO_FAR_UP`; or an object mistake. On all but the first the table
+/// is as it was.
+seawall_status_t seawall_keyed_buckets_set_rate(seawall_keyed_buckets_t *buckets,
+                                                seawall_rate_t rate,
+                                                uint64_t now_ns);
+
+/// Changes rate, burst and what happens when the table is full, from `now_ns` on. Tokens over a smaller burst are gone; under
+/// a larger one every key earns the difference. `groups` has to be what the table was made with.
+///
+/// Threads: as `seawall_keyed_buckets_set_rate`.
+/// Returns: as `seawall_keyed_buckets_set_rate`; `SEAWALL_E_NULL`, `SEAWALL_E_ALIGNMENT`, `SEAWALL_E_STRUCT_SIZE`,
+/// `SEAWALL_E_SIZE`, `SEAWALL_E_VALUE`, `SEAWALL_E_KEYED_ZERO_BURST`.
+seawall_status_t seawall_keyed_buckets_set_config(seawall_keyed_buckets_t *buckets,
+                                                  const seawall_keyed_buckets_config_t *config,
+                                                  uint64_t now_ns);
+
+/// The configuration in force. `config->struct_size` has to be set.
+///
+/// Threads: any, at the same time; signal handlers too. Loads only.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_STRUCT_SIZE`; or an object mistake.
+seawall_status_t seawall_keyed_buckets_config(seawall_keyed_buckets_t *buckets,
+                                              seawall_keyed_buckets_config_t *config);
+
+/// How many calls passed without a limit because the table was full: `*calls`. Exact.
+///
+/// Threads: any, at the same time; signal handlers too. Loads only.
+/// Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_keyed_buckets_let_through(seawall_keyed_buckets_t *buckets, uint64_t *calls);
+
+/// How many places are held by keys whose buckets are not full: `*places`. Reads the whole table.
+///
+/// Threads: any, at the same time; signal handlers too. Loads only; advisory while others call.
+/// Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_keyed_buckets_occupied(seawall_keyed_buckets_t *buckets,
+                                                uint64_t now_ns,
+                                                uint32_t *places);
+
+/// How many keys fit at most: `*places`, seven a group.
+///
+/// Threads: any, at the same time; signal handlers too. Wait-free.
+/// Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_keyed_buckets_places(seawall_keyed_buckets_t *buckets, uint32_t *places);
+
+/// Moves the table to a clock that reads `new_now_ns` where the old one read `old_now_ns`: what each key has stays the same.
+/// For a clock that stepped back, `old_now_ns` is the newest reading that the table was given.
+///
+/// Threads: as `seawall_keyed_buckets_set_rate`.
+/// Returns: `SEAWALL_OK`; `SEAWALL_CONTENDED`; `SEAWALL_RANGE_SPENT`; or an object mistake.
+seawall_status_t seawall_keyed_buckets_rebase(seawall_keyed_buckets_t *buckets,
+                                              uint64_t old_now_ns,
+                                              uint64_t new_now_ns);
+
+/// Begins anew at `now_ns`, with every bucket full and every place free, at the configuration in force. The count of what
+/// was let through goes on. Writes the whole table.
+///
+/// Threads: any, at the same time; signal handlers too. Lock-free; not one step: what others take meanwhile may count or
+/// not.
+/// Returns: `SEAWALL_OK`; `SEAWALL_CONTENDED`; or an object mistake.
+seawall_status_t seawall_keyed_buckets_reset(seawall_keyed_buckets_t *buckets,
+                                             uint64_t now_ns);
+
+/// Fills a configuration for `rate`: 8 shards, a burst of one second of it (at least 1), full at the start, no warm-up.
+/// `config->struct_size` has to be set, as by the `_INIT` macro.
+///
+/// Threads: any, for a struct of the caller's own. Wait-free.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_NULL`, `SEAWALL_E_ALIGNMENT`, `SEAWALL_E_STRUCT_SIZE`, `SEAWALL_E_RATE_ZERO_PERIOD`.
+seawall_status_t seawall_leased_bucket_config_for(seawall_leased_bucket_config_t *config,
+                                                  seawall_rate_t rate);
+
+/// How many bytes a workspace must have for a bucket of `config->shards`, wherever it begins: `*size`.
+///
+/// Threads: any. Wait-free.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_SIZE`; `SEAWALL_E_NULL`, `SEAWALL_E_ALIGNMENT`, `SEAWALL_E_STRUCT_SIZE`.
+seawall_status_t seawall_leased_bucket_required_size(const seawall_leased_bucket_config_t *config,
+                                                     size_t *size);
+
+/// Makes a bucket that begins to earn at `now_ns` in a workspace of `size` bytes, and gives its handle.
+///
+/// Threads: exclusive; hand the handle to others afterwards. Writes the whole workspace.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_WORKSPACE`; `SEAWALL_E_SIZE` where the shards are out of their range;
+/// `SEAWALL_E_NULL`, `SEAWALL_E_ALIGNMENT`, `SEAWALL_E_STRUCT_SIZE`, `SEAWALL_E_VALUE`, `SEAWALL_E_RATE_ZERO_PERIOD`, or a
+/// `SEAWALL_E_BUCKET_…` that names the field. What was in the workspace may be gone then.
+SEAWALL_MUST_USE
+seawall_status_t seawall_leased_bucket_init(void *workspace,
+                                            size_t size,
+                                            const seawall_leased_bucket_config_t *config,
+                                            uint64_t now_ns,
+                                            seawall_leased_bucket_t **bucket);
+
+/// The handle of a bucket that is in a workspace already: made by another process that shares it, or before a restart.
+///
+/// Threads: any. Wait-free.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_WORKSPACE`, `SEAWALL_E_SIZE`; or an object mistake.
+SEAWALL_MUST_USE
+seawall_status_t seawall_leased_bucket_attach(void *workspace,
+                                              size_t size,
+                                              seawall_leased_bucket_t **bucket);
+
+/// Ends a bucket: every call on it is then answered with `SEAWALL_E_UNINITIALISED`, and the workspace is the caller's.
+///
+/// Threads: exclusive. Wait-free. Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_leased_bucket_fini(seawall_leased_bucket_t *bucket);
+
+/// Takes `n` tokens, all or none, for the caller's shard: the number of its worker or core, modulo the number of shards. 0
+/// always succeeds and changes nothing. `decision` may be NULL.
+///
+/// Threads: any, at the same time, for any shard; signal handlers too. Lock-free: one exchange on the shard's own line to
+/// admit, three for the one call of a batch that brings it; loads only to refuse.
+/// Returns: `SEAWALL_OK`; `SEAWALL_NOT_YET`; `SEAWALL_NEVER` where `n` is over the burst less what may lie in shards;
+/// `SEAWALL_CLOCK_STEPPED` where `now_ns` lies so far behind that a full burst owed does not explain it; or an object
+/// mistake.
+SEAWALL_MUST_USE
+seawall_status_t seawall_leased_bucket_try_take(seawall_leased_bucket_t *bucket,
+                                                uint32_t shard,
+                                                uint32_t n,
+                                                uint64_t now_ns,
+                                                seawall_decision_t *decision);
+
+/// Whether `seawall_leased_bucket_try_take` would succeed, for any shard. Takes nothing. `decision` may be NULL.
+///
+/// Threads: any, at the same time; signal handlers too. Loads only; others may take the tokens in between.
+/// Returns: as `seawall_leased_bucket_try_take`.
+SEAWALL_MUST_USE
+seawall_status_t seawall_leased_bucket_peek(seawall_leased_bucket_t *bucket,
+                                            uint32_t n,
+                                            uint64_t now_ns,
+                                            seawall_decision_t *decision);
+
+/// Gives `n` tokens back that were taken and never used.
+///
+/// Threads: any, at the same time; signal handlers too. Lock-free.
+/// Returns: `SEAWALL_OK`; `SEAWALL_NOTHING_DONE` where giving back could admit too many: the tokens stay spent; or an
+/// object mistake.
+seawall_status_t seawall_leased_bucket_refund(seawall_leased_bucket_t *bucket,
+                                              uint32_t n,
+                                              uint64_t now_ns);
+
+/// How many whole tokens are in the bucket and its shards, without those that owners hold: `*tokens`.
+///
+/// Threads: any, at the same time; signal handlers too. Loads only; reads each shard.
+/// Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_leased_bucket_available(seawall_leased_bucket_t *bucket,
+                                                 uint64_t now_ns,
+                                                 uint32_t *tokens);
+
+/// The rate in force, which a warm-up may not have reached yet.
+///
+/// Threads: any, at the same time; signal handlers too. Loads only.
+/// Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_leased_bucket_rate(seawall_leased_bucket_t *bucket, seawall_rate_t *rate);
+
+/// The burst in force, of the bucket and its shards.
+///
+/// Threads: any, at the same time; signal handlers too. Loads only.
+/// Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_leased_bucket_burst(seawall_leased_bucket_t *bucket, uint32_t *burst);
+
+/// How many tokens a shard takes at once: `*tokens`.
+///
+/// Threads: any, at the same time; signal handlers too. Wait-free.
+/// Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_leased_bucket_batch(seawall_leased_bucket_t *bucket, uint32_t *tokens);
+
+/// How many shards it has: `*shards`.
+///
+/// Threads: any, at the same time; signal handlers too. Wait-free.
+/// Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_leased_bucket_shards(seawall_leased_bucket_t *bucket, uint32_t *shards);
+
+/// Changes the rate from `now_ns` on: what was earned until then stays, in shards too.
+///
+/// Threads: any, at the same time as takers, who never wait for it; three changes at once. Lock-free.
+/// Returns: `SEAWALL_OK`; `SEAWALL_CONTENDED`; `SEAWALL_RANGE_SPENT`; `SEAWALL_E_RATE_ZERO_PERIOD`;
+/// `SEAWALL_E_BUCKET_RATE_TOO_FAST`; or an object mistake. On all but the first the bucket is as it was.
+seawall_status_t seawall_leased_bucket_set_rate(seawall_leased_bucket_t *bucket,
+                                                seawall_rate_t rate,
+                                                uint64_t now_ns);
+
+/// Changes the burst from `now_ns` on; tokens over a smaller burst are gone. The batch stays.
+///
+/// Threads: as `seawall_leased_bucket_set_rate`.
+/// Returns: `SEAWALL_OK`; `SEAWALL_CONTENDED`; `SEAWALL_RANGE_SPENT`; `SEAWALL_E_BUCKET_ZERO_BURST`;
+/// `SEAWALL_E_BUCKET_BURST_UNDER_LEASES`; or an object mistake.
+seawall_status_t seawall_leased_bucket_set_burst(seawall_leased_bucket_t *bucket,
+                                                 uint32_t burst,
+                                                 uint64_t now_ns);
+
+/// Starts a warm-up at `now_ns`; the tokens on hand stay.
+///
+/// Threads: as `seawall_leased_bucket_set_rate`.
+/// Returns: `SEAWALL_OK`; `SEAWALL_CONTENDED`; `SEAWALL_RANGE_SPENT`; `SEAWALL_E_VALUE`; `SEAWALL_E_RATE_ZERO_PERIOD`;
+/// `SEAWALL_E_BUCKET_WARM_UP_TOO_LONG`; or an object mistake.
+seawall_status_t seawall_leased_bucket_start_warm_up(seawall_leased_bucket_t *bucket,
+                                                     seawall_warm_up_t warm_up,
+                                                     uint64_t now_ns);
+
+/// Moves the bucket to a clock that reads `new_now_ns` where the old one read `old_now_ns`. Tokens in shards have no time:
+/// they stay.
+///
+/// Threads: as `seawall_leased_bucket_set_rate`.
+/// Returns: `SEAWALL_OK`; `SEAWALL_CONTENDED`; `SEAWALL_RANGE_SPENT`; or an object mistake.
+seawall_status_t seawall_leased_bucket_rebase(seawall_leased_bucket_t *bucket,
+                                              uint64_t old_now_ns,
+                                              uint64_t new_now_ns);
+
+/// Begins anew at `now_ns` with this fill and this warm-up, at the rate and burst in force. All that was leased is void.
+///
+/// Threads: as `seawall_leased_bucket_set_rate`.
+/// Returns: as `seawall_leased_bucket_start_warm_up`.
+seawall_status_t seawall_leased_bucket_reset(seawall_leased_bucket_t *bucket,
+                                             uint32_t fill_tokens,
+                                             seawall_warm_up_t warm_up,
+                                             uint64_t now_ns);
+
+/// Discards the tokens over `keep`, so that what follows a pause begins slowly; `*discarded` says how many whole ones, but
+/// for those that owners held, which are void too.
+///
+/// Threads: any, at the same time; signal handlers too. Lock-free: an exchange for each shard.
+/// Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_leased_bucket_drain_to(seawall_leased_bucket_t *bucket,
+                                                uint32_t keep,
+                                                uint64_t now_ns,
+                                                uint32_t *discarded);
+
+/// Makes the caller the only one who leases to this shard (modulo the number of shards), with what lies in it: `*lease`.
+/// Others may still call for the shard; they then take from the bucket.
+///
+/// Threads: any, at the same time; signal handlers too. Lock-free.
+/// Returns: `SEAWALL_OK`; `SEAWALL_TAKEN` where somebody owns it; or an object mistake.
+SEAWALL_MUST_USE
+seawall_status_t seawall_leased_bucket_own(seawall_leased_bucket_t *bucket,
+                                           uint32_t shard,
+                                           seawall_owned_lease_t *lease);
+
+/// As `seawall_leased_bucket_try_take`, from what this owner has, then with it from `bucket`, whose lease it is.
+///
+/// Threads: any, each with a lease of its own; signal handlers too, but not one that interrupts a call with the same lease.
+/// Lock-free: loads for what the owner has, one exchange for a batch; loads only to refuse.
+/// Returns: as `seawall_leased_bucket_try_take`; `SEAWALL_VOID` where nobody owns the shard any more; `SEAWALL_E_PERMIT`
+/// where it is no lease.
+SEAWALL_MUST_USE
+seawall_status_t seawall_owned_lease_try_take(seawall_leased_bucket_t *bucket,
+                                              seawall_owned_lease_t *lease,
+                                              uint32_t n,
+                                              uint64_t now_ns,
+                                              seawall_decision_t *decision);
+
+/// How many tokens this owner has without asking: `*tokens`. Advisory: a drain or a reset may have made them void.
+///
+/// Threads: any, each with a lease of its own. Loads only.
+/// Returns: `SEAWALL_OK`; `SEAWALL_VOID`, `SEAWALL_E_PERMIT` as `seawall_owned_lease_try_take`; or an object mistake.
+seawall_status_t seawall_owned_lease_tokens(seawall_leased_bucket_t *bucket,
+                                            seawall_owned_lease_t *lease,
+                                            uint32_t *tokens);
+
+/// Ends an ownership and zeroes the lease; the tokens that are left lie in the shard for everybody.
+///
+/// Threads: any, each with a lease of its own. Lock-free.
+/// Returns: `SEAWALL_OK`; `SEAWALL_VOID` where nobody owned the shard any more; `SEAWALL_E_PERMIT` where it is no lease; or
+/// an object mistake.
+seawall_status_t seawall_owned_lease_release(seawall_leased_bucket_t *bucket,
+                                             seawall_owned_lease_t *lease);
 
 /// The words for a status, in English; for a mistake what was wrong and what is allowed. Never NULL; lives for ever.
 ///

@@ -45,8 +45,8 @@
 //! - Time that stands still: permits work, leases do not lapse, every reply is quick.
 //! - Idle for a year: the limit stays where it was; the leases of what was lost have lapsed.
 //! - An older `now`: no time has passed; no lease lapses by it. If all that is held ends more than two leases ahead of
-//!   `now`, the refusal says [`ClockStepped`](crate::Reason::ClockStepped); [`rebase`](ConcurrencyLimit::rebase) or
-//!   [`reset`](ConcurrencyLimit::reset) helps.
+//!   `now`, the refusal says [`ClockStepped`](crate::Reason::ClockStepped); [`rebase`](ConcurrencyLimitView::rebase) or
+//!   [`reset`](ConcurrencyLimitView::reset) helps.
 //! - A caller that sends as many as the limit allows, waits for all of them and begins anew meets it full once a round:
 //!   with more than `saturated_after` 1 its slow replies do not cut the limit. Time-outs do.
 //! - A service whose every reply is slow from the first on teaches what is usual only from the floor, so the limit falls
@@ -65,6 +65,7 @@
 
 mod config;
 mod control;
+mod judge;
 mod pace;
 mod permit;
 mod slots;
@@ -72,24 +73,19 @@ mod usual;
 mod view;
 
 use core::fmt;
-use core::time::Duration;
+use core::ops::{Deref, DerefMut};
 
-use crate::outcome::Outcome;
-use crate::refused::Refused;
-use crate::stamp::Stamp;
-use crate::sync::{AtomicU64, const_constructor};
-use crate::time::Instant;
-
-use config::Settings;
 pub use config::{LimitConfig, LimitConfigError};
-use control::{Control, WHOLE};
-use pace::Pace;
 pub use permit::{LimitChange, LimitPermit, LimitReason};
-use slots::Quick;
-use usual::Usual;
-use view::View;
+pub use view::ConcurrencyLimitView;
+
+use crate::sync::{atomic_array, const_constructor};
+use config::MOST_SLOTS;
+use slots::Slot;
 
 /// An adaptive bound on the calls in flight, with up to `SLOTS` of them.
+///
+/// All that it does are methods of [`ConcurrencyLimitView`], to which it dereferences, as an array to its slice.
 ///
 /// # Concurrency
 /// Every call is lock-free: a step is retried only because another thread made one. A permit costs one exchange, its
@@ -118,23 +114,7 @@ use view::View;
 /// # Ok::<(), seawall::LimitConfigError>(())
 /// ```
 #[repr(C)]
-pub struct ConcurrencyLimit<const SLOTS: usize> {
-    control: AtomicU64,
-    settings: Settings,
-    usual: Usual,
-    pace: Pace,
-    slots: [AtomicU64; SLOTS],
-}
-
-#[cfg(not(seawall_loom))]
-const fn free_slots<const SLOTS: usize>() -> [AtomicU64; SLOTS] {
-    [const { AtomicU64::new(0) }; SLOTS]
-}
-
-#[cfg(seawall_loom)]
-fn free_slots<const SLOTS: usize>() -> [AtomicU64; SLOTS] {
-    core::array::from_fn(|_| AtomicU64::new(0))
-}
+pub struct ConcurrencyLimit<const SLOTS: usize>(ConcurrencyLimitView<[Slot; SLOTS]>);
 
 impl<const SLOTS: usize> ConcurrencyLimit<SLOTS> {
     const_constructor! {
@@ -151,302 +131,33 @@ impl<const SLOTS: usize> ConcurrencyLimit<SLOTS> {
         /// };
         /// ```
         pub fn new(config: LimitConfig) -> Result<Self, LimitConfigError> {
-            const { assert!(SLOTS >= 1 && SLOTS <= 65_535, "a concurrency limit has 1 to 65,535 slots") }
-            match Settings::new(&config, SLOTS) {
+            const { assert!(SLOTS >= 1 && SLOTS <= MOST_SLOTS, "a concurrency limit has 1 to 65,535 slots") }
+            match ConcurrencyLimitView::of_slots(config, atomic_array!(Slot::free(), SLOTS)) {
+                Ok(limit) => Ok(Self(limit)),
                 Err(error) => Err(error),
-                Ok(settings) => Ok(Self {
-                    control: AtomicU64::new(Control::new(0, config.start, config.start as u64 * WHOLE).0),
-                    settings,
-                    usual: Usual::unknown(),
-                    pace: Pace::new(),
-                    slots: free_slots(),
-                }),
             }
         }
     }
+}
 
-    /// Asks to send one call.
-    ///
-    /// Admitted, the caller reports with [`finish`](Self::finish) or gives back with [`cancel`](Self::cancel).
-    ///
-    /// # Errors
-    /// [`Refused`]: as many as the limit allows are in flight. There is no `retry_after`, as a call may end at any
-    /// time.
-    ///
-    /// # Concurrency
-    /// Lock-free; one exchange when admitted, loads only when refused. Never more than the limit is admitted.
-    ///
-    /// ```
-    /// use seawall::{ConcurrencyLimit, Instant, LimitConfig};
-    /// let limit = ConcurrencyLimit::<64>::new(LimitConfig { start: 1, ..LimitConfig::DEFAULT })?;
-    /// let permit = limit.try_attempt(Instant::ORIGIN).unwrap();
-    /// assert!(limit.try_attempt(Instant::ORIGIN).is_err());
-    /// limit.cancel(permit, Instant::ORIGIN);
-    /// assert!(limit.try_attempt(Instant::ORIGIN).is_ok());
-    /// # Ok::<(), seawall::LimitConfigError>(())
-    /// ```
-    // A call would cost a third of the whole: most of what follows are a few comparisons.
+impl<const SLOTS: usize> Deref for ConcurrencyLimit<SLOTS> {
+    type Target = ConcurrencyLimitView;
+
     #[inline(always)]
-    pub fn try_attempt(&self, now: Instant) -> Result<LimitPermit, Refused> {
-        match self.view().attempt_at_once(now) {
-            Quick::Found(permit) => Ok(permit),
-            Quick::Full => Err(self.view().refusal(now)),
-            Quick::Unclear => self.view().try_attempt(now).map(LimitPermit::from_words),
-        }
+    fn deref(&self) -> &ConcurrencyLimitView {
+        &self.0
     }
+}
 
-    /// Whether an attempt would be admitted now. Takes nothing and writes nothing.
-    ///
-    /// # Errors
-    /// [`Refused`], as [`try_attempt`](Self::try_attempt) would.
-    ///
-    /// # Concurrency
-    /// Loads only. Advisory: another thread may take the last slot in between.
-    ///
-    /// ```
-    /// use seawall::{ConcurrencyLimit, Instant, LimitConfig};
-    /// assert!(ConcurrencyLimit::<64>::new(LimitConfig::DEFAULT)?.peek(Instant::ORIGIN).is_ok());
-    /// # Ok::<(), seawall::LimitConfigError>(())
-    /// ```
-    #[inline]
-    pub fn peek(&self, now: Instant) -> Result<(), Refused> {
-        match self.view().look_at_once(now) {
-            Quick::Found(()) => Ok(()),
-            Quick::Full => Err(self.view().refusal(now)),
-            Quick::Unclear => self.view().look(now).map(|_| ()),
-        }
-    }
-
-    /// Reports how a call ended and gives its slot back. The latency is `now` less the instant of its admission.
-    ///
-    /// *Slow* is over `slow_after`, or over the tolerated share of the usual latency where that is longer. The limit is
-    /// *saturated* once `saturated_after` reports in a row have met it full. Slow replies and time-outs count from a
-    /// quarter of the limit and one more in a row, at most 64, and so does a throttle that met room. Where
-    /// `saturated_after` is 0, each counts, no failure that comes at once does, and the limit never grows at a tenth.
-    ///
-    /// | outcome | latency | the limit |
-    /// | --- | --- | --- |
-    /// | `Success` | not slow | grows by its own inverse, if at least half was used when the call began |
-    /// | `Success`, `Failure` | slow | x `slow_factor`, if it is saturated |
-    /// | `Failure` | `timeout` and more | x `timeout_factor`; where over two fifths of the time-out are tolerated, as a slow one, after half as many full reports |
-    /// | `Failure` | not slow | x `slow_factor`, if the last report was one too and after twice as many full ones; then it grows at a tenth for ten time-outs |
-    /// | `Throttled` | any | x `slow_factor`; then it grows at a tenth for ten time-outs |
-    /// | `Ignored` | any | stays |
-    ///
-    /// It is cut only by a call that began after the last cut, and only if all of it was in use when the call began
-    /// or is in use at its end: a limit that nobody fills is not what makes the service slow. A permit that was
-    /// reported before, or whose slot has gone to another after its lease, does nothing.
-    ///
-    /// # Concurrency
-    /// Lock-free. Returns the change if and only if this call made one of at least a whole call.
-    ///
-    /// ```
-    /// use core::time::Duration;
-    /// use seawall::{ConcurrencyLimit, Instant, LimitChange, LimitConfig, LimitReason, Outcome};
-    /// let limit = ConcurrencyLimit::<64>::new(LimitConfig::DEFAULT)?;
-    /// let permits = [0; 2].map(|_| limit.try_attempt(Instant::ORIGIN).unwrap());
-    /// let late = Instant::ORIGIN.saturating_add(Duration::from_secs(1));
-    /// let change = limit.finish(permits[0], Outcome::Failure, late);
-    /// assert_eq!(change, Some(LimitChange { from: 2, to: 1, reason: LimitReason::Timeout }));
-    /// // The second began before that cut.
-    /// assert_eq!(limit.finish(permits[1], Outcome::Failure, late), None);
-    /// # Ok::<(), seawall::LimitConfigError>(())
-    /// ```
-    // A call would cost a third of the whole: most of what follows are a few comparisons.
+impl<const SLOTS: usize> DerefMut for ConcurrencyLimit<SLOTS> {
     #[inline(always)]
-    pub fn finish(&self, permit: LimitPermit, outcome: Outcome, now: Instant) -> Option<LimitChange> {
-        self.report(&permit, outcome, now).flatten()
-    }
-
-    /// As [`finish`](Self::finish), and `None` if the permit was void: of two reports one is told apart.
-    // A call would cost a third of the whole: most of what follows are a few comparisons.
-    #[inline(always)]
-    pub(crate) fn report(&self, permit: &LimitPermit, outcome: Outcome, now: Instant) -> Option<Option<LimitChange>> {
-        if !self.view().release(permit) {
-            return None;
-        }
-        if outcome == Outcome::Success && self.view().succeed_at_once(permit, now) {
-            return Some(None);
-        }
-        Some(self.view().judge(permit, outcome, now))
-    }
-
-    /// Gives a permit back: the call was not sent, or says nothing of the service. Returns whether it was still good:
-    /// neither reported nor given back before, and its slot not gone to another after its lease.
-    ///
-    /// `now` is not needed today; it is there as on every other call.
-    ///
-    /// # Concurrency
-    /// Wait-free; does nothing for a permit that is void. Of several calls for one permit one returns `true`.
-    ///
-    /// ```
-    /// use seawall::{ConcurrencyLimit, Instant, LimitConfig};
-    /// let limit = ConcurrencyLimit::<64>::new(LimitConfig::DEFAULT)?;
-    /// let permit = limit.try_attempt(Instant::ORIGIN).unwrap();
-    /// assert!(limit.cancel(permit, Instant::ORIGIN));
-    /// assert!(!limit.cancel(permit, Instant::ORIGIN));
-    /// assert_eq!(limit.in_flight(Instant::ORIGIN), 0);
-    /// # Ok::<(), seawall::LimitConfigError>(())
-    /// ```
-    #[inline]
-    pub fn cancel(&self, permit: LimitPermit, now: Instant) -> bool {
-        let _ = now;
-        self.view().release(&permit)
-    }
-
-    /// Whether so much of the time-out is usual that some calls time out while all is well.
-    pub(crate) fn expects_timeouts(&self) -> bool {
-        self.usual.is_long(&self.settings)
-    }
-
-    /// From which latency on a reply is slow, by what is known now.
-    ///
-    /// ```
-    /// use core::time::Duration;
-    /// use seawall::{ConcurrencyLimit, Instant, LimitConfig, Outcome};
-    /// let limit = ConcurrencyLimit::<64>::new(LimitConfig { start: 8, ..LimitConfig::DEFAULT })?;
-    /// assert_eq!(limit.slow_after(), Duration::from_millis(250));
-    /// for _ in 0..1000 {
-    ///     let permit = limit.try_attempt(Instant::ORIGIN).unwrap();
-    ///     limit.finish(permit, Outcome::Success, Instant::from_nanos(300_000_000));
-    /// }
-    /// assert!((650..675).contains(&limit.slow_after().as_millis()));
-    /// # Ok::<(), seawall::LimitConfigError>(())
-    /// ```
-    #[must_use]
-    pub fn slow_after(&self) -> Duration {
-        Duration::from_nanos(self.usual.slow_after_ns(&self.settings))
-    }
-
-    /// How many calls may be in flight.
-    ///
-    /// ```
-    /// use seawall::{ConcurrencyLimit, LimitConfig};
-    /// assert_eq!(ConcurrencyLimit::<64>::new(LimitConfig::DEFAULT)?.limit(), 2);
-    /// # Ok::<(), seawall::LimitConfigError>(())
-    /// ```
-    #[must_use]
-    pub fn limit(&self) -> u32 {
-        self.view().control().limit()
-    }
-
-    /// How many calls are in flight; those whose lease has lapsed are not counted. Advisory while others call.
-    ///
-    /// ```
-    /// use seawall::{ConcurrencyLimit, Instant, LimitConfig};
-    /// let limit = ConcurrencyLimit::<64>::new(LimitConfig::DEFAULT)?;
-    /// let _permit = limit.try_attempt(Instant::ORIGIN).unwrap();
-    /// assert_eq!(limit.in_flight(Instant::ORIGIN), 1);
-    /// assert_eq!(limit.in_flight(Instant::MAX), 0);
-    /// # Ok::<(), seawall::LimitConfigError>(())
-    /// ```
-    #[must_use]
-    pub fn in_flight(&self, now: Instant) -> u32 {
-        let view = self.view();
-        view.held(view.control(), now)
-    }
-
-    /// Sets the limit, within floor and ceiling; it adapts on from there. A lower one counts as a cut: what is in
-    /// flight stays so, nothing new is admitted until it is fewer, and it does not cut again.
-    ///
-    /// # Concurrency
-    /// Lock-free. Returns the change if and only if this call made one of at least a whole call.
-    ///
-    /// ```
-    /// use seawall::{ConcurrencyLimit, LimitConfig};
-    /// let limit = ConcurrencyLimit::<64>::new(LimitConfig::DEFAULT)?;
-    /// assert_eq!(limit.set_limit(1000).map(|change| change.to), Some(64));
-    /// # Ok::<(), seawall::LimitConfigError>(())
-    /// ```
-    pub fn set_limit(&self, limit: u32) -> Option<LimitChange> {
-        // Under 2^48.
-        let fixed = u64::from(limit) * WHOLE;
-        self.view().adjust(LimitReason::Set, |_, terms| Some(fixed.clamp(terms.least(), terms.most())))
-    }
-
-    /// Changes the configuration while others call; the limit is brought within the new bounds, else it stays. Rows of
-    /// reports begin anew. `start` is only for [`new`](Self::new).
-    ///
-    /// # Errors
-    /// [`LimitConfigError`]; then nothing has changed.
-    ///
-    /// # Concurrency
-    /// Lock-free. Of two changes at once each field comes from one or the other.
-    ///
-    /// ```
-    /// use seawall::{ConcurrencyLimit, LimitConfig};
-    /// let limit = ConcurrencyLimit::<64>::new(LimitConfig { start: 20, ..LimitConfig::DEFAULT })?;
-    /// let change = limit.set_config(LimitConfig { ceiling: 10, ..LimitConfig::DEFAULT })?;
-    /// assert_eq!(change.map(|change| change.to), Some(10));
-    /// # Ok::<(), seawall::LimitConfigError>(())
-    /// ```
-    pub fn set_config(&self, config: LimitConfig) -> Result<Option<LimitChange>, LimitConfigError> {
-        self.settings.set(&config, SLOTS)?;
-        self.pace.reset();
-        Ok(self
-            .view()
-            .adjust(LimitReason::Set, |control, terms| Some(control.fixed().clamp(terms.least(), terms.most()))))
-    }
-
-    /// Frees every slot and voids every permit: for a clock that has stepped back, or calls that were all lost. What
-    /// is still in flight is no longer counted. The limit stays, and so does what is usual; rows of reports begin anew.
-    ///
-    /// # Concurrency
-    /// Lock-free; not one step: a call admitted meanwhile may be voided or not.
-    ///
-    /// ```
-    /// use seawall::{ConcurrencyLimit, Instant, LimitConfig};
-    /// let limit = ConcurrencyLimit::<64>::new(LimitConfig::DEFAULT)?;
-    /// let _lost = limit.try_attempt(Instant::MAX).unwrap();
-    /// limit.reset();
-    /// assert_eq!(limit.in_flight(Instant::ORIGIN), 0);
-    /// # Ok::<(), seawall::LimitConfigError>(())
-    /// ```
-    pub fn reset(&self) {
-        self.view().reset();
-    }
-
-    /// Goes over to another clock: leases that ended so long after `old_now` now end as long after `new_now`. For a
-    /// clock that was set, or state that outlived the machine's boot.
-    ///
-    /// What is in flight stays counted until its lease lapses; its permits are void, as their instants are of the old
-    /// clock. The limit stays, and so does what is usual; rows of reports begin anew.
-    ///
-    /// # Concurrency
-    /// Lock-free; not one step: a call under way may meet leases of either clock.
-    ///
-    /// ```
-    /// use core::time::Duration;
-    /// use seawall::{ConcurrencyLimit, Instant, LimitConfig};
-    /// let limit = ConcurrencyLimit::<64>::new(LimitConfig::DEFAULT)?;
-    /// let old_now = Instant::from_nanos(1 << 60);
-    /// let _permit = limit.try_attempt(old_now).unwrap();
-    /// limit.rebase(old_now, Instant::ORIGIN);
-    /// let later = Instant::ORIGIN.saturating_add(Duration::from_millis(5001));
-    /// assert_eq!((limit.in_flight(Instant::ORIGIN), limit.in_flight(later)), (1, 0));
-    /// # Ok::<(), seawall::LimitConfigError>(())
-    /// ```
-    pub fn rebase(&self, old_now: Instant, new_now: Instant) {
-        self.pace.reset();
-        for slot in &self.slots {
-            Stamp::rebase_in(slot, old_now, new_now);
-        }
-    }
-
-    #[inline]
-    fn view(&self) -> View<'_> {
-        View {
-            control: &self.control,
-            settings: &self.settings,
-            usual: &self.usual,
-            pace: &self.pace,
-            slots: &self.slots,
-        }
+    fn deref_mut(&mut self) -> &mut ConcurrencyLimitView {
+        &mut self.0
     }
 }
 
 impl<const SLOTS: usize> fmt::Debug for ConcurrencyLimit<SLOTS> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ConcurrencyLimit").field("limit", &self.limit()).finish_non_exhaustive()
+        (**self).fmt(f)
     }
 }

@@ -31,6 +31,7 @@
 //! | all of it in front of a call | [`Guard`], each stage enforced, in shadow, for a canary or off by its [`Mode`]; with `std` a [`GuardQueue`] to wait in |
 //! | what happened lately | [`SlidingWindow`], for many cores [`ShardedWindow`]; beside a guard a [`Recorder`] a worker, and a [`Snapshot`] that explains itself |
 //! | time, chance and numbers | [`Instant`], [`Clock`], [`Random`], [`SharedRandom`], [`Rate`], [`Ratio`] |
+//! | sizes that are known when the program runs | [`ConcurrencyLimitView`], [`KeyedBucketsView`], [`LeasedBucketView`]: as slices to arrays |
 //! | answers | [`Refused`] with its [`Stage`] and [`Reason`]; [`Transition`] |
 //!
 //! Time and randomness are arguments. Every value of `now` is legal, and an older one means that no time has passed.
@@ -77,6 +78,7 @@ mod guard;
 mod guard_queue;
 mod histogram;
 mod keyed_buckets;
+mod layout;
 mod leased_bucket;
 mod outcome;
 mod random;
@@ -114,15 +116,17 @@ pub use classification::{Classification, ErrorClass, retry_after_seconds};
 pub use clock::{Clock, ManualClock};
 #[cfg(feature = "std")]
 pub use clock::{MonotonicClock, entropy};
-pub use concurrency_limit::{ConcurrencyLimit, LimitChange, LimitConfig, LimitConfigError, LimitPermit, LimitReason};
+pub use concurrency_limit::{
+    ConcurrencyLimit, ConcurrencyLimitView, LimitChange, LimitConfig, LimitConfigError, LimitPermit, LimitReason,
+};
 pub use guard::{
     Admission, Call, Finished, Guard, GuardConfig, GuardConfigError, GuardModes, KeyedStage, Mode, ModeError, Permit,
     Request, Verdict,
 };
 #[cfg(feature = "std")]
 pub use guard_queue::{GuardError, GuardQueue};
-pub use keyed_buckets::{KeyedBuckets, KeyedChangeError, KeyedConfig, KeyedConfigError, WhenFull};
-pub use leased_bucket::{LeasedBucket, LeasedConfig, OwnedLease};
+pub use keyed_buckets::{KeyedBuckets, KeyedBucketsView, KeyedChangeError, KeyedConfig, KeyedConfigError, WhenFull};
+pub use leased_bucket::{LeasedBucket, LeasedBucketView, LeasedConfig, OwnedLease};
 pub use outcome::Outcome;
 pub use random::{Random, SharedRandom};
 pub use rate::{Rate, RateError};

@@ -13,9 +13,11 @@ use oracle::{Oracle, SECOND, Said};
 use portable_atomic::{AtomicU64, Ordering};
 use proptest::prelude::*;
 use seawall::{
-    Clock, Instant, KeyedBuckets, KeyedChangeError, KeyedConfig, KeyedConfigError, ManualClock, Random, Rate, Reason,
-    Refused, Stage, WhenFull,
+    Clock, Instant, KeyedBuckets, KeyedBucketsView, KeyedChangeError, KeyedConfig, KeyedConfigError, ManualClock,
+    Random, Rate, Reason, Refused, Stage, WhenFull,
 };
+use support::storage::Storage;
+use support::vectors::{Step, check};
 
 const MS: u64 = 1_000_000;
 type Table = KeyedBuckets<8>;
@@ -508,33 +510,57 @@ fn oracle_lines() -> Vec<String> {
     lines
 }
 
+fn config_of(step: &Step) -> KeyedConfig {
+    let period = Duration::from_nanos(step.number("period_ns"));
+    closed(Rate::new(step.number("rate_count"), period).unwrap(), step.number("burst") as u32)
+}
+
+/// What the product answers to any step but `new`.
+fn answer(product: &KeyedBucketsView, step: &Step) -> String {
+    let now = || ns(step.number("now"));
+    let n = || step.number("n") as u32;
+    match step.operation {
+        "try_take" => answered(said(product.try_take(step.number("key"), n(), now()))),
+        "refund" => format!("done={}", product.refund(step.number("key"), n(), now())),
+        "set_config" => {
+            product.set_config(config_of(step), now()).unwrap();
+            "ok".into()
+        }
+        "rebase" => {
+            product.rebase(ns(step.number("old_now")), ns(step.number("new_now"))).unwrap();
+            "ok".into()
+        }
+        _ => format!("tokens={}", product.available(step.number("key"), now())),
+    }
+}
+
 #[test]
 fn the_vectors_of_the_oracle_replay() {
     let mut product = table(Rate::ZERO, 1);
-    support::vectors::check("keyed_buckets", &oracle_lines(), |step| {
-        let now = || ns(step.number("now"));
-        let n = || step.number("n") as u32;
-        let config = || {
-            let period = Duration::from_nanos(step.number("period_ns"));
-            closed(Rate::new(step.number("rate_count"), period).unwrap(), step.number("burst") as u32)
-        };
-        match step.operation {
-            "new" => {
-                assert_eq!(step.number("groups"), 8);
-                product = Table::new(config(), 7, now()).unwrap();
-                "ok".into()
-            }
-            "try_take" => answered(said(product.try_take(step.number("key"), n(), now()))),
-            "refund" => format!("done={}", product.refund(step.number("key"), n(), now())),
-            "set_config" => {
-                product.set_config(config(), now()).unwrap();
-                "ok".into()
-            }
-            "rebase" => {
-                product.rebase(ns(step.number("old_now")), ns(step.number("new_now"))).unwrap();
-                "ok".into()
-            }
-            _ => format!("tokens={}", product.available(step.number("key"), now())),
+    check("keyed_buckets", &oracle_lines(), |step| {
+        if step.operation == "new" {
+            assert_eq!(step.number("groups"), 8);
+            product = Table::new(config_of(step), 7, ns(step.number("now"))).unwrap();
+            return "ok".into();
         }
+        answer(&product, step)
     });
+}
+
+#[test]
+fn the_vectors_replay_in_zeroed_storage_whose_size_is_known_when_the_program_runs() {
+    for groups in [8, 13] {
+        let bytes = KeyedBucketsView::size_for(groups).unwrap();
+        let cast = |storage: *mut [u8]| storage as *mut KeyedBucketsView;
+        // SAFETY: so many bytes hold such a view, and all zero is a value of it.
+        let mut product = unsafe { Storage::zeroed(bytes, KeyedBucketsView::ALIGNMENT, groups, cast) };
+        check("keyed_buckets", &oracle_lines(), |step| {
+            if step.operation == "new" {
+                // Over what the life before left there.
+                product.renew(config_of(step), 7, ns(step.number("now"))).unwrap();
+                return "ok".into();
+            }
+            answer(&product, step)
+        });
+    }
 }

@@ -30,7 +30,10 @@ extern crate std;
 
 pub mod breaker_permit;
 pub mod circuit_breaker;
+pub mod concurrency_limit;
 pub mod decision;
+pub mod keyed_buckets;
+pub mod leased_bucket;
 pub mod object;
 pub mod status;
 pub mod texts;

@@ -11,7 +11,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 use crate::status::{
     Misuse, SEAWALL_E_ALIGNMENT, SEAWALL_E_NULL, SEAWALL_E_TYPE, SEAWALL_E_UNINITIALISED, SEAWALL_NOTHING_DONE,
-    SEAWALL_OK, seawall_status_t,
+    SEAWALL_OK, SEAWALL_VOID, seawall_status_t,
 };
 use crate::version::SEAWALL_ABI_VERSION;
 
@@ -216,6 +216,11 @@ pub(crate) unsafe fn tell_wanted<T>(out: *mut T, value: T) {
         // SAFETY: the caller's word.
         unsafe { out.write(value) };
     }
+}
+
+/// Whether a permit or lease was still good.
+pub(crate) const fn done_or_void(done: bool) -> seawall_status_t {
+    if done { SEAWALL_OK } else { SEAWALL_VOID }
 }
 
 /// Whether something was done that may be refused without a reason.

@@ -8,6 +8,9 @@ use crate::ratio::Ratio;
 use crate::sync::{AtomicU64, Ordering, const_constructor};
 use crate::time::nanos;
 
+/// The most slots: their number fits 16 bits.
+pub(super) const MOST_SLOTS: usize = u16::MAX as usize;
+
 /// How a [`ConcurrencyLimit`](crate::ConcurrencyLimit) adapts. Start from [`DEFAULT`](Self::DEFAULT). Limits are numbers
 /// of calls; durations of 584 years and more count as 584 years.
 ///
@@ -75,6 +78,9 @@ impl LimitConfig {
     };
 
     const fn validate(&self, slots: usize) -> Result<(), LimitConfigError> {
+        if slots == 0 || slots > MOST_SLOTS {
+            return Err(LimitConfigError::Slots);
+        }
         if self.floor == 0 {
             return Err(LimitConfigError::Floor);
         }
@@ -134,6 +140,8 @@ pub enum LimitConfigError {
     Tolerance,
     /// The number of reports after which the limit is saturated was over 60.
     Saturation,
+    /// A [`ConcurrencyLimitView`](crate::ConcurrencyLimitView) had no slot, or over 65,535.
+    Slots,
 }
 
 impl LimitConfigError {
@@ -156,6 +164,7 @@ impl LimitConfigError {
                 "the tolerance of a concurrency limit is out of range: allowed are 0 and 100 to 10,000 percent"
             }
             Self::Saturation => "a concurrency limit is saturated too late: allowed are 0 to 60 reports",
+            Self::Slots => "the slots of a concurrency limit are out of range: allowed are 1 to 65,535",
             Self::Lease => "the lease of a permit is under the time-out: allowed are the time-out and more",
         }
     }

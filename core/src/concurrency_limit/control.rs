@@ -14,6 +14,11 @@ impl Control {
         Self((cuts as u64) << 48 | (peak as u64) << 32 | fixed)
     }
 
+    /// At its start, which is its highest, and never cut.
+    pub(super) const fn starting(limit: u32) -> Self {
+        Self::new(0, limit, limit as u64 * WHOLE)
+    }
+
     #[inline]
     pub(super) const fn cuts(self) -> u16 {
         (self.0 >> 48) as u16

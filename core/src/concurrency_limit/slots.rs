@@ -9,11 +9,23 @@
 
 use crate::concurrency_limit::control::Control;
 use crate::concurrency_limit::permit::LimitPermit;
-use crate::concurrency_limit::view::View;
+use crate::concurrency_limit::view::ConcurrencyLimitView;
 use crate::refused::{Refused, Stage};
 use crate::stamp::{Bar, Stamp};
-use crate::sync::{AtomicU64, Ordering, fault, ordering};
+use crate::sync::{AtomicU64, Ordering, const_constructor, fault, ordering};
 use crate::time::Instant;
+
+/// Who holds it and until when: a [`Stamp`].
+#[repr(transparent)]
+pub struct Slot(pub(super) AtomicU64);
+
+impl Slot {
+    const_constructor! {
+        pub(super) fn free() -> Self {
+            Self(AtomicU64::new(0))
+        }
+    }
+}
 
 /// A slot that can be taken, and how far the look went that found it. It binds nobody, and may be old.
 #[derive(Clone, Copy)]
@@ -39,19 +51,19 @@ pub(super) enum Quick<T> {
 }
 
 #[inline]
-fn stamp_of(slot: &AtomicU64) -> Stamp {
-    Stamp(slot.load(Ordering::Relaxed))
+fn stamp_of(slot: &Slot) -> Stamp {
+    Stamp(slot.0.load(Ordering::Relaxed))
 }
 
 /// A slot that is free holds no moment, and one whose lease has lapsed a moment that has come.
 #[inline]
-fn is_free(slot: &AtomicU64, bar: Bar) -> bool {
+fn is_free(slot: &Slot, bar: Bar) -> bool {
     !bar.is_below(stamp_of(slot))
 }
 
 /// The lowest slot that is free, and what stands in it.
 #[inline]
-fn lowest_free(slots: &[AtomicU64], bar: Bar) -> Option<(usize, Stamp)> {
+fn lowest_free(slots: &[Slot], bar: Bar) -> Option<(usize, Stamp)> {
     let lowest = stamp_of(slots.first()?);
     if !bar.is_below(lowest) {
         return Some((0, lowest));
@@ -74,16 +86,16 @@ fn lowest_free(slots: &[AtomicU64], bar: Bar) -> Option<(usize, Stamp)> {
 
 /// Whether all of them are free.
 #[inline(always)]
-fn are_free(slots: &[AtomicU64], bar: Bar) -> bool {
+fn are_free(slots: &[Slot], bar: Bar) -> bool {
     let (fours, rest) = slots.as_chunks::<4>();
-    let all = |[a, b, c, d]: &[AtomicU64; 4]| is_free(a, bar) && is_free(b, bar) && is_free(c, bar) && is_free(d, bar);
+    let all = |[a, b, c, d]: &[Slot; 4]| is_free(a, bar) && is_free(b, bar) && is_free(c, bar) && is_free(d, bar);
     fours.iter().all(all) && rest.iter().all(|slot| is_free(slot, bar))
 }
 
 /// The free ones of `slots`, `free` that were seen before, and how many were looked at: all, or until at least `enough`
 /// free ones were seen.
 #[inline(never)]
-fn count_free(slots: &[AtomicU64], bar: Bar, mut free: u32, enough: u32) -> (u32, u32) {
+fn count_free(slots: &[Slot], bar: Bar, mut free: u32, enough: u32) -> (u32, u32) {
     let count = |slot| u32::from(is_free(slot, bar));
     // Four at a time: more, and the compiler makes a vector of the answers, which costs more than it counts. Mostly all of
     // them are free, and then no sum waits for the one before it.
@@ -107,13 +119,13 @@ fn count_free(slots: &[AtomicU64], bar: Bar, mut free: u32, enough: u32) -> (u32
     (free, looked)
 }
 
-impl View<'_> {
+impl ConcurrencyLimitView {
     /// The slots that may be held.
     #[inline]
-    pub(super) fn used(&self, control: Control) -> &[AtomicU64] {
+    pub(super) fn used(&self, control: Control) -> &[Slot] {
         let few = fault("concurrency_limit: permits over the limit are not counted");
         // The peak is at most the slots; `get` for storage that was damaged.
-        self.slots.get(..if few { control.limit() } else { control.peak() } as usize).unwrap_or(self.slots)
+        self.slots.get(..if few { control.limit() } else { control.peak() } as usize).unwrap_or(&self.slots)
     }
 
     pub(super) fn held(&self, control: Control, now: Instant) -> u32 {
@@ -132,7 +144,7 @@ impl View<'_> {
 
     /// The slots, where any that is free will do: the limit stands at its highest, and as many may be held as there are.
     #[inline(always)]
-    fn any_will_do(&self, control: Control) -> Option<&[AtomicU64]> {
+    fn any_will_do(&self, control: Control) -> Option<&[Slot]> {
         let slots = self.slots.get(..control.limit() as usize)?;
         (control.is_highest() || fault("concurrency_limit: after a cut any free slot will do")).then_some(slots)
     }
@@ -141,7 +153,7 @@ impl View<'_> {
     #[inline(always)]
     pub(super) fn has_room(&self, control: Control, now: Instant) -> bool {
         let bar = Bar::at(now);
-        let top = self.any_will_do(control).and_then(<[AtomicU64]>::split_last_chunk);
+        let top = self.any_will_do(control).and_then(<[Slot]>::split_last_chunk);
         top.is_some_and(|(_, [a, b])| is_free(a, bar) && is_free(b, bar))
     }
 
@@ -162,7 +174,7 @@ impl View<'_> {
         let limit = control.limit();
         let Some(used) = self.any_will_do(control) else { return Quick::Unclear };
         let Some((index, seen)) = lowest_free(used, bar) else { return Quick::Full };
-        let Some((slot, above)) = used.get(index..).and_then(<[AtomicU64]>::split_first) else { return Quick::Unclear };
+        let Some((slot, above)) = used.get(index..).and_then(<[Slot]>::split_first) else { return Quick::Unclear };
         // All below it are held. At most 65,536 twice.
         let is_half_used = (index as u32 + 1) * 2 >= limit;
         let is_full = is_half_used && !above.iter().any(|slot| is_free(slot, bar));
@@ -229,7 +241,7 @@ impl View<'_> {
 
     /// The whole way.
     #[inline(never)]
-    pub(super) fn try_attempt(&self, now: Instant) -> Result<[u64; 3], Refused> {
+    pub(super) fn attempt_in_whole(&self, now: Instant) -> Result<[u64; 3], Refused> {
         // Lock-free: each turn but the last means that another thread took or freed the slot.
         loop {
             if let Some(permit) = self.take(self.look(now)?, now) {
@@ -262,17 +274,17 @@ impl View<'_> {
 
     /// Takes the slot in which `seen` was seen; what stands in it then.
     #[inline(always)]
-    fn exchange(&self, slot: &AtomicU64, seen: Stamp, now: Instant) -> Option<Stamp> {
+    fn exchange(&self, slot: &Slot, seen: Stamp, now: Instant) -> Option<Stamp> {
         // Another tag than the last permit of this slot, modulo 2^12.
         let stamp = Stamp::ending(seen.tag() + 1, now, self.settings.lease_ns());
         if fault("concurrency_limit: a slot is stored, not exchanged") {
-            slot.store(stamp.0, Ordering::Release);
+            slot.0.store(stamp.0, Ordering::Release);
             return Some(stamp);
         }
         // Acquire: pairs with the release of the slot's last holder.
         let success =
             ordering(Ordering::Acquire, "concurrency_limit: a slot is taken without looking back", Ordering::Relaxed);
-        slot.compare_exchange(seen.0, stamp.0, success, Ordering::Relaxed).is_ok().then_some(stamp)
+        slot.0.compare_exchange(seen.0, stamp.0, success, Ordering::Relaxed).is_ok().then_some(stamp)
     }
 
     /// Gives the slot back; whether the permit was good.
@@ -282,19 +294,19 @@ impl View<'_> {
         let stamp = Stamp(permit.stamp);
         let free = Stamp::none(stamp.tag()).0;
         if fault("concurrency_limit: a void permit frees a slot") {
-            slot.store(free, Ordering::Release);
+            slot.0.store(free, Ordering::Release);
             return true;
         }
         // A permit that never was, all zero, must not free what is free.
         // Release: pairs with the acquire of the slot's next holder.
-        !stamp.is_none() && slot.compare_exchange(permit.stamp, free, Ordering::Release, Ordering::Relaxed).is_ok()
+        !stamp.is_none() && slot.0.compare_exchange(permit.stamp, free, Ordering::Release, Ordering::Relaxed).is_ok()
     }
 
     pub(super) fn free_all(&self) {
-        for slot in self.slots {
-            let mut seen = slot.load(Ordering::Relaxed);
+        for slot in &self.slots {
+            let mut seen = slot.0.load(Ordering::Relaxed);
             while let Err(now_seen) =
-                slot.compare_exchange(seen, Stamp::none(Stamp(seen).tag()).0, Ordering::Release, Ordering::Relaxed)
+                slot.0.compare_exchange(seen, Stamp::none(Stamp(seen).tag()).0, Ordering::Release, Ordering::Relaxed)
             {
                 seen = now_seen;
             }
@@ -305,6 +317,6 @@ impl View<'_> {
 /// How many slots may be held beside those that the limit allows, since it was cut. At least so many and one are free
 /// where another call is admitted.
 #[inline]
-fn over(used: &[AtomicU64], control: Control) -> u32 {
+fn over(used: &[Slot], control: Control) -> u32 {
     (used.len() as u32).saturating_sub(control.limit())
 }

@@ -23,7 +23,7 @@ use crate::transition::Transition;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Request {
     /// Whose call it is: a user, a tenant, a connection. A guard with [keyed buckets](crate::Guard::with_keyed) has one
-    /// for each key; [`KeyedBuckets::key_of`](crate::KeyedBuckets::key_of) makes a key of a name. And the canary shares
+    /// for each key; [`key_of`](crate::KeyedBucketsView::key_of) makes a key of a name. And the canary shares
     /// of a guard go by it, so that a caller is treated alike in every call. Where all calls have the same key, a canary
     /// has the whole guard or none of it: a share of the processes of a fleet. Any number; 0 is one like any other.
     pub key: u64,

@@ -12,7 +12,7 @@
 //! since they are there besides: as with the bucket that all share.
 
 use crate::guard::Guard;
-use crate::keyed_buckets::{KeyedBuckets, KeyedChangeError, KeyedConfig};
+use crate::keyed_buckets::{KeyedBuckets, KeyedBucketsView, KeyedChangeError, KeyedConfig};
 use crate::refused::Refused;
 use crate::sync::const_constructor;
 use crate::time::Instant;
@@ -118,11 +118,11 @@ impl<const GROUPS: usize> sealed::KeyedWork for KeyedBuckets<GROUPS> {
         old_now: Instant,
         new_now: Instant,
     ) -> Result<(), ChangeError> {
-        self.rebase_after(first, old_now, new_now).unwrap_or_else(|error| Err(as_of_a_bucket(error)))
+        KeyedBucketsView::rebase_after(self, first, old_now, new_now).unwrap_or_else(|error| Err(as_of_a_bucket(error)))
     }
 
     fn reset_after(&self, first: impl FnOnce() -> Result<(), ChangeError>, now: Instant) -> Result<(), ChangeError> {
-        self.reset_after(first, now).unwrap_or_else(|error| Err(as_of_a_bucket(error)))
+        KeyedBucketsView::reset_after(self, first, now).unwrap_or_else(|error| Err(as_of_a_bucket(error)))
     }
 
     fn figures(&self) -> Option<(KeyedConfig, u64)> {

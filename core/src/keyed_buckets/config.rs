@@ -13,7 +13,7 @@ use crate::token_bucket::BucketConfig;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhenFull {
-    /// It passes, without a limit, and is counted: [`KeyedBuckets::let_through`](crate::KeyedBuckets::let_through). For
+    /// It passes, without a limit, and is counted: [`KeyedBucketsView::let_through`](crate::KeyedBucketsView::let_through). For
     /// a limit that keeps shares fair, beside one that holds the total.
     FailOpen,
     /// It is refused with [`Reason::NoPlace`](crate::Reason::NoPlace). For a limit that must never be passed: who makes
@@ -31,7 +31,7 @@ pub enum WhenFull {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyedConfig {
-    /// What each key earns, at most [`KeyedBuckets::FASTEST`](crate::KeyedBuckets::FASTEST). At zero a key has its burst
+    /// What each key earns, at most [`KeyedBucketsView::FASTEST`](crate::KeyedBucketsView::FASTEST). At zero a key has its burst
     /// once, and its place is never free again.
     pub rate: Rate,
     /// The most tokens that a key holds, and that one call may take: 1 to `u32::MAX`. A key begins with all of it.
@@ -76,8 +76,10 @@ impl KeyedConfig {
 pub enum KeyedConfigError {
     /// The burst was zero, so that nothing could ever pass.
     ZeroBurst,
-    /// The rate was over [`KeyedBuckets::FASTEST`](crate::KeyedBuckets::FASTEST).
+    /// The rate was over [`KeyedBucketsView::FASTEST`](crate::KeyedBucketsView::FASTEST).
     RateTooFast,
+    /// A [`KeyedBucketsView`](crate::KeyedBucketsView) had no group, or over 2,396,744.
+    Groups,
 }
 
 impl KeyedConfigError {
@@ -91,6 +93,7 @@ impl KeyedConfigError {
     pub const fn message(self) -> &'static str {
         match self {
             Self::ZeroBurst => "the burst of a key is 0: allowed are 1 to 4,294,967,295 tokens",
+            Self::Groups => "the groups of a table of buckets are out of range: allowed are 1 to 2,396,744",
             Self::RateTooFast => "the rate of a key is over one a microsecond: allowed are 0 to 1,000,000 a second",
         }
     }

@@ -16,8 +16,8 @@ const TENTATIVE: u64 = 1 << (SHIFT - 1);
 pub(super) const LAST_POSITION: u64 = TENTATIVE - 1;
 const IDENTITY: u64 = (1 << SHIFT) - 1;
 const INDEX_BITS: u32 = 24;
-/// The most places that a head can name.
-pub(super) const MOST_PLACES: usize = (1 << INDEX_BITS) - 1;
+/// The most groups: a head names each of their places, and none.
+pub(super) const MOST_GROUPS: usize = ((1 << INDEX_BITS) - 2) / 7;
 
 /// `[generation: 12][tentative: 1][position: 51]`. All zero: free, and never used.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -94,7 +94,7 @@ pub(super) const fn identity(hash: u64) -> u64 {
 ///
 /// A look for a key reads the first line, and of the second only the state of its own place.
 #[repr(C, align(128))]
-pub(super) struct Group {
+pub struct Group {
     /// Admits newcomers whose home this is, one after the other.
     pub(super) head: AtomicU64,
     pub(super) owners: [AtomicU64; WAYS],

@@ -98,6 +98,10 @@ impl Terms {
     /// What follows at `now`, counted as `new_now` by a clock that may be another.
     pub(super) fn next(&self, config: &KeyedConfig, now: u64, new_now: u64) -> Result<Self, KeyedChangeError> {
         check(config)?;
+        if self.growth.full == 0 {
+            // All zero: it was never made, and has no scale.
+            return Err(KeyedConfigError::ZeroBurst.into());
+        }
         let k = self.growth.exponent();
         if (config.rate.count() as u128) << k > config.rate.period_ns() as u128 {
             return Err(KeyedChangeError::RateTooFarUp);

@@ -4,13 +4,13 @@
 //! The inner bucket is changed first, then each shard where that is needed: what is leased in between came from what the
 //! change left, so that it can only be too little.
 
-use crate::leased_bucket::LeasedBucket;
+use crate::leased_bucket::view::LeasedBucketView;
 use crate::rate::Rate;
 use crate::time::Instant;
 use crate::token_bucket::{BucketConfigError, ChangeError, Fill};
 use crate::warm_up::WarmUp;
 
-impl<const SHARDS: usize> LeasedBucket<SHARDS> {
+impl LeasedBucketView {
     /// Changes the rate from `now` on, as [`TokenBucket::set_rate`](crate::TokenBucket::set_rate) does: the tokens at that
     /// instant are the same before and after, those in shards too.
     ///
@@ -46,11 +46,11 @@ impl<const SHARDS: usize> LeasedBucket<SHARDS> {
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
     pub fn set_burst(&self, burst: u32, now: Instant) -> Result<(), ChangeError> {
-        if burst <= Self::most_idle(self.batch) {
+        if burst <= self.all_idle() {
             let error = if burst == 0 { BucketConfigError::ZeroBurst } else { BucketConfigError::BurstUnderLeases };
             return Err(error.into());
         }
-        self.bucket.set_burst(burst - Self::most_idle(self.batch), now)
+        self.bucket.set_burst(burst - self.all_idle(), now)
     }
 
     /// Starts a warm-up at `now`; the tokens on hand stay.
@@ -107,11 +107,11 @@ impl<const SHARDS: usize> LeasedBucket<SHARDS> {
     pub fn reset(&self, fill: Fill, warm_up: WarmUp, now: Instant) -> Result<(), ChangeError> {
         let burst = self.bucket.burst();
         // What does not fit the inner bucket lies in the shards.
-        let mut rest = fill.tokens(burst.saturating_add(Self::most_idle(self.batch))).saturating_sub(burst);
+        let mut rest = fill.tokens(burst.saturating_add(self.all_idle())).saturating_sub(burst);
         self.bucket.reset(fill, warm_up, now)?;
         for shard in &self.shards {
             // None where there is an owner: it begins with nothing, and the next shard gets more.
-            let (_, share) = shard.begin_term(|_| rest.min(self.batch - 1));
+            let (_, share) = shard.word().begin_term(|_| rest.min(self.most_idle));
             rest -= share;
         }
         Ok(())
@@ -135,7 +135,7 @@ impl<const SHARDS: usize> LeasedBucket<SHARDS> {
         let mut drained = self.bucket.drain_to(keep, now);
         let mut rest = keep.saturating_sub(self.bucket.available(now));
         for shard in &self.shards {
-            let (held, kept) = shard.begin_term(|tokens| tokens.min(rest));
+            let (held, kept) = shard.word().begin_term(|tokens| tokens.min(rest));
             // Each is at most what it is taken from.
             rest -= kept;
             drained = drained.saturating_add(held - kept);

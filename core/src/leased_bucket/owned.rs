@@ -1,13 +1,14 @@
 //! A shard with one user: [`OwnedLease`].
 
+use core::mem::ManuallyDrop;
+
 use crate::leased_bucket::shard_word::{ShardWord, Standing};
-use crate::leased_bucket::{LeasedBucket, steal};
+use crate::leased_bucket::view::{LeasedBucketView, Shard, steal};
 use crate::refused::Refused;
-use crate::shard::CacheLine;
 use crate::time::Instant;
 use crate::token_bucket::TokenBucket;
 
-/// A shard of a [`LeasedBucket`] that one worker owns: its tokens are a plain number, and a take is a subtraction, but for
+/// A shard of a [`LeasedBucket`](crate::LeasedBucket) that one worker owns: its tokens are a plain number, and a take is a subtraction, but for
 /// one exchange a batch. Dropped, its tokens lie in the shard for everybody.
 ///
 /// Forgotten, or lost with its process, it keeps its shard, and at most a batch less one of tokens; so does an owner that
@@ -26,15 +27,16 @@ use crate::token_bucket::TokenBucket;
 #[must_use = "dropped, the shard is free again"]
 pub struct OwnedLease<'a> {
     home: &'a ShardWord,
+    shard: u32,
     standing: Standing,
     /// At most a batch less one.
     left: u32,
-    batch: u32,
+    most_idle: u32,
     bucket: &'a TokenBucket,
-    shards: &'a [CacheLine<ShardWord>],
+    shards: &'a [Shard],
 }
 
-impl<const SHARDS: usize> LeasedBucket<SHARDS> {
+impl LeasedBucketView {
     /// Makes the caller the only one who leases to this shard, with what lies in it; `None` where there is one already.
     /// `shard` is taken modulo the number of shards. Others may still call for the shard: they then take from the bucket.
     ///
@@ -51,17 +53,47 @@ impl<const SHARDS: usize> LeasedBucket<SHARDS> {
     /// ```
     #[must_use]
     pub fn own(&self, shard: u32) -> Option<OwnedLease<'_>> {
-        let home = self.home(shard);
-        let (standing, left) = home.claim()?;
-        Some(OwnedLease { home, standing, left, batch: self.batch, bucket: &self.bucket, shards: &self.shards })
+        let (standing, left) = self.home(shard)?.claim()?;
+        self.lease(shard, standing, left)
+    }
+
+    fn lease(&self, shard: u32, standing: Standing, left: u32) -> Option<OwnedLease<'_>> {
+        let (home, most_idle, bucket, shards) = (self.home(shard)?, self.most_idle, &self.bucket, &self.shards);
+        Some(OwnedLease { home, shard, standing, left, most_idle, bucket, shards })
+    }
+
+    /// The lease of this bucket that [`OwnedLease::into_words`] took apart: one that went on, not a second one. `None` of
+    /// words that are none, or where nobody owns the shard any more.
+    ///
+    /// Words that were turned back before are not always found out: what was leased by them is void then, or counts
+    /// against who owns the shard now, but is never more than a batch less one.
+    ///
+    /// ```
+    /// use seawall::{BucketConfig, Instant, LeasedBucket, LeasedConfig, Rate};
+    /// let config = LeasedConfig::new(BucketConfig::new(Rate::per_second(100_000)));
+    /// let bucket = LeasedBucket::<4>::new(config, Instant::ORIGIN)?;
+    /// let words = bucket.own(0).expect("nobody owns it").into_words();
+    /// drop(bucket.lease_from_words(words).expect("it is owned by these words"));
+    /// assert!(bucket.lease_from_words(words).is_none() && bucket.lease_from_words([0; 3]).is_none());
+    /// # Ok::<(), seawall::BucketConfigError>(())
+    /// ```
+    #[must_use]
+    #[inline]
+    pub fn lease_from_words(&self, [shard, standing, left]: [u64; 3]) -> Option<OwnedLease<'_>> {
+        let standing = Standing::of_owner(standing)?;
+        let (shard, left) = (u32::try_from(shard).ok()?, u32::try_from(left).ok()?);
+        let lease = ManuallyDrop::new(self.lease(shard, standing, left)?);
+        // Not dropped where it is none: that would end another's.
+        let is_one = left <= self.most_idle && lease.home.load().is_owned();
+        is_one.then(|| ManuallyDrop::into_inner(lease))
     }
 }
 
 impl OwnedLease<'_> {
-    /// As [`LeasedBucket::try_take`], from what this owner has, then with it from the bucket.
+    /// As [`LeasedBucketView::try_take`], from what this owner has, then with it from the bucket.
     ///
     /// # Errors
-    /// As [`LeasedBucket::try_take`]; the wait is for what is missing beside the tokens of this owner.
+    /// As [`LeasedBucketView::try_take`]; the wait is for what is missing beside the tokens of this owner.
     ///
     /// # Concurrency
     /// Lock-free. One load for what it has, one exchange for a batch; loads only to refuse.
@@ -99,7 +131,7 @@ impl OwnedLease<'_> {
                 return Ok(());
             }
             // No look first: the line that others write is asked for once.
-            let taken = self.bucket.take_between(missing, missing.saturating_add(self.batch - 1), now);
+            let taken = self.bucket.take_between(missing, missing.saturating_add(self.most_idle), now);
             if taken >= missing {
                 // At most a batch less one.
                 self.left = taken - missing;
@@ -123,6 +155,25 @@ impl OwnedLease<'_> {
     #[must_use]
     pub const fn tokens(&self) -> u32 {
         self.left
+    }
+
+    /// The lease as plain words, to keep it where no Rust value can be kept: the shard stays owned, and the words are
+    /// turned back with [`LeasedBucketView::lease_from_words`] once.
+    ///
+    /// ```
+    /// use seawall::{BucketConfig, Instant, LeasedBucket, LeasedConfig, Rate};
+    /// let config = LeasedConfig::new(BucketConfig::new(Rate::per_second(1)).burst(100)).batch(10);
+    /// let bucket = LeasedBucket::<2>::new(config, Instant::ORIGIN)?;
+    /// let words = bucket.own(1).expect("nobody owns it").into_words();
+    /// assert!(bucket.own(1).is_none());
+    /// assert_eq!(bucket.lease_from_words(words).map(|lease| lease.tokens()), Some(9));
+    /// # Ok::<(), seawall::BucketConfigError>(())
+    /// ```
+    #[must_use = "without them the shard stays owned for ever"]
+    #[inline]
+    pub fn into_words(self) -> [u64; 3] {
+        let lease = ManuallyDrop::new(self);
+        [lease.shard.into(), lease.standing.word(), lease.left.into()]
     }
 }
 

@@ -119,6 +119,8 @@ pub enum BucketConfigError {
     BatchTooLarge,
     /// The burst of a [`LeasedBucket`](crate::LeasedBucket) was not over what may lie in its shards.
     BurstUnderLeases,
+    /// A [`LeasedBucketView`](crate::LeasedBucketView) had no shard, or over 32,768.
+    Shards,
 }
 
 impl BucketConfigError {
@@ -138,6 +140,7 @@ impl BucketConfigError {
             Self::WarmUpTooLong => "the warm-up of a bucket is over a year: allowed are 0 to 31,536,000 seconds",
             Self::ZeroBatch => "the batch of a leased bucket is 0: allowed are 1 to 65,536 tokens",
             Self::BatchTooLarge => "the batch of a leased bucket is over 65,536: allowed are 1 to 65,536 tokens",
+            Self::Shards => "the shards of a leased bucket are out of range: allowed are 1 to 32,768",
             Self::BurstUnderLeases => {
                 "the burst of a leased bucket is not over what may lie in its shards: allowed are \
                  shards x (batch - 1) + 1 tokens and more"

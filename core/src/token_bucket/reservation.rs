@@ -216,16 +216,17 @@ impl TokenBucket {
             let may_be_given_back = !owes || across_a_change || newest == Some(state);
             // One unit stays, so that the next booking does not lead to that first position again.
             let units = settings.growth.units(n) - across_a_change as u64;
-            if !(may_be_given_back || fault("token bucket: what is owed may be given back"))
-                || position.saturating_sub(units) < settings.floor
-            {
+            // None where there is nothing to give back, as in a bucket that was never made.
+            let lower = position.checked_sub(units).filter(|lower| *lower >= settings.floor);
+            let Some(lower) = lower else { return false };
+            if !(may_be_given_back || fault("token bucket: what is owed may be given back")) {
                 return false;
             }
             // Before the exchange: a change that sees the lower position must see how high it was.
             if !fault("token bucket: a refund leaves no peak") {
                 self.peak.fetch_max(position, Ordering::Relaxed);
             }
-            let lower = pack(position - units, slot_of(state));
+            let lower = pack(lower, slot_of(state));
             if self.state.compare_exchange_weak(state, lower, Ordering::Release, Ordering::Relaxed).is_ok() {
                 return true;
             }

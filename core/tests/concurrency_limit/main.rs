@@ -20,8 +20,8 @@ use oracle::{Change, Oracle, Reply};
 use portable_atomic::{AtomicI64, AtomicUsize, Ordering};
 use proptest::prelude::*;
 use seawall::{
-    ConcurrencyLimit, Instant, LimitChange, LimitConfig, LimitConfigError, LimitPermit, LimitReason, Outcome, Random,
-    Ratio, Reason, Stage,
+    ConcurrencyLimit, ConcurrencyLimitView, Instant, LimitChange, LimitConfig, LimitConfigError, LimitPermit,
+    LimitReason, Outcome, Random, Ratio, Reason, Stage,
 };
 
 const MS: u64 = 1_000_000;

@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::sequences::{change, reply};
+use crate::support::storage::Storage;
+use crate::support::vectors::{Step, check};
 
 fn changed(change: Change) -> String {
     change.map_or("ok".into(), |(from, to, reason)| format!("ok from={from} to={to} reason={reason}").replace('-', "_"))
@@ -69,44 +71,72 @@ fn oracle_lines() -> Vec<String> {
     lines
 }
 
+fn config_of(step: &Step) -> LimitConfig {
+    let duration = |name| Duration::from_nanos(step.number(name));
+    let ratio = |name| Ratio::from_ppm(step.number(name) as u32).unwrap();
+    LimitConfig {
+        start: step.number("start") as u32,
+        floor: step.number("floor") as u32,
+        ceiling: step.number("ceiling") as u32,
+        slow_after: duration("slow_after_ns"),
+        timeout: duration("timeout_ns"),
+        slow_factor: ratio("slow_factor_ppm"),
+        timeout_factor: ratio("timeout_factor_ppm"),
+        tolerance_percent: step.number("tolerance_percent") as u32,
+        saturated_after: step.number("saturated_after") as u32,
+        lease: duration("lease_ns"),
+    }
+}
+
+/// What the product answers to any step but `new`.
+fn answer(product: &ConcurrencyLimitView, permits: &mut Vec<LimitPermit>, step: &Step) -> String {
+    let now = || Instant::from_nanos(step.number("now"));
+    match step.operation {
+        "try_attempt" => match product.try_attempt(now()) {
+            Ok(permit) => {
+                permits.push(permit);
+                format!("ok permit={}", permits.len() - 1)
+            }
+            Err(error) => refused(error.reason() == Reason::ClockStepped),
+        },
+        "finish" => {
+            let permit = permits[step.number("permit") as usize];
+            changed(change(product.finish(permit, step.outcome("outcome"), now())))
+        }
+        "set_limit" => changed(change(product.set_limit(step.number("limit") as u32))),
+        _ => format!("limit={} in_flight={}", product.limit(), product.in_flight(now())),
+    }
+}
+
 #[test]
 fn the_vectors_of_the_oracle_replay() {
     let mut product = limit_of(1);
     let mut permits: Vec<LimitPermit> = Vec::new();
-    support::vectors::check("concurrency_limit", &oracle_lines(), |step| {
-        let now = || Instant::from_nanos(step.number("now"));
-        match step.operation {
-            "new" => {
-                let duration = |name| Duration::from_nanos(step.number(name));
-                let ratio = |name| Ratio::from_ppm(step.number(name) as u32).unwrap();
-                let config = LimitConfig {
-                    start: step.number("start") as u32,
-                    floor: step.number("floor") as u32,
-                    ceiling: step.number("ceiling") as u32,
-                    slow_after: duration("slow_after_ns"),
-                    timeout: duration("timeout_ns"),
-                    slow_factor: ratio("slow_factor_ppm"),
-                    timeout_factor: ratio("timeout_factor_ppm"),
-                    tolerance_percent: step.number("tolerance_percent") as u32,
-                    saturated_after: step.number("saturated_after") as u32,
-                    lease: duration("lease_ns"),
-                };
-                (product, permits) = (Limit::new(config).unwrap(), Vec::new());
-                "ok".into()
-            }
-            "try_attempt" => match product.try_attempt(now()) {
-                Ok(permit) => {
-                    permits.push(permit);
-                    format!("ok permit={}", permits.len() - 1)
-                }
-                Err(error) => refused(error.reason() == Reason::ClockStepped),
-            },
-            "finish" => {
-                let permit = permits[step.number("permit") as usize];
-                changed(change(product.finish(permit, step.outcome("outcome"), now())))
-            }
-            "set_limit" => changed(change(product.set_limit(step.number("limit") as u32))),
-            _ => format!("limit={} in_flight={}", product.limit(), product.in_flight(now())),
+    check("concurrency_limit", &oracle_lines(), |step| {
+        if step.operation == "new" {
+            (product, permits) = (Limit::new(config_of(step)).unwrap(), Vec::new());
+            return "ok".into();
         }
+        answer(&product, &mut permits, step)
     });
+}
+
+#[test]
+fn the_vectors_replay_in_zeroed_storage_whose_size_is_known_when_the_program_runs() {
+    for slots in [SLOTS, 61] {
+        let bytes = ConcurrencyLimitView::size_for(slots).unwrap();
+        let cast = |storage: *mut [u8]| storage as *mut ConcurrencyLimitView;
+        // SAFETY: so many bytes hold such a view, and all zero is a value of it.
+        let mut product = unsafe { Storage::zeroed(bytes, ConcurrencyLimitView::ALIGNMENT, slots, cast) };
+        let mut permits: Vec<LimitPermit> = Vec::new();
+        check("concurrency_limit", &oracle_lines(), |step| {
+            if step.operation == "new" {
+                // Over what the life before left there.
+                product.renew(config_of(step)).unwrap();
+                permits.clear();
+                return "ok".into();
+            }
+            answer(&product, &mut permits, step)
+        });
+    }
 }

@@ -2,5 +2,7 @@
 
 #[allow(dead_code, reason = "not every test program is about a guard")]
 pub mod guards;
+#[allow(dead_code, reason = "not every test program has sizes that are known when it runs")]
+pub mod storage;
 #[allow(dead_code, reason = "not every test program uses vectors")]
 pub mod vectors;

@@ -1,8 +1,9 @@
 //! The concurrency limit, its permits and its changes.
 
+use core::hint::black_box;
 use core::time::Duration;
 
-use seawall::{ConcurrencyLimit, Instant, LimitChange, LimitConfig, LimitPermit, Ratio};
+use seawall::{ConcurrencyLimit, ConcurrencyLimitView, Instant, LimitChange, LimitConfig, LimitPermit, Ratio};
 
 use crate::{code, outcome};
 
@@ -55,4 +56,17 @@ crate::proofs! {
     fn proof_limit_set_config(a, b, c) { LIMIT.set_config(config(a, b, c)).map_or(0, told) }
     fn proof_limit_reset(_a, _b, _c) { LIMIT.reset(); 0 }
     fn proof_limit_rebase(a, b, _c) { LIMIT.rebase(Instant::from_nanos(a), Instant::from_nanos(b)); 0 }
+    fn proof_limit_of_any_size(a, b, c) {
+        let Ok(mut limit) = ConcurrencyLimit::<8>::new(config(a, b, c)) else { return 0 };
+        // The compiler must not know the size.
+        let limit: &mut ConcurrencyLimitView = black_box(&mut *limit);
+        let (now, renewed) = (Instant::from_nanos(a), limit.renew(config(c, b, a)).is_ok());
+        let admitted = limit.try_attempt(now).is_ok_and(|permit| limit.finish(permit, outcome(c), now).is_some());
+        limit.cancel(LimitPermit::from_words([a, b, c]), now);
+        limit.rebase(now, Instant::from_nanos(b));
+        limit.reset();
+        u64::from(renewed) + u64::from(admitted) + u64::from(limit.peek(now).is_ok()) + told(limit.set_limit(b as u32))
+            + limit.set_config(config(a, a, b)).map_or(0, told) + u64::from(limit.in_flight(now))
+            + ConcurrencyLimitView::size_for(a as usize).map_or(0, |bytes| bytes as u64) + limit.slots() as u64
+    }
 }

@@ -1,8 +1,9 @@
 //! The table of buckets.
 
+use core::hint::black_box;
 use core::time::Duration;
 
-use seawall::{Instant, KeyedBuckets, KeyedChangeError, KeyedConfig, Rate, WhenFull};
+use seawall::{Instant, KeyedBuckets, KeyedBucketsView, KeyedChangeError, KeyedConfig, Rate, WhenFull};
 
 const CONFIG: KeyedConfig = KeyedConfig::new(Rate::per_second(5), WhenFull::FailClosed);
 static TABLE: KeyedBuckets<16> = match KeyedBuckets::new(CONFIG, 7, Instant::ORIGIN) {
@@ -44,4 +45,17 @@ crate::proofs! {
     fn proof_keyed_set_config(a, b, c) { told(TABLE.set_config(config(a, b, c), Instant::from_nanos(c))) }
     fn proof_keyed_rebase(a, b, _c) { told(TABLE.rebase(Instant::from_nanos(a), Instant::from_nanos(b))) }
     fn proof_keyed_reset(a, _b, _c) { told(TABLE.reset(Instant::from_nanos(a))) }
+    fn proof_renewed_keyed(a, b, c) {
+        let Ok(mut table) = KeyedBuckets::<2>::new(config(a, b, c), a, Instant::from_nanos(b)) else { return 0 };
+        // The compiler must not know the size.
+        let table: &mut KeyedBucketsView = black_box(&mut *table);
+        let (now, key) = (Instant::from_nanos(c), b);
+        let renewed = table.renew(config(b, c, a), c, now).is_ok();
+        u64::from(renewed) + u64::from(table.try_take(key, a as u32, now).is_ok())
+            + u64::from(table.peek(key, c as u32, now).is_ok()) + u64::from(table.refund(key, a as u32, now))
+            + u64::from(table.available(key, now)) + table.occupied(now) as u64 + told(table.reset(now))
+            + told(table.set_config(config(c, a, b), now)) + told(table.rebase(now, Instant::from_nanos(a)))
+            + KeyedBucketsView::size_for(a as usize).map_or(0, |bytes| bytes as u64) + table.places() as u64
+            + table.groups() as u64
+    }
 }

@@ -1,6 +1,8 @@
 //! The bucket that shards lease from, its owners and its changes.
 
-use seawall::{BucketConfig, Fill, Instant, LeasedBucket, LeasedConfig, Rate, WarmUp};
+use core::hint::black_box;
+
+use seawall::{BucketConfig, Fill, Instant, LeasedBucket, LeasedBucketView, LeasedConfig, Rate, WarmUp};
 
 static LEASED: LeasedBucket<3> =
     match LeasedBucket::new(LeasedConfig::new(BucketConfig::new(Rate::per_second(5_000))), Instant::ORIGIN) {
@@ -35,5 +37,22 @@ crate::proofs! {
             + LEASED.rebase(Instant::from_nanos(a), now).is_ok() as u64
             + LEASED.reset(Fill::Tokens(a as u32), WarmUp::NONE, now).is_ok() as u64
             + LEASED.drain_to(b as u32, now) as u64
+    }
+
+    fn proof_renewed_leased(a, b, c) {
+        let config = |n: u64| LeasedConfig {
+            bucket: BucketConfig::new(Rate::per_second(n)).burst(b as u32), batch: Some(c as u32)
+        };
+        let now = Instant::from_nanos(c);
+        let Ok(mut bucket) = LeasedBucket::<2>::new(config(a), now) else { return 0 };
+        // The compiler must not know the size.
+        let bucket: &mut LeasedBucketView = black_box(&mut *bucket);
+        let renewed = bucket.renew(config(c), now).is_ok() as u64;
+        let owned = bucket.own(a as u32).map_or(0, |mut lease| lease.try_take(b as u32, now).is_ok() as u64);
+        renewed + owned + bucket.try_take(a as u32, b as u32, now).is_ok() as u64
+            + bucket.peek(b as u32, now).is_ok() as u64 + bucket.set_burst(a as u32, now).is_ok() as u64
+            + bucket.reset(Fill::Tokens(a as u32), WarmUp::NONE, now).is_ok() as u64
+            + bucket.drain_to(b as u32, now) as u64 + bucket.available(now) as u64 + bucket.batch() as u64
+            + LeasedBucketView::size_for(a as usize).map_or(0, |bytes| bytes as u64) + bucket.shards() as u64
     }
 }

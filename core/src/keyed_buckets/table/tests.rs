@@ -28,9 +28,9 @@ fn what_is_answered_at_once_is_what_a_closer_look_answers() {
             let hash = table.hash_of(key);
             let burst = table.config().burst;
             for n in [0, 1, number(4) as u32, burst, burst.wrapping_add(1), u32::MAX] {
-                match table.view().peek_at_once(hash, n, at) {
+                match table.peek_at_once(hash, n, at) {
                     Some(answer) => {
-                        assert_eq!(answer, table.view().peek(hash, n, at), "{n} of {key} at {now} in {round}");
+                        assert_eq!(answer, table.peek_by_hash(hash, n, at), "{n} of {key} at {now} in {round}");
                         if answer.is_ok() { yes += 1 } else { no += 1 }
                     }
                     None => later += 1,
