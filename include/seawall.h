@@ -22,8 +22,9 @@
  * "Exclusive" means that nobody else uses the object meanwhile.
  *
  * WHAT CANNOT BE DETECTED: a pointer to memory that is not yours, or too small, or freed; an object that is used while it
- * is made, ended, moved or overwritten; a permit that is used by two threads at once; a copy of a
- * reservation that is cancelled after the original, which counts as a refund.
+ * is made, ended, moved or overwritten; a permit that is used by two threads at once, or with another object of its type
+ * than the one that gave it; a copy of a reservation that is cancelled after the original, which counts as a refund; a copy
+ * of a circuit breaker's permit that is used after the original, which counts as one more call if it was no probe's.
  */
 
 
@@ -56,7 +57,36 @@
 #define SEAWALL_CONCURRENCY_LIMIT_CONFIG_INIT \
     {sizeof(seawall_concurrency_limit_config_t), 64, 2, 1, 64, 225, 4, 0, \
      250000000, 1000000000, 5000000000, 800000, 500000}
+#define SEAWALL_RETRY_STRATEGY_CONFIG_INIT \
+    {sizeof(seawall_retry_strategy_config_t), 3, UINT64_MAX, 100000000, 200, SEAWALL_JITTER_FULL, 20000000000, \
+     300000000000}
+#define SEAWALL_RETRY_STRATEGY_CONFIG_GUIDE \
+    {sizeof(seawall_retry_strategy_config_t), 8, UINT64_MAX, 1000000000, 200, SEAWALL_JITTER_ADDITIVE, 300000000000, \
+     300000000000}
+#define SEAWALL_ATTEMPT_FAILURE_INIT(attempt, error_class) \
+    {sizeof(seawall_attempt_failure_t), (attempt), 0, UINT64_MAX, (error_class), 0, UINT64_MAX}
+#define SEAWALL_CLASSIFICATION_RETRYABLE {SEAWALL_ERROR_CLASS_RETRYABLE, SEAWALL_RETRY_COST_ERROR, UINT64_MAX}
+#define SEAWALL_CLASSIFICATION_TIMEOUT {SEAWALL_ERROR_CLASS_RETRYABLE, SEAWALL_RETRY_COST_TIMEOUT, UINT64_MAX}
+#define SEAWALL_CLASSIFICATION_PERMANENT {SEAWALL_ERROR_CLASS_PERMANENT, SEAWALL_RETRY_COST_ERROR, UINT64_MAX}
+#define SEAWALL_CLASSIFICATION_THROTTLED(retry_after_ns) \
+    {SEAWALL_ERROR_CLASS_THROTTLED, SEAWALL_RETRY_COST_ERROR, (retry_after_ns)}
+#define SEAWALL_RETRY_BUDGET_CONFIG_INIT \
+    {sizeof(seawall_retry_budget_config_t), 100000, 10000000, 1000000, 1000000, 0, 10000000000}
+#define SEAWALL_WINDOW_SUMMARY_INIT \
+    {sizeof(seawall_window_summary_t), 0, 0, 0, 0, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, 0, 0}
+#define SEAWALL_AIMD_CONTROLLER_CONFIG_INIT \
+    {sizeof(seawall_aimd_controller_config_t), 500000, {5, 1000000000}, {1, 1000000000}, {100, 1000000000}, \
+     {1, 1000000000}, 50000, 200000, 400000000, 30000000000, 10, 1000000000}
 
+
+/// The rate was cut: too many calls failed.
+#define SEAWALL_RATE_REASON_ERRORS 1
+
+/// The rate was cut: calls took too long.
+#define SEAWALL_RATE_REASON_LATENCY 2
+
+/// The rate grew: all is well, and the rate is in use.
+#define SEAWALL_RATE_REASON_HEALTHY 3
 
 /// Opens after `threshold` failures in a row. Nothing is written while all is well.
 #define SEAWALL_TRIP_CONSECUTIVE 1
@@ -66,6 +96,15 @@
 
 /// Opens on a share of slow calls among the last calls. A failure counts as slow, however fast it came.
 #define SEAWALL_TRIP_SLOW_SHARE 3
+
+/// It may succeed later: a lost connection, a time-out, a server error.
+#define SEAWALL_ERROR_CLASS_RETRYABLE 1
+
+/// It may succeed later, and the server asked to be spared until then.
+#define SEAWALL_ERROR_CLASS_THROTTLED 2
+
+/// It will fail again however often it is sent: the request itself is at fault.
+#define SEAWALL_ERROR_CLASS_PERMANENT 3
 
 /// Good replies while at least half of it was used.
 #define SEAWALL_LIMIT_GROWTH 1
@@ -117,6 +156,51 @@
 /// Batches of 64, or of as many tokens as keep what may lie in all shards within a thirty-second of the burst; at least 1,
 /// and with 1 it is a plain bucket.
 #define SEAWALL_BATCH_BY_BURST UINT32_MAX
+
+/// What a retry takes where the attempt was answered with an error: one token.
+#define SEAWALL_RETRY_COST_ERROR 1000000
+
+/// Where the attempt was not answered in time: two tokens, for its work is still going on in the server.
+#define SEAWALL_RETRY_COST_TIMEOUT 2000000
+
+/// A second send while the first is still under way (a hedge): one token, as it is load like any retry.
+#define SEAWALL_RETRY_COST_HEDGE 1000000
+
+/// No random part: clients that failed together come back together. For one client alone, or for tests.
+#define SEAWALL_JITTER_NONE 0
+
+/// The exponential term and up to one base delay more: nearly the exponential curve, a narrow spread.
+#define SEAWALL_JITTER_ADDITIVE 1
+
+/// Between half of the term and all of it: a guaranteed wait, half of the spread.
+#define SEAWALL_JITTER_EQUAL 2
+
+/// Anywhere up to the term: the least work for the server, or level with the least.
+#define SEAWALL_JITTER_FULL 3
+
+/// Anywhere between the base and three times the previous delay; ignores factor and attempt.
+#define SEAWALL_JITTER_DECORRELATED 4
+
+/// The error is permanent: the same request would fail again.
+#define SEAWALL_GIVE_UP_PERMANENT 1
+
+/// All attempts are made.
+#define SEAWALL_GIVE_UP_ATTEMPTS_EXHAUSTED 2
+
+/// The next attempt would start at or after the deadline.
+#define SEAWALL_GIVE_UP_DEADLINE_EXCEEDED 3
+
+/// The server asked for a longer pause than `retry_after_cap_ns`.
+#define SEAWALL_GIVE_UP_RETRY_AFTER_TOO_LONG 4
+
+/// The retry budget is spent: the service fails too much of what it gets.
+#define SEAWALL_GIVE_UP_BUDGET_SPENT 5
+
+/// The attempt was reported to a guard with a permit that was void.
+#define SEAWALL_GIVE_UP_PERMIT_VOID 6
+
+/// The circuit breaker of a guard is not closed, or too many calls in a row have failed.
+#define SEAWALL_GIVE_UP_SERVICE_FAILING 7
 
 /// Done, or admitted.
 #define SEAWALL_OK 0
@@ -462,6 +546,94 @@ typedef struct seawall_leased_bucket_t seawall_leased_bucket_t;
 /// nothing has changed and no out-parameter was written. `seawall_status_text` says each in words.
 typedef int32_t seawall_status_t;
 
+/// `count` per `period_ns` nanoseconds; a `count` of 0 is never. The period is 1 and more.
+typedef struct {
+    /// How many.
+    uint64_t count;
+    /// In how many nanoseconds.
+    uint64_t period_ns;
+} seawall_rate_t;
+
+/// How a controller behaves. Begin with `SEAWALL_AIMD_CONTROLLER_CONFIG_INIT`: from 5 a second between 1 and 100, + 1 or
+/// x 0.5 every 30 s, on 5 % errors or a p95 of 400 ms, judged on 10 samples or more; up to 20 % failures and a p95 of one
+/// second can be learned as healthy.
+typedef struct {
+    /// The size of this struct.
+    uint32_t struct_size;
+    /// What the rate is multiplied by in a cut, 0 (cuts to the floor) to 999,999.
+    uint32_t factor_ppm;
+    /// The rate to start from, `min_rate` to `max_rate`.
+    seawall_rate_t initial_rate;
+    /// The floor: never cut below this. A millionth a second and more: a cut to zero would end all evidence and never be
+    /// undone.
+    seawall_rate_t min_rate;
+    /// The ceiling, at most 10^12 a second.
+    seawall_rate_t max_rate;
+    /// What the rate grows by, an interval; a millionth a second and more.
+    seawall_rate_t step;
+    /// A larger share of failures than this, over the baseline, is an overload. 0 to 1,000,000, which means that errors never
+    /// are.
+    uint32_t error_threshold_ppm;
+    /// The largest share of failures that can be learned as healthy, 0 (the threshold holds as it stands) to 1,000,000.
+    uint32_t error_baseline_max_ppm;
+    /// A p95 over this is an overload. `UINT64_MAX`: slowness never is.
+    uint64_t latency_threshold_ns;
+    /// At most one change in so long: longer than an overload takes to show, and a cut to help. 1 and more.
+    uint64_t interval_ns;
+    /// No judgement on fewer samples than this; until then they add up. 1 and more.
+    uint64_t minimum_samples;
+    /// The longest p95 that can be learned as healthy; 0: the threshold holds as it stands.
+    uint64_t latency_baseline_max_ns;
+} seawall_aimd_controller_config_t;
+
+/// A controller of a rate: it grows the rate step by step, and cuts it when calls fail or take too long. Feed it the figures
+/// of a sliding window every second or so, and hand each change to the bucket, as by `seawall_token_bucket_set_rate`. It
+/// judges at most once an interval, however often and from however many threads it is asked.
+typedef struct {
+    /// The library's own.
+    uint64_t opaque[32];
+} seawall_aimd_controller_t;
+
+/// What a window saw: of a sliding window, or measured by yourself. Begin with `SEAWALL_WINDOW_SUMMARY_INIT`: nothing.
+typedef struct {
+    /// The size of this struct.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved;
+    /// How many calls finished in the window.
+    uint64_t count;
+    /// How many of them failed.
+    uint64_t errors;
+    /// How much time they stand for: less than the window at first, and at least one slice.
+    uint64_t observed_ns;
+    /// The mean latency; `SEAWALL_UNKNOWN` if the window is empty, as for all latencies here.
+    uint64_t mean_ns;
+    /// The longest latency.
+    uint64_t max_ns;
+    /// The median latency.
+    uint64_t p50_ns;
+    /// The latency that 95 % of calls kept to.
+    uint64_t p95_ns;
+    /// The latency that 99 % of calls kept to.
+    uint64_t p99_ns;
+    /// Calls since the window was made.
+    uint64_t total_count;
+    /// Failed calls since the window was made.
+    uint64_t total_errors;
+} seawall_window_summary_t;
+
+/// A change of the rate, told to the one caller that brought it about: the bucket does not know of it yet.
+typedef struct {
+    /// The rate until now.
+    seawall_rate_t from;
+    /// The rate from now on.
+    seawall_rate_t to;
+    /// Why, a `SEAWALL_RATE_REASON_…`.
+    uint32_t reason;
+    /// 0.
+    uint32_t reserved;
+} seawall_rate_change_t;
+
 /// Leave to send one call. A value of the caller's: forgotten, it holds at most a probe's place, and that until its lease
 /// lapses. It is for the breaker that gave it, which does not know it from one of another breaker.
 ///
@@ -549,6 +721,17 @@ typedef struct {
     uint32_t stage;
 } seawall_decision_t;
 
+/// What is known of one failed attempt. Begin with `SEAWALL_CLASSIFICATION_RETRYABLE`, `SEAWALL_CLASSIFICATION_TIMEOUT`,
+/// `SEAWALL_CLASSIFICATION_PERMANENT` or `SEAWALL_CLASSIFICATION_THROTTLED(retry_after_ns)`.
+typedef struct {
+    /// What kind of failure it was, a `SEAWALL_ERROR_CLASS_…`: for a `seawall_attempt_failure_t`.
+    uint32_t error_class;
+    /// What a retry takes from a retry budget: for `seawall_retry_budget_try_withdraw`.
+    uint32_t cost_millionths;
+    /// How long the server asked to be spared, counted from its answer; `SEAWALL_UNKNOWN` where it did not say.
+    uint64_t retry_after_ns;
+} seawall_classification_t;
+
 /// How a limit of the calls in flight adapts. Begin with `SEAWALL_CONCURRENCY_LIMIT_CONFIG_INIT`: from 2, between 1 and 64;
 /// slow after 250 ms, or after 225 % of the usual latency where that is longer; timed out after 1 s; leases of 5 s.
 typedef struct {
@@ -600,14 +783,6 @@ typedef struct {
     /// 0.
     uint32_t reserved;
 } seawall_limit_change_t;
-
-/// `count` per `period_ns` nanoseconds; a `count` of 0 is never. The period is 1 and more.
-typedef struct {
-    /// How many.
-    uint64_t count;
-    /// In how many nanoseconds.
-    uint64_t period_ns;
-} seawall_rate_t;
 
 /// Rate and burst of each key, and the size of the table. Begin with `SEAWALL_KEYED_BUCKETS_CONFIG_INIT`: ten a second, ten
 /// at once, 64 groups, open when full; or with `seawall_keyed_buckets_config_for`.
@@ -666,6 +841,108 @@ typedef struct {
     uint64_t opaque[4];
 } seawall_owned_lease_t;
 
+/// A function that is told of transitions, and what it is given beside them. Keep it where your process keeps its functions:
+/// not in memory that processes share.
+typedef struct {
+    /// Told of one transition, which lives until it returns. NULL: nobody is told. It may call any function of this library,
+    /// for any object. It must return: no exception, no `longjmp` out of it.
+    void (*on_transition)(void *userdata, const seawall_transition_t *transition);
+    /// What it is given, as it stands.
+    void *userdata;
+} seawall_listener_t;
+
+/// A seeded stream of random numbers with one owner: a thread, or what one thread at a time uses. Not for secrets.
+///
+/// There is no seed but yours, as a common one would make a fleet that is to be spread draw as one: take it from the
+/// operating system (`getrandom`), and a new one after `fork`.
+typedef struct {
+    /// The library's own.
+    uint64_t opaque[4];
+} seawall_random_t;
+
+/// A seeded stream of random numbers that threads share: no two callers get the same number of it. See `seawall_random_t`.
+typedef struct {
+    /// The library's own.
+    uint64_t opaque[4];
+} seawall_shared_random_t;
+
+/// What a retry budget is made of. Begin with `SEAWALL_RETRY_BUDGET_CONFIG_INIT`: one retry per ten successes, at most ten
+/// saved, one to begin with, ten seconds of memory; or with `seawall_retry_budget_config_for`.
+typedef struct {
+    /// The size of this struct.
+    uint32_t struct_size;
+    /// What a first try that succeeds earns: the share of retries that a healthy service can sustain, 0 to 1,000,000.
+    uint32_t share_ppm;
+    /// The most that the budget ever holds: 0 (never a retry) to 1,000,000,000.
+    uint32_t cap_millionths;
+    /// What the budget holds when it is new: 0 to the cap.
+    uint32_t initial_millionths;
+    /// Up to where the balance decays: what is left after any idle time. It does not rise to it. 0 to the cap.
+    uint32_t floor_millionths;
+    /// 0.
+    uint32_t reserved;
+    /// How long a token beyond the floor lives in the mean: 100 ms and more. `UINT64_MAX`: for ever, or nearly.
+    uint64_t lifetime_ns;
+} seawall_retry_budget_config_t;
+
+/// A retry budget: every first try that succeeds earns a fraction of a token, every retry and every hedge takes a whole one
+/// or more, before its backoff starts. Its size is the same for every configuration; `seawall_retry_budget_init` makes it.
+/// Amounts are millionths of a token.
+typedef struct {
+    /// The library's own.
+    uint64_t opaque[16];
+} seawall_retry_budget_t;
+
+/// What a retry strategy is made of. Begin with `SEAWALL_RETRY_STRATEGY_CONFIG_INIT`, for a user who waits: three sends,
+/// 100 ms doubling up to 20 s, full jitter; or with `SEAWALL_RETRY_STRATEGY_CONFIG_GUIDE`, for a message that must arrive and
+/// that nobody waits for: eight sends, 1 s doubling up to 300 s, each with up to a second on top.
+typedef struct {
+    /// The size of this struct.
+    uint32_t struct_size;
+    /// How often one call is sent in all, the first time included; 1 (never again) and more.
+    uint32_t max_attempts;
+    /// How long the call may take in all, waits included: no attempt starts at or after it. 1 and more; `SEAWALL_UNKNOWN`: as
+    /// long as the attempts take.
+    uint64_t total_deadline_ns;
+    /// The delay after the first failure, before jitter: 0 (at once) to `max_delay_ns`.
+    uint64_t base_delay_ns;
+    /// By how much the delay grows with each failure, in per cent: 200 doubles, 100 keeps it. 100 and more.
+    uint32_t factor_percent;
+    /// How clients are kept apart, a `SEAWALL_JITTER_…`.
+    uint32_t jitter;
+    /// The longest delay of our own, jitter included. A server may ask for more.
+    uint64_t max_delay_ns;
+    /// The longest pause of a server's that is waited for; at a longer one the call is given up.
+    uint64_t retry_after_cap_ns;
+} seawall_retry_strategy_config_t;
+
+/// A retry strategy: a value that never changes, for any number of calls and threads. It knows neither clock nor calls; what
+/// it has to know of them its functions are told. Backoff alone does not end an overload, it only defers it: give every
+/// strategy a `seawall_retry_budget_t`.
+typedef struct {
+    /// The library's own.
+    uint64_t opaque[16];
+} seawall_retry_strategy_t;
+
+/// One failed attempt, as `seawall_retry_strategy_decide` needs to know it. Begin with
+/// `SEAWALL_ATTEMPT_FAILURE_INIT(attempt, error_class)`: at once, without a previous delay and a pause of the server's.
+typedef struct {
+    /// The size of this struct.
+    uint32_t struct_size;
+    /// How many attempts have been made, this one included; 0 counts as 1.
+    uint32_t attempt;
+    /// Since the call began: all attempts and waits.
+    uint64_t elapsed_ns;
+    /// What was waited before this attempt; `SEAWALL_UNKNOWN` at the first. Only `SEAWALL_JITTER_DECORRELATED` looks at it.
+    uint64_t previous_delay_ns;
+    /// What kind of failure it was, a `SEAWALL_ERROR_CLASS_…`.
+    uint32_t error_class;
+    /// 0.
+    uint32_t reserved;
+    /// How long the server asked to be spared, from now on; `SEAWALL_UNKNOWN` where it did not say.
+    uint64_t retry_after_ns;
+} seawall_attempt_failure_t;
+
 /// Rate, burst, first fill and warm-up of a token bucket. Begin with `SEAWALL_TOKEN_BUCKET_CONFIG_INIT`: ten a second, ten
 /// at once, full, no warm-up; or with `seawall_token_bucket_config_for`.
 typedef struct {
@@ -698,6 +975,115 @@ typedef struct {
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
+
+/// Fills a configuration with the defaults, those of `SEAWALL_AIMD_CONTROLLER_CONFIG_INIT`. `config->struct_size` has to be
+/// set.
+///
+/// Threads: any, for a struct of the caller's own. Wait-free.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_NULL`, `SEAWALL_E_ALIGNMENT`, `SEAWALL_E_STRUCT_SIZE`.
+seawall_status_t seawall_aimd_controller_config_default(seawall_aimd_controller_config_t *config);
+
+/// Makes a controller at its initial rate.
+///
+/// Threads: exclusive; hand the controller to others afterwards. Wait-free.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_NULL`, `SEAWALL_E_ALIGNMENT`, `SEAWALL_E_STRUCT_SIZE`, `SEAWALL_E_RATE_ZERO_PERIOD`,
+/// `SEAWALL_E_RATIO`, or a `SEAWALL_E_AIMD_…` that names the field; the storage is then as it was.
+SEAWALL_MUST_USE
+seawall_status_t seawall_aimd_controller_init(seawall_aimd_controller_t *controller,
+                                              const seawall_aimd_controller_config_t *config);
+
+/// Ends a controller: every call on it is then answered with `SEAWALL_E_UNINITIALISED`. There is nothing to free, so this is
+/// only for those who want later calls to be found.
+///
+/// Threads: exclusive. Wait-free. Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_aimd_controller_fini(seawall_aimd_controller_t *controller);
+
+/// Judges what a window saw, and changes the rate if it is time and there is reason to. The first call only notes where the
+/// totals of the window stand; later ones judge the samples since the last judgement, and wait for `minimum_samples` of them.
+///
+/// The first judgement takes what it finds for the service's baseline, which falls where the service turns out to be better,
+/// and rises where a cut did not help. Errors over it by more than the threshold and by more than chance, or a p95 over the
+/// threshold and over 1.5 times the baseline, cut the rate; else it grows by a step, but not over twice the throughput
+/// measured, as a limit that is not in use says nothing of the service. Use one window with one controller, no longer than
+/// the interval; where windows are merged, add up their totals.
+///
+/// Threads: any, at the same time; signal handlers too. Lock-free. If several judge at once, one changes the rate and is
+/// told.
+/// Returns: `SEAWALL_OK`: the rate changed, and `*change` says how; `SEAWALL_NOTHING_DONE` where it did not, and `*change` is
+/// as it was; `SEAWALL_E_STRUCT_SIZE`; `SEAWALL_E_VALUE` where the reserved field is not 0; or an object mistake.
+SEAWALL_MUST_USE
+seawall_status_t seawall_aimd_controller_observe(seawall_aimd_controller_t *controller,
+                                                 const seawall_window_summary_t *summary,
+                                                 uint64_t now_ns,
+                                                 seawall_rate_change_t *change);
+
+/// The plain rule, for callers that measure by themselves: cut if errors or p95 exceed their threshold, else grow by a step.
+/// At most once an interval; without either figure (`SEAWALL_UNKNOWN_PPM` and `SEAWALL_UNKNOWN`) there is no evidence and no
+/// change. It knows neither samples nor the rate in use nor a baseline: errors over the threshold that are always there hold
+/// it at the floor. `seawall_aimd_controller_observe` has no such trap.
+///
+/// Threads: as `seawall_aimd_controller_observe`.
+/// Returns: `SEAWALL_OK`: the rate changed, and `*change` says how; `SEAWALL_NOTHING_DONE` where it did not, and `*change` is
+/// as it was; `SEAWALL_E_RATIO`; or an object mistake.
+SEAWALL_MUST_USE
+seawall_status_t seawall_aimd_controller_update(seawall_aimd_controller_t *controller,
+                                                uint32_t error_rate_ppm,
+                                                uint64_t p95_ns,
+                                                uint64_t now_ns,
+                                                seawall_rate_change_t *change);
+
+/// The rate in force. The limiter of who was told a change may follow a moment later.
+///
+/// Threads: any, at the same time; signal handlers too. Loads only.
+/// Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_aimd_controller_current_rate(seawall_aimd_controller_t *controller,
+                                                      seawall_rate_t *rate);
+
+/// Sets the rate by hand; `*in_force` is what holds now: `rate` between the floor and the ceiling, to a millionth a second.
+/// The next judgement is due when it was.
+///
+/// Threads: any, at the same time; signal handlers too. Wait-free; a cut or growth that is decided at the same moment applies
+/// before it or after it.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_RATE_ZERO_PERIOD`; or an object mistake.
+seawall_status_t seawall_aimd_controller_set_rate(seawall_aimd_controller_t *controller,
+                                                  seawall_rate_t rate,
+                                                  seawall_rate_t *in_force);
+
+/// Starts anew: the initial rate, no baseline, no samples; the first judgement is due an interval after `now_ns`.
+///
+/// Threads: any, at the same time; signal handlers too. Wait-free; a judgement at work meanwhile may still apply its change.
+/// Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_aimd_controller_reset(seawall_aimd_controller_t *controller,
+                                               uint64_t now_ns);
+
+/// Moves the controller to a clock that reads `new_now_ns` where the old one read `old_now_ns`: the wait for the next
+/// judgement goes on as it was; a last one later than `old_now_ns` counts as one at it.
+///
+/// Threads: any, at the same time, but not beside calls with readings of both clocks. Wait-free.
+/// Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_aimd_controller_rebase(seawall_aimd_controller_t *controller,
+                                                uint64_t old_now_ns,
+                                                uint64_t new_now_ns);
+
+/// When the next judgement may come; 0 before the first.
+///
+/// Threads: any, at the same time; signal handlers too. Loads only.
+/// Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_aimd_controller_due_at(seawall_aimd_controller_t *controller, uint64_t *due_at_ns);
+
+/// The share of failed calls that is taken for healthy.
+///
+/// Threads: any, at the same time; signal handlers too. Loads only.
+/// Returns: `SEAWALL_OK`; `SEAWALL_NONE` before the first judgement, and nothing is written; or an object mistake.
+seawall_status_t seawall_aimd_controller_error_baseline(seawall_aimd_controller_t *controller,
+                                                        uint32_t *share_ppm);
+
+/// The p95 that is taken for healthy, to a microsecond.
+///
+/// Threads: any, at the same time; signal handlers too. Loads only.
+/// Returns: `SEAWALL_OK`; `SEAWALL_NONE` before the first judgement, and nothing is written; or an object mistake.
+seawall_status_t seawall_aimd_controller_latency_baseline(seawall_aimd_controller_t *controller,
+                                                          uint64_t *p95_ns);
 
 /// When the call of a permit was admitted.
 ///
@@ -885,6 +1271,54 @@ seawall_status_t seawall_circuit_breaker_on_failure(seawall_circuit_breaker_t *b
                                                     uint64_t now_ns,
                                                     uint64_t random,
                                                     seawall_transition_t *transition);
+
+/// The classification of a class and of what the server asked for (`SEAWALL_UNKNOWN` where it did not say), at the cost of
+/// an error.
+///
+/// Threads: any, for a struct of the caller's own. Wait-free.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_VALUE` where the class is none; `SEAWALL_E_NULL`, `SEAWALL_E_ALIGNMENT`.
+seawall_status_t seawall_classification_of(uint32_t error_class,
+                                           uint64_t retry_after_ns,
+                                           seawall_classification_t *classification);
+
+/// The class of an HTTP status whose answer carried no Retry-After, a `SEAWALL_ERROR_CLASS_…`: see
+/// `seawall_error_class_of_http`.
+///
+/// Threads: any, at the same time; signal handlers too. Wait-free.
+/// Returns: `SEAWALL_OK`; `SEAWALL_NONE` where the status (100 to 399) is no error, and nothing is written;
+/// `SEAWALL_E_NULL`, `SEAWALL_E_ALIGNMENT`.
+seawall_status_t seawall_error_class_of_http_status(uint32_t status, uint32_t *error_class);
+
+/// The class of an HTTP answer, a `SEAWALL_ERROR_CLASS_…`; `retry_after_ns` is `SEAWALL_UNKNOWN` where it carried no
+/// Retry-After. Throttled: 429, and 503 with Retry-After. Permanent: every other 4xx but 408 and 425; 501, 505, 506, 508,
+/// 510, 511; what is no HTTP status. Retryable: 408, 425, every other 5xx.
+///
+/// A retried request may have been carried out by the attempt that failed: give requests that are not idempotent a key by
+/// which the server knows them again, or take their errors for permanent.
+///
+/// Threads and Returns: as `seawall_error_class_of_http_status`.
+seawall_status_t seawall_error_class_of_http(uint32_t status,
+                                             uint64_t retry_after_ns,
+                                             uint32_t *error_class);
+
+/// What an attempt that failed so tells of the service, a `SEAWALL_OUTCOME_…`; it goes with the same `retry_after_ns`. A
+/// permanent error is a success of the service: it was reached and it answered.
+///
+/// Threads: any, at the same time; signal handlers too. Wait-free.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_VALUE` where the class is none; `SEAWALL_E_NULL`, `SEAWALL_E_ALIGNMENT`.
+seawall_status_t seawall_error_class_outcome(uint32_t error_class,
+                                             uint32_t *outcome);
+
+/// The wait in a Retry-After header of `length` bytes of the form "delta-seconds", spaces and tabs around it ignored. For
+/// all else there is none, for an HTTP date too: subtract the wall clock's time from that yourself. A number beyond the
+/// range is the longest wait that there is, never a short one.
+///
+/// Threads: any, at the same time; signal handlers too. Wait-free.
+/// Returns: `SEAWALL_OK`; `SEAWALL_NONE` where there is none, and nothing is written; `SEAWALL_E_NULL`,
+/// `SEAWALL_E_ALIGNMENT`; `SEAWALL_E_SIZE` where `length` is more than memory has.
+seawall_status_t seawall_retry_after_seconds(const char *value,
+                                             size_t length,
+                                             uint64_t *retry_after_ns);
 
 /// Fills a configuration with the defaults, which are those of `SEAWALL_CONCURRENCY_LIMIT_CONFIG_INIT`.
 /// `config->struct_size` has to be set.
@@ -1409,6 +1843,225 @@ seawall_status_t seawall_owned_lease_tokens(seawall_leased_bucket_t *bucket,
 seawall_status_t seawall_owned_lease_release(seawall_leased_bucket_t *bucket,
                                              seawall_owned_lease_t *lease);
 
+/// Tells a listener of a transition, if there is one: give it what a call wrote, changed or not.
+///
+/// Threads: any, at the same time; it calls the listener on this thread, once, and holds nothing meanwhile. In a signal
+/// handler only if the listener may run there.
+/// Returns: `SEAWALL_OK` when the listener has returned; `SEAWALL_NOTHING_DONE` where nothing changed (`transition->to` is
+/// 0) or the listener has no function; `SEAWALL_E_NULL`, `SEAWALL_E_ALIGNMENT`.
+seawall_status_t seawall_transition_tell(const seawall_transition_t *transition,
+                                         const seawall_listener_t *listener);
+
+/// Begins the stream of `seed`. Every seed is good, 0 too; two streams of one seed are the same.
+///
+/// Threads: exclusive. Wait-free. Returns: `SEAWALL_OK`; `SEAWALL_E_NULL`, `SEAWALL_E_ALIGNMENT`.
+SEAWALL_MUST_USE seawall_status_t seawall_random_init(seawall_random_t *random, uint64_t seed);
+
+/// Ends a stream: every call on it is then answered with `SEAWALL_E_UNINITIALISED`. There is nothing to free, so this is
+/// only for those who want later calls to be found.
+///
+/// Threads: exclusive. Wait-free. Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_random_fini(seawall_random_t *random);
+
+/// The next number, uniform over all of `uint64_t`.
+///
+/// Threads: exclusive: for one thread at a time, and for no signal handler that may interrupt it here. Wait-free.
+/// Returns: `SEAWALL_OK`, or an object mistake; the stream has then not moved.
+SEAWALL_MUST_USE
+seawall_status_t seawall_random_next_u64(seawall_random_t *random,
+                                         uint64_t *number);
+
+/// Begins the stream of `seed`, the same as that of `seawall_random_init`.
+///
+/// Threads: exclusive; hand the stream to others afterwards. Wait-free.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_NULL`, `SEAWALL_E_ALIGNMENT`.
+SEAWALL_MUST_USE seawall_status_t seawall_shared_random_init(seawall_shared_random_t *random, uint64_t seed);
+
+/// Ends a stream, as `seawall_random_fini`.
+///
+/// Threads: exclusive. Wait-free. Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_shared_random_fini(seawall_shared_random_t *random);
+
+/// The next number, uniform over all of `uint64_t`. Each caller gets its own.
+///
+/// Threads: any, at the same time; signal handlers too. Wait-free: one atomic addition.
+/// Returns: `SEAWALL_OK`, or an object mistake; the stream has then not moved.
+SEAWALL_MUST_USE
+seawall_status_t seawall_shared_random_next_u64(seawall_shared_random_t *random,
+                                                uint64_t *number);
+
+/// Fills a configuration with the defaults, those of `SEAWALL_RETRY_BUDGET_CONFIG_INIT`: for unknown traffic.
+/// `config->struct_size` has to be set.
+///
+/// Threads: any, for a struct of the caller's own. Wait-free.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_NULL`, `SEAWALL_E_ALIGNMENT`, `SEAWALL_E_STRUCT_SIZE`.
+seawall_status_t seawall_retry_budget_config_default(seawall_retry_budget_config_t *config);
+
+/// Fills a configuration for a process that expects `rate` calls and gives each `timeout_ns`: a cap of the calls that can
+/// be lost before the first of them is noticed, but 1 to 10 tokens; a share of 12 %; a lifetime of sixty time-outs, but 1 s
+/// to an hour; one initial token. `config->struct_size` has to be set.
+///
+/// Threads: any, for a struct of the caller's own. Wait-free.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_NULL`, `SEAWALL_E_ALIGNMENT`, `SEAWALL_E_STRUCT_SIZE`, `SEAWALL_E_RATE_ZERO_PERIOD`.
+seawall_status_t seawall_retry_budget_config_for(seawall_retry_budget_config_t *config,
+                                                 seawall_rate_t rate,
+                                                 uint64_t timeout_ns);
+
+/// Makes a budget that begins at `now_ns` with its initial tokens.
+///
+/// Threads: exclusive; hand the budget to others afterwards. Wait-free.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_NULL`, `SEAWALL_E_ALIGNMENT`, `SEAWALL_E_STRUCT_SIZE`, `SEAWALL_E_VALUE`,
+/// `SEAWALL_E_RATIO`, or a `SEAWALL_E_BUDGET_…` that names the field; the storage is then as it was.
+SEAWALL_MUST_USE
+seawall_status_t seawall_retry_budget_init(seawall_retry_budget_t *budget,
+                                           const seawall_retry_budget_config_t *config,
+                                           uint64_t now_ns);
+
+/// Ends a budget: every call on it is then answered with `SEAWALL_E_UNINITIALISED`. There is nothing to free, so this is
+/// only for those who want later calls to be found.
+///
+/// Threads: exclusive. Wait-free. Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_retry_budget_fini(seawall_retry_budget_t *budget);
+
+/// A call succeeded at its first try: the budget earns its share of a token. Not for a retry that succeeded, or retries
+/// would pay for retries.
+///
+/// Threads: any, at the same time; signal handlers too. Lock-free; a full budget is not written.
+/// Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_retry_budget_deposit(seawall_retry_budget_t *budget,
+                                              uint64_t now_ns);
+
+/// Takes what a retry costs, a `SEAWALL_RETRY_COST_…` or any other amount, all or nothing. To be called before the backoff
+/// starts, so that retries that still wait are paid for. `decision` may be NULL.
+///
+/// Threads: any, at the same time; signal handlers too. Lock-free; a refusal writes nothing that is shared.
+/// Returns: `SEAWALL_OK`; `SEAWALL_NOT_YET`: give the call up, as successes decide when there is a token again, and
+/// `decision->retry_after_ns` is `SEAWALL_UNKNOWN`; `SEAWALL_NEVER` where the cost is over the cap; or an object mistake.
+SEAWALL_MUST_USE
+seawall_status_t seawall_retry_budget_try_withdraw(seawall_retry_budget_t *budget,
+                                                   uint32_t cost_millionths,
+                                                   uint64_t now_ns,
+                                                   seawall_decision_t *decision);
+
+/// Gives back what a retry took that was never sent. At most the cap; what decayed meanwhile is not taken off.
+///
+/// Threads: any, at the same time; signal handlers too. Lock-free.
+/// Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_retry_budget_refund(seawall_retry_budget_t *budget,
+                                             uint32_t cost_millionths,
+                                             uint64_t now_ns);
+
+/// What the budget holds, in millionths of a token.
+///
+/// Threads: any, at the same time; signal handlers too. Loads only; others may take it before the caller does.
+/// Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_retry_budget_balance(seawall_retry_budget_t *budget,
+                                              uint64_t now_ns,
+                                              uint32_t *millionths);
+
+/// Changes what the next deposits earn; those made stand.
+///
+/// Threads: any, at the same time; signal handlers too. Wait-free.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_RATIO`, and the share stays; or an object mistake.
+seawall_status_t seawall_retry_budget_set_share(seawall_retry_budget_t *budget, uint32_t share_ppm);
+
+/// Changes the cap. Tokens over a lower cap are cut off by the next call that moves tokens; until then they cannot be seen
+/// or taken, but a cap that is raised again uncovers them. A floor over the cap counts as the cap.
+///
+/// Threads: any, at the same time; signal handlers too. Wait-free; a call that is under way may still go by the old cap.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_BUDGET_CAP_TOO_LARGE`, and the cap stays; or an object mistake.
+seawall_status_t seawall_retry_budget_set_cap(seawall_retry_budget_t *budget,
+                                              uint32_t cap_millionths);
+
+/// Moves the budget to a clock that reads `new_now_ns` where the old one read `old_now_ns`: the balance is as it was then.
+///
+/// Threads: any, at the same time; signal handlers too. Lock-free; who still comes with a reading of the old clock may cost
+/// tokens beyond the floor or stop their decay, and brings in none.
+/// Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_retry_budget_rebase(seawall_retry_budget_t *budget,
+                                             uint64_t old_now_ns,
+                                             uint64_t new_now_ns);
+
+/// As if new at `now_ns`: the initial tokens, at most the cap. Share and cap stay as they were set.
+///
+/// Threads: any, at the same time; signal handlers too. Wait-free; what others earn or take meanwhile may be forgotten.
+/// Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_retry_budget_reset(seawall_retry_budget_t *budget,
+                                            uint64_t now_ns);
+
+/// Fills a configuration with the defaults, those of `SEAWALL_RETRY_STRATEGY_CONFIG_INIT`. `config->struct_size` has to be
+/// set.
+///
+/// Threads: any, for a struct of the caller's own. Wait-free.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_NULL`, `SEAWALL_E_ALIGNMENT`, `SEAWALL_E_STRUCT_SIZE`.
+seawall_status_t seawall_retry_strategy_config_default(seawall_retry_strategy_config_t *config);
+
+/// Fills a configuration for a message that must arrive and that nobody waits for, that of
+/// `SEAWALL_RETRY_STRATEGY_CONFIG_GUIDE`. `config->struct_size` has to be set.
+///
+/// Threads: any, for a struct of the caller's own. Wait-free.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_NULL`, `SEAWALL_E_ALIGNMENT`, `SEAWALL_E_STRUCT_SIZE`.
+seawall_status_t seawall_retry_strategy_config_guide(seawall_retry_strategy_config_t *config);
+
+/// Makes a strategy.
+///
+/// Threads: exclusive; hand the strategy to others afterwards. Wait-free.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_NULL`, `SEAWALL_E_ALIGNMENT`, `SEAWALL_E_STRUCT_SIZE`; `SEAWALL_E_VALUE` where the
+/// jitter is none; or a `SEAWALL_E_RETRY_…` that names the field; the storage is then as it was.
+SEAWALL_MUST_USE
+seawall_status_t seawall_retry_strategy_init(seawall_retry_strategy_t *strategy,
+                                             const seawall_retry_strategy_config_t *config);
+
+/// Ends a strategy: every call on it is then answered with `SEAWALL_E_UNINITIALISED`. There is nothing to free, so this is
+/// only for those who want later calls to be found.
+///
+/// Threads: exclusive. Wait-free. Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_retry_strategy_fini(seawall_retry_strategy_t *strategy);
+
+/// How often one call is sent in all, the first time included.
+///
+/// Threads: any, at the same time; signal handlers too. Wait-free.
+/// Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_retry_strategy_max_attempts(seawall_retry_strategy_t *strategy,
+                                                     uint32_t *max_attempts);
+
+/// How long a call may take in all; `SEAWALL_UNKNOWN` where there is no deadline.
+///
+/// Threads: any, at the same time; signal handlers too. Wait-free.
+/// Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_retry_strategy_total_deadline(seawall_retry_strategy_t *strategy,
+                                                       uint64_t *total_deadline_ns);
+
+/// The delay after failed attempt number `attempt` (from 1; 0 counts as 1), jitter included: never above `max_delay_ns`.
+/// Asks neither the number of attempts nor the deadline: `seawall_retry_strategy_decide` does. `previous_delay_ns` is the
+/// delay before that attempt, for `SEAWALL_JITTER_DECORRELATED`; `SEAWALL_UNKNOWN` at the first. `random` is a number drawn
+/// from all of `uint64_t`, a fresh one each time.
+///
+/// Threads: any, at the same time; signal handlers too. Wait-free.
+/// Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_retry_strategy_next_delay(seawall_retry_strategy_t *strategy,
+                                                   uint32_t attempt,
+                                                   uint64_t previous_delay_ns,
+                                                   uint64_t random,
+                                                   uint64_t *delay_ns);
+
+/// What to do after a failure: send again in `*delay_ns`, budget and gates permitting, or give up, for the reason
+/// `*give_up`, a `SEAWALL_GIVE_UP_…`. `random` as in `seawall_retry_strategy_next_delay`; `give_up` may be NULL.
+///
+/// The checks in their order: a permanent error, the number of attempts, a pause of the server's over `retry_after_cap_ns`,
+/// the deadline. A pause within the cap is waited for in full, then up to a quarter of it more (or up to the term of our own
+/// backoff, if that is longer), so that a fleet that was sent away as one does not return as one.
+///
+/// Threads: any, at the same time; signal handlers too. Wait-free.
+/// Returns: `SEAWALL_OK`, and `*give_up` is 0; `SEAWALL_GIVE_UP`, and `*delay_ns` is `SEAWALL_UNKNOWN`;
+/// `SEAWALL_E_STRUCT_SIZE`; `SEAWALL_E_VALUE` where the class is none, or the reserved field is not 0; or an object mistake.
+SEAWALL_MUST_USE
+seawall_status_t seawall_retry_strategy_decide(seawall_retry_strategy_t *strategy,
+                                               const seawall_attempt_failure_t *failure,
+                                               uint64_t random,
+                                               uint64_t *delay_ns,
+                                               uint32_t *give_up);
+
 /// The words for a status, in English; for a mistake what was wrong and what is allowed. Never NULL; lives for ever.
 ///
 /// Threads: any, at the same time. Wait-free. Returns: a text without a line break.
@@ -1428,6 +2081,16 @@ const char *seawall_cause_text(uint32_t cause);
 ///
 /// Threads: any, at the same time. Wait-free. Returns: a text without a line break; of another number, that it is none.
 const char *seawall_stage_text(uint32_t stage);
+
+/// The name of a `SEAWALL_GIVE_UP_…`, as in logs. Never NULL; lives for ever.
+///
+/// Threads: any, at the same time. Wait-free. Returns: a text without a line break; of another number, that it is none.
+const char *seawall_give_up_text(uint32_t reason);
+
+/// The name of a `SEAWALL_RATE_REASON_…`, as in metrics and logs. Never NULL; lives for ever.
+///
+/// Threads: any, at the same time. Wait-free. Returns: a text without a line break; of another number, that it is none.
+const char *seawall_rate_reason_text(uint32_t reason);
 
 /// The name of a `SEAWALL_LIMIT_REASON_…`, as in metrics and logs. Never NULL; lives for ever.
 ///

@@ -10,8 +10,8 @@
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use crate::status::{
-    Misuse, SEAWALL_E_ALIGNMENT, SEAWALL_E_NULL, SEAWALL_E_TYPE, SEAWALL_E_UNINITIALISED, SEAWALL_NOTHING_DONE,
-    SEAWALL_OK, SEAWALL_VOID, seawall_status_t,
+    Misuse, SEAWALL_E_ALIGNMENT, SEAWALL_E_NULL, SEAWALL_E_TYPE, SEAWALL_E_UNINITIALISED, SEAWALL_NONE,
+    SEAWALL_NOTHING_DONE, SEAWALL_OK, SEAWALL_VOID, seawall_status_t,
 };
 use crate::version::SEAWALL_ABI_VERSION;
 
@@ -198,6 +198,20 @@ pub(crate) unsafe fn tell<T>(out: *mut T, value: impl FnOnce() -> T) -> seawall_
     // SAFETY: checked, and the caller's word.
     unsafe { out.write(value()) };
     SEAWALL_OK
+}
+
+/// As [`tell`], where there may be no value: then nothing is written.
+///
+/// # Safety
+/// `out` is NULL or points to a `T` that may be written.
+pub(crate) unsafe fn tell_some<T>(out: *mut T, value: Option<T>) -> seawall_status_t {
+    match value {
+        // SAFETY: the caller's word.
+        Some(value) => unsafe { tell(out, || value) },
+        None if out.is_null() => SEAWALL_E_NULL,
+        None if !out.is_aligned() => SEAWALL_E_ALIGNMENT,
+        None => SEAWALL_NONE,
+    }
 }
 
 /// Whether a `T` may be written there: NULL is, as the caller does not want one.
