@@ -37,6 +37,10 @@
 #include <type_traits>
 #include <utility>
 
+#if defined(__linux__) || defined(__APPLE__)
+#include <sys/random.h>
+#endif
+
 #if !defined(SEAWALL_NO_EXCEPTIONS) && (defined(__cpp_exceptions) || defined(_CPPUNWIND))
 #define SEAWALL_EXCEPTIONS 1
 #include <exception>
@@ -483,6 +487,1142 @@ class BasicTokenBucket {
 };
 
 using TokenBucket = BasicTokenBucket<std::chrono::steady_clock>;
+
+// -------------------------------------------------------------------------------------------------- outcomes, permits
+
+/// How a call ended.
+class Outcome {
+  public:
+    enum class Kind : std::uint32_t {
+        Success = SEAWALL_OUTCOME_SUCCESS,
+        Failure = SEAWALL_OUTCOME_FAILURE,
+        Throttled = SEAWALL_OUTCOME_THROTTLED,
+        Ignored = SEAWALL_OUTCOME_IGNORED,
+    };
+
+    /// It went well; a permanent error of the request itself is a success of the service.
+    static constexpr Outcome success() noexcept { return {Kind::Success, SEAWALL_UNKNOWN}; }
+    /// It failed, or nobody answered in time.
+    static constexpr Outcome failure() noexcept { return {Kind::Failure, SEAWALL_UNKNOWN}; }
+    /// The service said that it has too much to do, and perhaps for how long.
+    static constexpr Outcome throttled(std::optional<std::chrono::nanoseconds> retry_after = std::nullopt) noexcept {
+        return {Kind::Throttled, detail::or_unknown(retry_after)};
+    }
+    /// It says nothing of the service: cancelled, or a mistake of the caller's.
+    static constexpr Outcome ignored() noexcept { return {Kind::Ignored, SEAWALL_UNKNOWN}; }
+
+    constexpr Kind kind() const noexcept { return kind_; }
+    constexpr std::uint32_t c() const noexcept { return static_cast<std::uint32_t>(kind_); }
+    constexpr std::uint64_t retry_after_ns() const noexcept { return retry_after_ns_; }
+
+  private:
+    constexpr Outcome(Kind kind, std::uint64_t retry_after_ns) noexcept
+        : retry_after_ns_(retry_after_ns), kind_(kind) {}
+    std::uint64_t retry_after_ns_;
+    Kind kind_;
+};
+
+/// Leave to send one call, of a `Giver`, whose `Words` say what it holds. Dropped, it reports `Ignored`.
+template <class Giver, class Words>
+class [[nodiscard]] Permit {
+  public:
+    using time_point = typename Giver::time_point;
+    using clock = typename Giver::clock;
+
+    /// One that holds nothing.
+    Permit() noexcept : giver_(nullptr), words_{} {}
+    Permit(Giver& giver, const Words& words) noexcept : giver_(&giver), words_(words) {}
+    Permit(Permit&& other) noexcept : giver_(std::exchange(other.giver_, nullptr)), words_(other.words_) {}
+    Permit& operator=(Permit&& other) noexcept {
+        if (this != &other) {
+            drop();
+            giver_ = std::exchange(other.giver_, nullptr);
+            words_ = other.words_;
+        }
+        return *this;
+    }
+    Permit(const Permit&) = delete;
+    Permit& operator=(const Permit&) = delete;
+    ~Permit() { drop(); }
+
+    /// Whether its result is still to be reported.
+    explicit operator bool() const noexcept { return giver_ != nullptr; }
+    auto success(time_point now = clock::now()) noexcept { return finish(Outcome::success(), now); }
+    auto failure(time_point now = clock::now()) noexcept { return finish(Outcome::failure(), now); }
+    auto throttled(std::optional<std::chrono::nanoseconds> retry_after, time_point now = clock::now()) noexcept {
+        return finish(Outcome::throttled(retry_after), now);
+    }
+    auto ignore(time_point now = clock::now()) noexcept { return finish(Outcome::ignored(), now); }
+    /// Reports the result. A permit that holds nothing reports nothing.
+    auto finish(Outcome outcome, time_point now = clock::now()) noexcept {
+        using Told = decltype(giver_->finish(words_, outcome, now));
+        Giver* const giver = std::exchange(giver_, nullptr);
+        return giver != nullptr ? giver->finish(words_, outcome, now) : Told{};
+    }
+    /// It was never sent: gives back what it holds, as far as that cannot admit too many.
+    bool cancel(time_point now = clock::now()) noexcept {
+        Giver* const giver = std::exchange(giver_, nullptr);
+        return giver != nullptr && giver->cancel(words_, now);
+    }
+    /// What it holds, as C has it.
+    Words* c() noexcept { return &words_; }
+    /// Takes what it holds away, for who keeps it elsewhere and reports it with the giver's `finish` or `cancel`.
+    Words release() noexcept {
+        giver_ = nullptr;
+        return std::exchange(words_, {});
+    }
+
+  private:
+    void drop() noexcept {
+        if (giver_ != nullptr) (void)ignore();
+    }
+    Giver* giver_;
+    Words words_;
+};
+
+// ---------------------------------------------------------------------------------------------------------- workspaces
+
+/// Memory of the caller's for an object whose size depends on its configuration, aligned to 8 bytes; it has to outlive the
+/// object. Processes that share it each `attach`.
+struct Workspace {
+    void* data;
+    std::size_t size;
+};
+
+namespace detail {
+
+/// What lies in a workspace: one of the caller's, or its own, which it allocates when it is made and at no other time.
+template <class Handle>
+class InWorkspace {
+  public:
+    InWorkspace(const InWorkspace&) = delete;
+    InWorkspace& operator=(const InWorkspace&) = delete;
+    /// The handle of C.
+    Handle* c() noexcept { return handle_; }
+
+  protected:
+    InWorkspace() noexcept = default;
+    ~InWorkspace() = default;
+
+    /// `make(data, size, &handle)`, in memory of its own.
+    template <class Make>
+    Status make_own(Status size_known, std::size_t size, Make make) noexcept {
+        if (!size_known) return size_known;
+        std::unique_ptr<std::uint64_t[]> memory(new (std::nothrow) std::uint64_t[(size + 7) / 8]);
+        if (!memory) return SEAWALL_E_WORKSPACE;
+        const Status status = make(memory.get(), size, &handle_);
+        if (status) memory_ = std::move(memory);
+        return status;
+    }
+    Handle* handle_ = nullptr;
+
+  private:
+    std::unique_ptr<std::uint64_t[]> memory_;
+};
+
+}  // namespace detail
+
+// --------------------------------------------------------------------------------------------------------------- random
+
+/// A seed of the operating system's, other in every process: a common one would make a fleet that is to be spread draw as
+/// one. Take a new one after `fork`.
+inline std::uint64_t entropy() noexcept {
+    std::uint64_t seed = 0;
+#if defined(__linux__)
+    if (getrandom(&seed, sizeof seed, 0) == sizeof seed) return seed;
+#elif defined(__APPLE__)
+    if (getentropy(&seed, sizeof seed) == 0) return seed;
+#endif
+    // Where there is none: the moment, and where the system put this.
+    seed = static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch().count());
+    return seed * 0x9E37'79B9'7F4A'7C15 ^ reinterpret_cast<std::uintptr_t>(&seed);
+}
+
+/// A seeded stream of random numbers that threads share; not for secrets.
+class SharedRandom {
+  public:
+    /// One that is not there yet: all its numbers are 0.
+    constexpr SharedRandom() noexcept : storage_{} {}
+    explicit SharedRandom(std::uint64_t seed) noexcept : storage_{} { init(seed); }
+    SharedRandom(const SharedRandom&) = delete;
+    SharedRandom& operator=(const SharedRandom&) = delete;
+    /// Begins the stream of `seed`, while nobody else uses it.
+    void init(std::uint64_t seed) noexcept { (void)Status(seawall_shared_random_init(&storage_, seed)); }
+    /// The next number, uniform over all of `uint64_t`; no two callers get the same of it.
+    std::uint64_t next_u64() noexcept {
+        std::uint64_t number = 0;
+        (void)Status(seawall_shared_random_next_u64(&storage_, &number));
+        return number;
+    }
+    seawall_shared_random_t* c() noexcept { return &storage_; }
+
+  private:
+    seawall_shared_random_t storage_;
+};
+
+/// As `SharedRandom`, for one thread at a time; a copy goes on with the same numbers.
+class Random {
+  public:
+    explicit Random(std::uint64_t seed) noexcept : storage_{} { (void)Status(seawall_random_init(&storage_, seed)); }
+    std::uint64_t next_u64() noexcept {
+        std::uint64_t number = 0;
+        (void)Status(seawall_random_next_u64(&storage_, &number));
+        return number;
+    }
+    seawall_random_t* c() noexcept { return &storage_; }
+
+  private:
+    seawall_random_t storage_;
+};
+
+// ------------------------------------------------------------------------------------------------------ circuit breaker
+
+enum class State : std::uint32_t {
+    Closed = SEAWALL_STATE_CLOSED,
+    Open = SEAWALL_STATE_OPEN,
+    HalfOpen = SEAWALL_STATE_HALF_OPEN,
+};
+
+/// Why a breaker changed its state.
+enum class Cause : std::uint32_t {
+    ConsecutiveFailures = SEAWALL_CAUSE_CONSECUTIVE_FAILURES,
+    FailureShare = SEAWALL_CAUSE_FAILURE_SHARE,
+    SlowShare = SEAWALL_CAUSE_SLOW_SHARE,
+    Tripped = SEAWALL_CAUSE_TRIPPED,
+    IntervalOver = SEAWALL_CAUSE_INTERVAL_OVER,
+    ProbesSucceeded = SEAWALL_CAUSE_PROBES_SUCCEEDED,
+    ProbesFailed = SEAWALL_CAUSE_PROBES_FAILED,
+    Forced = SEAWALL_CAUSE_FORCED,
+    Reset = SEAWALL_CAUSE_RESET,
+    ClockStepped = SEAWALL_CAUSE_CLOCK_STEPPED,
+};
+
+/// The names, as in metrics and logs.
+inline const char* name(State state) noexcept { return seawall_state_text(static_cast<std::uint32_t>(state)); }
+inline const char* name(Cause cause) noexcept { return seawall_cause_text(static_cast<std::uint32_t>(cause)); }
+inline const char* name(Stage stage) noexcept {
+    return stage == Stage::Nobody ? "nobody" : seawall_stage_text(static_cast<std::uint32_t>(stage));
+}
+
+/// A change of a breaker's state, told once, to the call that made it.
+struct Transition {
+    State from;
+    State to;
+    Cause cause;
+    /// How many changes the breaker had made, this one included.
+    std::uint32_t generation;
+    /// The shard of a guard, else 0.
+    std::uint32_t shard;
+
+    static std::optional<Transition> from_c(const seawall_transition_t& transition) noexcept {
+        if (transition.to == 0) return std::nullopt;
+        return Transition{static_cast<State>(transition.from), static_cast<State>(transition.to),
+                          static_cast<Cause>(transition.cause), transition.generation, transition.shard};
+    }
+};
+
+/// On what evidence a breaker opens.
+struct TripRule {
+    enum class Kind : std::uint32_t {
+        Consecutive = SEAWALL_TRIP_CONSECUTIVE,
+        FailureShare = SEAWALL_TRIP_FAILURE_SHARE,
+        SlowShare = SEAWALL_TRIP_SLOW_SHARE,
+    };
+    Kind kind = Kind::Consecutive;
+    std::uint32_t threshold = 0;
+    Ratio share = {};
+    std::uint32_t window = 0;
+    std::uint32_t minimum = 0;
+    std::chrono::nanoseconds slower_than = {};
+
+    /// So many failures in a row.
+    static constexpr TripRule consecutive(std::uint32_t threshold) noexcept { return {Kind::Consecutive, threshold}; }
+    /// At least this share of failures among the last `window` calls, of which `minimum` must have ended.
+    static constexpr TripRule failure_share(Ratio share, std::uint32_t window, std::uint32_t minimum) noexcept {
+        return {Kind::FailureShare, 0, share, window, minimum};
+    }
+    /// At least this share of calls that failed or took longer than `slower_than`.
+    static constexpr TripRule slow_share(Ratio share, std::chrono::nanoseconds slower_than, std::uint32_t window,
+                                         std::uint32_t minimum) noexcept {
+        return {Kind::SlowShare, 0, share, window, minimum, slower_than};
+    }
+};
+
+namespace detail {
+inline constexpr seawall_circuit_breaker_config_t breaker_default = SEAWALL_CIRCUIT_BREAKER_CONFIG_INIT;
+}
+
+/// How a circuit breaker judges: see seawall_circuit_breaker_config_t.
+struct BreakerConfig {
+    TripRule rule = rule_of(detail::breaker_default);
+    std::chrono::nanoseconds open_for = detail::from_ns(detail::breaker_default.open_for_ns);
+    Ratio open_jitter = {detail::breaker_default.open_jitter_ppm};
+    std::uint32_t open_growth_percent = detail::breaker_default.open_growth_percent;
+    std::chrono::nanoseconds open_cap = detail::from_ns(detail::breaker_default.open_cap_ns);
+    std::uint32_t probes = detail::breaker_default.probes;
+    std::chrono::nanoseconds probe_lease = detail::from_ns(detail::breaker_default.probe_lease_ns);
+    Ratio close_share = {detail::breaker_default.close_share_ppm};
+    std::chrono::nanoseconds ramp = detail::from_ns(detail::breaker_default.ramp_ns);
+
+    static constexpr TripRule rule_of(const seawall_circuit_breaker_config_t& c) noexcept {
+        return {static_cast<TripRule::Kind>(c.rule), c.threshold, {c.share_ppm}, c.window, c.minimum,
+                detail::from_ns(c.slower_than_ns)};
+    }
+    static constexpr BreakerConfig from_c(const seawall_circuit_breaker_config_t& c) noexcept {
+        return {rule_of(c),
+                detail::from_ns(c.open_for_ns),
+                {c.open_jitter_ppm},
+                c.open_growth_percent,
+                detail::from_ns(c.open_cap_ns),
+                c.probes,
+                detail::from_ns(c.probe_lease_ns),
+                {c.close_share_ppm},
+                detail::from_ns(c.ramp_ns)};
+    }
+    constexpr seawall_circuit_breaker_config_t to_c() const noexcept {
+        seawall_circuit_breaker_config_t c = SEAWALL_CIRCUIT_BREAKER_CONFIG_INIT;
+        c.rule = static_cast<std::uint32_t>(rule.kind);
+        c.threshold = rule.threshold;
+        c.share_ppm = rule.share.ppm;
+        c.window = rule.window;
+        c.minimum = rule.minimum;
+        c.slower_than_ns = detail::to_ns(rule.slower_than);
+        c.open_for_ns = detail::to_ns(open_for);
+        c.open_jitter_ppm = open_jitter.ppm;
+        c.open_growth_percent = open_growth_percent;
+        c.open_cap_ns = detail::to_ns(open_cap);
+        c.probes = probes;
+        c.close_share_ppm = close_share.ppm;
+        c.probe_lease_ns = detail::to_ns(probe_lease);
+        c.ramp_ns = detail::to_ns(ramp);
+        return c;
+    }
+};
+
+template <class Clock>
+class BasicCircuitBreaker;
+
+/// Leave to send one call, of a circuit breaker: what it reports may be a transition.
+template <class Clock>
+class BreakerPermit : public Permit<BasicCircuitBreaker<Clock>, seawall_breaker_permit_t> {
+  public:
+    using Permit<BasicCircuitBreaker<Clock>, seawall_breaker_permit_t>::Permit;
+
+    typename Clock::time_point started() noexcept {
+        std::uint64_t started_ns = 0;
+        seawall_breaker_permit_started(this->c(), &started_ns);
+        return detail::to_point<Clock>(started_ns);
+    }
+    /// Whether the call is a probe of a half-open breaker.
+    bool is_probe() noexcept {
+        std::uint32_t is_probe = 0;
+        seawall_breaker_permit_is_probe(this->c(), &is_probe);
+        return is_probe != 0;
+    }
+    /// The transition to half-open, if this permit made it.
+    std::optional<Transition> transition;
+};
+
+/// Leaves a service alone that fails, and finds out with a few probes when it is well again.
+template <class Clock>
+class BasicCircuitBreaker {
+  public:
+    using clock = Clock;
+    using time_point = typename Clock::time_point;
+    using Permit = BreakerPermit<Clock>;
+
+    /// One that is not there yet.
+    constexpr BasicCircuitBreaker() noexcept : storage_{} {}
+    BasicCircuitBreaker(const BasicCircuitBreaker&) = delete;
+    BasicCircuitBreaker& operator=(const BasicCircuitBreaker&) = delete;
+#if SEAWALL_EXCEPTIONS
+    BasicCircuitBreaker(const BreakerConfig& config, std::uint64_t seed) : storage_{} {
+        detail::require(init(config, seed));
+    }
+#endif
+    static Result<BasicCircuitBreaker> try_create(const BreakerConfig& config, std::uint64_t seed) noexcept {
+        return Result<BasicCircuitBreaker>(detail::Making{}, config, seed);
+    }
+
+    /// Makes it, while nobody else uses it. On a mistake it is as it was. The seed draws the open intervals: it has to be
+    /// another in each process of a fleet, see `entropy`.
+    Status init(const BreakerConfig& config, std::uint64_t seed) noexcept {
+        const auto c_config = config.to_c();
+        const Status status = seawall_circuit_breaker_init(&storage_, &c_config);
+        if (status) random_.init(seed);
+        return status;
+    }
+
+    /// Asks for leave to send a call.
+    Answer<Permit> try_attempt(time_point now = Clock::now()) noexcept {
+        seawall_breaker_permit_t words{};
+        seawall_transition_t transition{};
+        seawall_decision_t said{};
+        const Status status =
+            seawall_circuit_breaker_try_attempt(&storage_, detail::to_ns(now), &words, &transition, &said);
+        if (!status) return {Decision(status, said), Permit()};
+        Permit permit(*this, words);
+        permit.transition = Transition::from_c(transition);
+        return {Decision(status, said), std::move(permit)};
+    }
+    /// What `try_attempt` would answer. Changes nothing.
+    Decision peek(time_point now = Clock::now()) noexcept {
+        seawall_decision_t said{};
+        const Status status = seawall_circuit_breaker_peek(&storage_, detail::to_ns(now), &said);
+        return {status, said};
+    }
+    /// Reports a result with a random number of the caller's; permits do that by themselves.
+    std::optional<Transition> finish(seawall_breaker_permit_t& permit, Outcome outcome, time_point now,
+                                     std::uint64_t random) noexcept {
+        return told([&](seawall_transition_t* transition) {
+            return seawall_circuit_breaker_finish(&storage_, &permit, outcome.c(), detail::to_ns(now), random, transition);
+        });
+    }
+    std::optional<Transition> finish(seawall_breaker_permit_t& permit, Outcome outcome, time_point now) noexcept {
+        return finish(permit, outcome, now, outcome.kind() == Outcome::Kind::Success ? 0 : random_.next_u64());
+    }
+    bool cancel(seawall_breaker_permit_t& permit, time_point now = Clock::now()) noexcept {
+        return seawall_circuit_breaker_cancel(&storage_, &permit, detail::to_ns(now)) == SEAWALL_OK;
+    }
+    /// Open where it is not there.
+    State state(time_point now = Clock::now()) noexcept {
+        std::uint32_t state = SEAWALL_STATE_OPEN;
+        seawall_circuit_breaker_state(&storage_, detail::to_ns(now), &state);
+        return static_cast<State>(state);
+    }
+    /// Opens it on evidence of the caller's.
+    std::optional<Transition> trip(time_point now = Clock::now()) noexcept { return trip(now, random_.next_u64()); }
+    std::optional<Transition> trip(time_point now, std::uint64_t random) noexcept {
+        return told([&](seawall_transition_t* transition) {
+            return seawall_circuit_breaker_trip(&storage_, detail::to_ns(now), random, transition);
+        });
+    }
+    /// Open until `force_close` or `reset`.
+    std::optional<Transition> force_open(time_point now = Clock::now()) noexcept {
+        return told([&](seawall_transition_t* transition) {
+            return seawall_circuit_breaker_force_open(&storage_, detail::to_ns(now), transition);
+        });
+    }
+    /// Closed until `force_open` or `reset`.
+    std::optional<Transition> force_close(time_point now = Clock::now()) noexcept {
+        return told([&](seawall_transition_t* transition) {
+            return seawall_circuit_breaker_force_close(&storage_, detail::to_ns(now), transition);
+        });
+    }
+    /// Closed, with nothing counted.
+    std::optional<Transition> reset(time_point now = Clock::now()) noexcept {
+        return told([&](seawall_transition_t* transition) {
+            return seawall_circuit_breaker_reset(&storage_, detail::to_ns(now), transition);
+        });
+    }
+    Status set_config(const BreakerConfig& config) noexcept {
+        const auto c_config = config.to_c();
+        return seawall_circuit_breaker_set_config(&storage_, &c_config);
+    }
+    /// Moves it to a clock that reads `new_now` where the old one read `old_now`.
+    Status rebase(time_point old_now, time_point new_now) noexcept {
+        return seawall_circuit_breaker_rebase(&storage_, detail::to_ns(old_now), detail::to_ns(new_now));
+    }
+    /// For callers without permits: whether a call is to be kept back.
+    bool should_block(time_point now = Clock::now()) noexcept {
+        std::uint32_t blocked = 1;
+        seawall_circuit_breaker_should_block(&storage_, detail::to_ns(now), &blocked);
+        return blocked != 0;
+    }
+    std::optional<Transition> on_success(time_point now = Clock::now()) noexcept {
+        return told([&](seawall_transition_t* transition) {
+            return seawall_circuit_breaker_on_success(&storage_, detail::to_ns(now), transition);
+        });
+    }
+    std::optional<Transition> on_failure(time_point now = Clock::now()) noexcept {
+        return on_failure(now, random_.next_u64());
+    }
+    std::optional<Transition> on_failure(time_point now, std::uint64_t random) noexcept {
+        return told([&](seawall_transition_t* transition) {
+            return seawall_circuit_breaker_on_failure(&storage_, detail::to_ns(now), random, transition);
+        });
+    }
+    /// The object as C has it.
+    seawall_circuit_breaker_t* c() noexcept { return &storage_; }
+
+  private:
+    template <class Call>
+    static std::optional<Transition> told(Call call) noexcept {
+        seawall_transition_t transition{};
+        return call(&transition) >= 0 ? Transition::from_c(transition) : std::nullopt;
+    }
+    seawall_circuit_breaker_t storage_;
+    SharedRandom random_;
+};
+
+using CircuitBreaker = BasicCircuitBreaker<std::chrono::steady_clock>;
+
+// -------------------------------------------------------------------------------------------------------------- retries
+
+/// Which failures a retry can cure.
+enum class ErrorClass : std::uint32_t {
+    Retryable = SEAWALL_ERROR_CLASS_RETRYABLE,
+    Throttled = SEAWALL_ERROR_CLASS_THROTTLED,
+    Permanent = SEAWALL_ERROR_CLASS_PERMANENT,
+};
+
+/// The class of an HTTP answer; nothing where it is no error (100 to 399).
+inline std::optional<ErrorClass>
+class_of_http(unsigned status, std::optional<std::chrono::nanoseconds> retry_after = std::nullopt) noexcept {
+    std::uint32_t error_class = 0;
+    const Status found = seawall_error_class_of_http(status, detail::or_unknown(retry_after), &error_class);
+    return found ? std::optional(static_cast<ErrorClass>(error_class)) : std::nullopt;
+}
+
+/// The wait in a Retry-After header of the form "delta-seconds"; nothing in all others.
+inline std::optional<std::chrono::nanoseconds> retry_after_seconds(const char* value, std::size_t length) noexcept {
+    std::uint64_t retry_after_ns = 0;
+    const Status found = seawall_retry_after_seconds(value, length, &retry_after_ns);
+    return found ? std::optional(detail::from_ns(retry_after_ns)) : std::nullopt;
+}
+
+/// What an attempt that failed so tells of the service: a permanent error is a success of it.
+inline Outcome outcome_of(ErrorClass error, std::optional<std::chrono::nanoseconds> retry_after = std::nullopt) noexcept {
+    switch (error) {
+        case ErrorClass::Permanent: return Outcome::success();
+        case ErrorClass::Throttled: return Outcome::throttled(retry_after);
+        case ErrorClass::Retryable: break;
+    }
+    return Outcome::failure();
+}
+
+/// How clients are kept apart.
+enum class Jitter : std::uint32_t {
+    None = SEAWALL_JITTER_NONE,
+    Additive = SEAWALL_JITTER_ADDITIVE,
+    Equal = SEAWALL_JITTER_EQUAL,
+    Full = SEAWALL_JITTER_FULL,
+    Decorrelated = SEAWALL_JITTER_DECORRELATED,
+};
+
+/// Why a call is not sent again.
+enum class GiveUpReason : std::uint32_t {
+    Permanent = SEAWALL_GIVE_UP_PERMANENT,
+    AttemptsExhausted = SEAWALL_GIVE_UP_ATTEMPTS_EXHAUSTED,
+    DeadlineExceeded = SEAWALL_GIVE_UP_DEADLINE_EXCEEDED,
+    RetryAfterTooLong = SEAWALL_GIVE_UP_RETRY_AFTER_TOO_LONG,
+    BudgetSpent = SEAWALL_GIVE_UP_BUDGET_SPENT,
+    PermitVoid = SEAWALL_GIVE_UP_PERMIT_VOID,
+    ServiceFailing = SEAWALL_GIVE_UP_SERVICE_FAILING,
+};
+inline const char* name(GiveUpReason reason) noexcept { return seawall_give_up_text(static_cast<std::uint32_t>(reason)); }
+
+namespace detail {
+inline constexpr seawall_retry_strategy_config_t retry_default = SEAWALL_RETRY_STRATEGY_CONFIG_INIT;
+inline constexpr seawall_retry_strategy_config_t retry_guide = SEAWALL_RETRY_STRATEGY_CONFIG_GUIDE;
+inline constexpr seawall_retry_budget_config_t budget_default = SEAWALL_RETRY_BUDGET_CONFIG_INIT;
+}  // namespace detail
+
+/// What a retry strategy is made of; as it stands, for a user who waits: see seawall_retry_strategy_config_t.
+struct RetryConfig {
+    /// How often one call is sent in all.
+    std::uint32_t max_attempts = detail::retry_default.max_attempts;
+    std::optional<std::chrono::nanoseconds> total_deadline = detail::known(detail::retry_default.total_deadline_ns);
+    std::chrono::nanoseconds base_delay = detail::from_ns(detail::retry_default.base_delay_ns);
+    std::uint32_t factor_percent = detail::retry_default.factor_percent;
+    std::chrono::nanoseconds max_delay = detail::from_ns(detail::retry_default.max_delay_ns);
+    Jitter jitter = static_cast<Jitter>(detail::retry_default.jitter);
+    /// The longest pause of a server's that is waited for.
+    std::chrono::nanoseconds retry_after_cap = detail::from_ns(detail::retry_default.retry_after_cap_ns);
+
+    /// For a message that must arrive and that nobody waits for.
+    static constexpr RetryConfig guide() noexcept { return from_c(detail::retry_guide); }
+    static constexpr RetryConfig from_c(const seawall_retry_strategy_config_t& c) noexcept {
+        return {c.max_attempts,
+                detail::known(c.total_deadline_ns),
+                detail::from_ns(c.base_delay_ns),
+                c.factor_percent,
+                detail::from_ns(c.max_delay_ns),
+                static_cast<Jitter>(c.jitter),
+                detail::from_ns(c.retry_after_cap_ns)};
+    }
+    constexpr seawall_retry_strategy_config_t to_c() const noexcept {
+        seawall_retry_strategy_config_t c = SEAWALL_RETRY_STRATEGY_CONFIG_INIT;
+        c.max_attempts = max_attempts;
+        c.total_deadline_ns = detail::or_unknown(total_deadline);
+        c.base_delay_ns = detail::to_ns(base_delay);
+        c.factor_percent = factor_percent;
+        c.jitter = static_cast<std::uint32_t>(jitter);
+        c.max_delay_ns = detail::to_ns(max_delay);
+        c.retry_after_cap_ns = detail::to_ns(retry_after_cap);
+        return c;
+    }
+};
+
+/// One failed attempt, as a strategy needs to know it.
+struct AttemptFailure {
+    /// How many attempts have been made, this one included.
+    std::uint32_t attempt = 1;
+    ErrorClass error = ErrorClass::Retryable;
+    /// Since the call began.
+    std::chrono::nanoseconds elapsed = {};
+    /// What was waited before this attempt.
+    std::optional<std::chrono::nanoseconds> previous_delay = std::nullopt;
+    /// How long the server asked to be spared.
+    std::optional<std::chrono::nanoseconds> retry_after = std::nullopt;
+};
+
+/// Send again after a delay, or give up for a reason. After a mistake it is neither.
+struct [[nodiscard]] RetryDecision {
+    std::optional<std::chrono::nanoseconds> retry_after;
+    std::optional<GiveUpReason> give_up;
+
+    /// Whether to send again.
+    explicit operator bool() const noexcept { return retry_after.has_value(); }
+};
+
+/// Whether to send again, and when: a value that never changes. It knows neither clock nor calls.
+class RetryStrategy {
+  public:
+    constexpr RetryStrategy() noexcept : storage_{} {}
+    RetryStrategy(const RetryStrategy&) = delete;
+    RetryStrategy& operator=(const RetryStrategy&) = delete;
+#if SEAWALL_EXCEPTIONS
+    explicit RetryStrategy(const RetryConfig& config) : storage_{} { detail::require(init(config)); }
+#endif
+    static Result<RetryStrategy> try_create(const RetryConfig& config) noexcept {
+        return Result<RetryStrategy>(detail::Making{}, config);
+    }
+
+    /// Makes it, while nobody else uses it. On a mistake it is as it was.
+    Status init(const RetryConfig& config) noexcept {
+        const auto c_config = config.to_c();
+        return seawall_retry_strategy_init(&storage_, &c_config);
+    }
+    std::uint32_t max_attempts() noexcept {
+        std::uint32_t max_attempts = 0;
+        seawall_retry_strategy_max_attempts(&storage_, &max_attempts);
+        return max_attempts;
+    }
+    std::optional<std::chrono::nanoseconds> total_deadline() noexcept {
+        std::uint64_t total_deadline_ns = 0;
+        seawall_retry_strategy_total_deadline(&storage_, &total_deadline_ns);
+        return detail::known(total_deadline_ns);
+    }
+    /// The delay after failed attempt number `attempt`, from 1, jitter included. `random` is drawn afresh each time.
+    std::chrono::nanoseconds next_delay(std::uint32_t attempt, std::optional<std::chrono::nanoseconds> previous_delay,
+                                        std::uint64_t random) noexcept {
+        std::uint64_t delay_ns = SEAWALL_UNKNOWN;
+        seawall_retry_strategy_next_delay(&storage_, attempt, detail::or_unknown(previous_delay), random, &delay_ns);
+        return detail::from_ns(delay_ns);
+    }
+    /// What to do after a failure.
+    RetryDecision decide(const AttemptFailure& failure, std::uint64_t random) noexcept {
+        seawall_attempt_failure_t c_failure =
+            SEAWALL_ATTEMPT_FAILURE_INIT(failure.attempt, static_cast<std::uint32_t>(failure.error));
+        c_failure.elapsed_ns = detail::to_ns(failure.elapsed);
+        c_failure.previous_delay_ns = detail::or_unknown(failure.previous_delay);
+        c_failure.retry_after_ns = detail::or_unknown(failure.retry_after);
+        std::uint64_t delay_ns = 0;
+        std::uint32_t give_up = 0;
+        const Status status = seawall_retry_strategy_decide(&storage_, &c_failure, random, &delay_ns, &give_up);
+        if (status) return {detail::from_ns(delay_ns), std::nullopt};
+        if (status == SEAWALL_GIVE_UP) return {std::nullopt, static_cast<GiveUpReason>(give_up)};
+        return {};
+    }
+    seawall_retry_strategy_t* c() noexcept { return &storage_; }
+
+  private:
+    seawall_retry_strategy_t storage_;
+};
+
+/// An amount of a retry budget, in millionths of a token.
+struct RetryTokens {
+    std::uint32_t millionths = 0;
+
+    static constexpr RetryTokens whole(std::uint32_t tokens) noexcept {
+        return {tokens <= UINT32_MAX / 1'000'000 ? tokens * 1'000'000 : UINT32_MAX};
+    }
+    friend constexpr bool operator==(RetryTokens left, RetryTokens right) noexcept {
+        return left.millionths == right.millionths;
+    }
+    friend constexpr bool operator!=(RetryTokens left, RetryTokens right) noexcept { return !(left == right); }
+};
+
+/// What a retry takes from the budget.
+struct RetryCost {
+    static constexpr RetryTokens error = {SEAWALL_RETRY_COST_ERROR};
+    static constexpr RetryTokens timeout = {SEAWALL_RETRY_COST_TIMEOUT};
+    static constexpr RetryTokens hedge = {SEAWALL_RETRY_COST_HEDGE};
+};
+
+/// What a retry budget is made of; as it stands, for unknown traffic: see seawall_retry_budget_config_t.
+struct RetryBudgetConfig {
+    /// What a first try that succeeds earns.
+    Ratio share = {detail::budget_default.share_ppm};
+    RetryTokens cap = {detail::budget_default.cap_millionths};
+    RetryTokens initial = {detail::budget_default.initial_millionths};
+    RetryTokens floor = {detail::budget_default.floor_millionths};
+    std::chrono::nanoseconds lifetime = detail::from_ns(detail::budget_default.lifetime_ns);
+
+    /// For a process that expects `rate` calls and gives each `timeout`.
+    static RetryBudgetConfig for_rate(Rate rate, std::chrono::nanoseconds timeout) noexcept {
+        seawall_retry_budget_config_t c = SEAWALL_RETRY_BUDGET_CONFIG_INIT;
+        seawall_retry_budget_config_for(&c, rate.to_c(), detail::to_ns(timeout));
+        return from_c(c);
+    }
+    static constexpr RetryBudgetConfig from_c(const seawall_retry_budget_config_t& c) noexcept {
+        return {{c.share_ppm},
+                {c.cap_millionths},
+                {c.initial_millionths},
+                {c.floor_millionths},
+                detail::from_ns(c.lifetime_ns)};
+    }
+    constexpr seawall_retry_budget_config_t to_c() const noexcept {
+        seawall_retry_budget_config_t c = SEAWALL_RETRY_BUDGET_CONFIG_INIT;
+        c.share_ppm = share.ppm;
+        c.cap_millionths = cap.millionths;
+        c.initial_millionths = initial.millionths;
+        c.floor_millionths = floor.millionths;
+        c.lifetime_ns = detail::to_ns(lifetime);
+        return c;
+    }
+};
+
+/// The share of the traffic that may be retries.
+template <class Clock>
+class BasicRetryBudget {
+  public:
+    using time_point = typename Clock::time_point;
+
+    constexpr BasicRetryBudget() noexcept : storage_{} {}
+    BasicRetryBudget(const BasicRetryBudget&) = delete;
+    BasicRetryBudget& operator=(const BasicRetryBudget&) = delete;
+#if SEAWALL_EXCEPTIONS
+    explicit BasicRetryBudget(const RetryBudgetConfig& config, time_point now = Clock::now()) : storage_{} {
+        detail::require(init(config, now));
+    }
+#endif
+    static Result<BasicRetryBudget> try_create(const RetryBudgetConfig& config, time_point now = Clock::now()) noexcept {
+        return Result<BasicRetryBudget>(detail::Making{}, config, now);
+    }
+
+    /// Makes it, while nobody else uses it. On a mistake it is as it was.
+    Status init(const RetryBudgetConfig& config, time_point now = Clock::now()) noexcept {
+        const auto c_config = config.to_c();
+        return seawall_retry_budget_init(&storage_, &c_config, detail::to_ns(now));
+    }
+    /// A call succeeded at its first try.
+    void deposit(time_point now = Clock::now()) noexcept {
+        seawall_retry_budget_deposit(&storage_, detail::to_ns(now));
+    }
+    /// Takes what a retry costs, before its backoff starts. Refused, the call is to be given up.
+    Decision try_withdraw(RetryTokens cost, time_point now = Clock::now()) noexcept {
+        seawall_decision_t said{};
+        const Status status = seawall_retry_budget_try_withdraw(&storage_, cost.millionths, detail::to_ns(now), &said);
+        return {status, said};
+    }
+    /// Gives back what a retry took that was never sent.
+    void refund(RetryTokens cost, time_point now = Clock::now()) noexcept {
+        seawall_retry_budget_refund(&storage_, cost.millionths, detail::to_ns(now));
+    }
+    RetryTokens balance(time_point now = Clock::now()) noexcept {
+        RetryTokens tokens;
+        seawall_retry_budget_balance(&storage_, detail::to_ns(now), &tokens.millionths);
+        return tokens;
+    }
+    Status set_share(Ratio share) noexcept { return seawall_retry_budget_set_share(&storage_, share.ppm); }
+    Status set_cap(RetryTokens cap) noexcept { return seawall_retry_budget_set_cap(&storage_, cap.millionths); }
+    /// Moves it to a clock that reads `new_now` where the old one read `old_now`.
+    Status rebase(time_point old_now, time_point new_now) noexcept {
+        return seawall_retry_budget_rebase(&storage_, detail::to_ns(old_now), detail::to_ns(new_now));
+    }
+    /// As if new: the initial tokens.
+    Status reset(time_point now = Clock::now()) noexcept {
+        return seawall_retry_budget_reset(&storage_, detail::to_ns(now));
+    }
+    seawall_retry_budget_t* c() noexcept { return &storage_; }
+
+  private:
+    seawall_retry_budget_t storage_;
+};
+
+using RetryBudget = BasicRetryBudget<std::chrono::steady_clock>;
+
+// ---------------------------------------------------------------------------------------------------- concurrency limit
+
+/// Why a limit changed.
+enum class LimitReason : std::uint32_t {
+    Growth = SEAWALL_LIMIT_REASON_GROWTH,
+    Slow = SEAWALL_LIMIT_REASON_SLOW,
+    Timeout = SEAWALL_LIMIT_REASON_TIMEOUT,
+    Throttled = SEAWALL_LIMIT_REASON_THROTTLED,
+    Set = SEAWALL_LIMIT_REASON_SET,
+    Refused = SEAWALL_LIMIT_REASON_REFUSED,
+};
+inline const char* name(LimitReason reason) noexcept {
+    return seawall_limit_reason_text(static_cast<std::uint32_t>(reason));
+}
+
+/// A change of a limit by a whole call or more, told once, to the call that made it.
+struct LimitChange {
+    std::uint32_t from;
+    std::uint32_t to;
+    LimitReason reason;
+
+    static std::optional<LimitChange> from_c(const seawall_limit_change_t& change) noexcept {
+        if (change.reason == 0) return std::nullopt;
+        return LimitChange{change.from, change.to, static_cast<LimitReason>(change.reason)};
+    }
+};
+
+namespace detail {
+inline constexpr seawall_concurrency_limit_config_t limit_default = SEAWALL_CONCURRENCY_LIMIT_CONFIG_INIT;
+}
+
+/// How a limit of the calls in flight adapts: see seawall_concurrency_limit_config_t.
+struct LimitConfig {
+    /// How many slots there are: what it was made with stays.
+    std::uint32_t slots = detail::limit_default.slots;
+    std::uint32_t start = detail::limit_default.start;
+    std::uint32_t floor = detail::limit_default.floor;
+    std::uint32_t ceiling = detail::limit_default.ceiling;
+    std::chrono::nanoseconds slow_after = detail::from_ns(detail::limit_default.slow_after_ns);
+    std::uint32_t tolerance_percent = detail::limit_default.tolerance_percent;
+    std::uint32_t saturated_after = detail::limit_default.saturated_after;
+    std::chrono::nanoseconds timeout = detail::from_ns(detail::limit_default.timeout_ns);
+    Ratio slow_factor = {detail::limit_default.slow_factor_ppm};
+    Ratio timeout_factor = {detail::limit_default.timeout_factor_ppm};
+    std::chrono::nanoseconds lease = detail::from_ns(detail::limit_default.lease_ns);
+
+    static constexpr LimitConfig from_c(const seawall_concurrency_limit_config_t& c) noexcept {
+        return {c.slots,
+                c.start,
+                c.floor,
+                c.ceiling,
+                detail::from_ns(c.slow_after_ns),
+                c.tolerance_percent,
+                c.saturated_after,
+                detail::from_ns(c.timeout_ns),
+                {c.slow_factor_ppm},
+                {c.timeout_factor_ppm},
+                detail::from_ns(c.lease_ns)};
+    }
+    constexpr seawall_concurrency_limit_config_t to_c() const noexcept {
+        seawall_concurrency_limit_config_t c = SEAWALL_CONCURRENCY_LIMIT_CONFIG_INIT;
+        c.slots = slots;
+        c.start = start;
+        c.floor = floor;
+        c.ceiling = ceiling;
+        c.tolerance_percent = tolerance_percent;
+        c.saturated_after = saturated_after;
+        c.slow_after_ns = detail::to_ns(slow_after);
+        c.timeout_ns = detail::to_ns(timeout);
+        c.lease_ns = detail::to_ns(lease);
+        c.slow_factor_ppm = slow_factor.ppm;
+        c.timeout_factor_ppm = timeout_factor.ppm;
+        return c;
+    }
+};
+
+/// How many calls may be in flight at once, found out by their latency.
+template <class Clock>
+class BasicConcurrencyLimit : public detail::InWorkspace<seawall_concurrency_limit_t> {
+  public:
+    using clock = Clock;
+    using time_point = typename Clock::time_point;
+    using Permit = seawall::Permit<BasicConcurrencyLimit, seawall_limit_permit_t>;
+
+    /// One that is not there yet.
+    BasicConcurrencyLimit() noexcept = default;
+#if SEAWALL_EXCEPTIONS
+    explicit BasicConcurrencyLimit(const LimitConfig& config) { detail::require(init(config)); }
+#endif
+    static Result<BasicConcurrencyLimit> try_create(const LimitConfig& config) noexcept {
+        return Result<BasicConcurrencyLimit>(detail::Making{}, config);
+    }
+    /// How many bytes its workspace must have; 0 where the slots are out of range.
+    static std::size_t required_size(const LimitConfig& config) noexcept {
+        std::size_t size = 0;
+        const auto c_config = config.to_c();
+        seawall_concurrency_limit_required_size(&c_config, &size);
+        return size;
+    }
+
+    /// Makes it, while nobody else uses it, in a workspace that it allocates.
+    Status init(const LimitConfig& config) noexcept {
+        const auto c_config = config.to_c();
+        std::size_t size = 0;
+        const Status known = seawall_concurrency_limit_required_size(&c_config, &size);
+        return this->make_own(known, size, [&](void* data, std::size_t bytes, seawall_concurrency_limit_t** handle) {
+            return seawall_concurrency_limit_init(data, bytes, &c_config, handle);
+        });
+    }
+    /// Makes it in a workspace of the caller's.
+    Status init_in(Workspace workspace, const LimitConfig& config) noexcept {
+        const auto c_config = config.to_c();
+        return seawall_concurrency_limit_init(workspace.data, workspace.size, &c_config, &this->handle_);
+    }
+    /// Finds the one that is in a workspace already.
+    Status attach(Workspace workspace) noexcept {
+        return seawall_concurrency_limit_attach(workspace.data, workspace.size, &this->handle_);
+    }
+
+    /// Asks to send one call.
+    Answer<Permit> try_attempt(time_point now = Clock::now()) noexcept {
+        seawall_limit_permit_t words{};
+        seawall_decision_t said{};
+        const Status status =
+            seawall_concurrency_limit_try_attempt(this->handle_, detail::to_ns(now), &words, &said);
+        return {Decision(status, said), status ? Permit(*this, words) : Permit()};
+    }
+    /// What `try_attempt` would answer. Takes nothing.
+    Decision peek(time_point now = Clock::now()) noexcept {
+        seawall_decision_t said{};
+        const Status status = seawall_concurrency_limit_peek(this->handle_, detail::to_ns(now), &said);
+        return {status, said};
+    }
+    /// Reports a result; permits do that by themselves.
+    std::optional<LimitChange> finish(seawall_limit_permit_t& permit, Outcome outcome,
+                                      time_point now = Clock::now()) noexcept {
+        seawall_limit_change_t change{};
+        seawall_concurrency_limit_finish(this->handle_, &permit, outcome.c(), detail::to_ns(now), &change);
+        return LimitChange::from_c(change);
+    }
+    /// Whether it still held its slot.
+    bool cancel(seawall_limit_permit_t& permit, time_point now = Clock::now()) noexcept {
+        return seawall_concurrency_limit_cancel(this->handle_, &permit, detail::to_ns(now)) == SEAWALL_OK;
+    }
+    /// From which latency on a reply is slow, by what is known now.
+    std::chrono::nanoseconds slow_after() noexcept {
+        std::uint64_t slow_after_ns = 0;
+        seawall_concurrency_limit_slow_after(this->handle_, &slow_after_ns);
+        return detail::from_ns(slow_after_ns);
+    }
+    /// How many calls may be in flight.
+    std::uint32_t limit() noexcept {
+        std::uint32_t calls = 0;
+        seawall_concurrency_limit_limit(this->handle_, &calls);
+        return calls;
+    }
+    /// How many are.
+    std::uint32_t in_flight(time_point now = Clock::now()) noexcept {
+        std::uint32_t calls = 0;
+        seawall_concurrency_limit_in_flight(this->handle_, detail::to_ns(now), &calls);
+        return calls;
+    }
+    std::uint32_t slots() noexcept {
+        std::uint32_t slots = 0;
+        seawall_concurrency_limit_slots(this->handle_, &slots);
+        return slots;
+    }
+    /// Sets the limit, within floor and ceiling; it adapts on from there.
+    std::optional<LimitChange> set_limit(std::uint32_t calls) noexcept {
+        seawall_limit_change_t change{};
+        seawall_concurrency_limit_set_limit(this->handle_, calls, &change);
+        return LimitChange::from_c(change);
+    }
+    /// Changes the configuration, with the slots that it has; `change` gets what that made of the limit.
+    Status set_config(const LimitConfig& config, std::optional<LimitChange>* change = nullptr) noexcept {
+        const auto c_config = config.to_c();
+        seawall_limit_change_t c_change{};
+        const Status status = seawall_concurrency_limit_set_config(this->handle_, &c_config, &c_change);
+        if (change != nullptr) *change = LimitChange::from_c(c_change);
+        return status;
+    }
+    /// Frees every slot and voids every permit.
+    Status reset() noexcept { return seawall_concurrency_limit_reset(this->handle_); }
+    /// Moves it to a clock that reads `new_now` where the old one read `old_now`.
+    Status rebase(time_point old_now, time_point new_now) noexcept {
+        return seawall_concurrency_limit_rebase(this->handle_, detail::to_ns(old_now), detail::to_ns(new_now));
+    }
+};
+
+using ConcurrencyLimit = BasicConcurrencyLimit<std::chrono::steady_clock>;
+
+// ----------------------------------------------------------------------------------------- window summary, AIMD of rates
+
+/// What a window saw, or you measured; latencies are absent where there were no calls.
+struct WindowSummary {
+    std::uint64_t count = 0;
+    std::uint64_t errors = 0;
+    /// How much time they stand for.
+    std::chrono::nanoseconds observed = {};
+    std::optional<std::chrono::nanoseconds> mean = std::nullopt;
+    std::optional<std::chrono::nanoseconds> max = std::nullopt;
+    std::optional<std::chrono::nanoseconds> p50 = std::nullopt;
+    std::optional<std::chrono::nanoseconds> p95 = std::nullopt;
+    std::optional<std::chrono::nanoseconds> p99 = std::nullopt;
+    /// Since the window was made.
+    std::uint64_t total_count = 0;
+    std::uint64_t total_errors = 0;
+
+    static constexpr WindowSummary from_c(const seawall_window_summary_t& c) noexcept {
+        return {c.count,
+                c.errors,
+                detail::from_ns(c.observed_ns),
+                detail::known(c.mean_ns),
+                detail::known(c.max_ns),
+                detail::known(c.p50_ns),
+                detail::known(c.p95_ns),
+                detail::known(c.p99_ns),
+                c.total_count,
+                c.total_errors};
+    }
+    constexpr seawall_window_summary_t to_c() const noexcept {
+        seawall_window_summary_t c = SEAWALL_WINDOW_SUMMARY_INIT;
+        c.count = count;
+        c.errors = errors;
+        c.observed_ns = detail::to_ns(observed);
+        c.mean_ns = detail::or_unknown(mean);
+        c.max_ns = detail::or_unknown(max);
+        c.p50_ns = detail::or_unknown(p50);
+        c.p95_ns = detail::or_unknown(p95);
+        c.p99_ns = detail::or_unknown(p99);
+        c.total_count = total_count;
+        c.total_errors = total_errors;
+        return c;
+    }
+    /// Calls a second over the time really observed.
+    constexpr double throughput() const noexcept {
+        const double seconds = std::chrono::duration<double>(observed).count();
+        return seconds > 0 ? static_cast<double>(count) / seconds : 0;
+    }
+    /// The share of calls that failed.
+    constexpr double error_rate() const noexcept {
+        return count > 0 ? static_cast<double>(errors) / static_cast<double>(count) : 0;
+    }
+};
+
+enum class RateChangeReason : std::uint32_t {
+    Errors = SEAWALL_RATE_REASON_ERRORS,
+    Latency = SEAWALL_RATE_REASON_LATENCY,
+    Healthy = SEAWALL_RATE_REASON_HEALTHY,
+};
+inline const char* name(RateChangeReason reason) noexcept {
+    return seawall_rate_reason_text(static_cast<std::uint32_t>(reason));
+}
+
+/// A change of the rate, told to the one caller that brought it about: the bucket does not know of it yet.
+struct RateChange {
+    Rate from;
+    Rate to;
+    RateChangeReason reason;
+};
+
+namespace detail {
+inline constexpr seawall_aimd_controller_config_t aimd_default = SEAWALL_AIMD_CONTROLLER_CONFIG_INIT;
+}
+
+/// How a controller of a rate behaves: see seawall_aimd_controller_config_t.
+struct AimdConfig {
+    Rate initial_rate = Rate::from_c(detail::aimd_default.initial_rate);
+    Rate min_rate = Rate::from_c(detail::aimd_default.min_rate);
+    Rate max_rate = Rate::from_c(detail::aimd_default.max_rate);
+    Rate step = Rate::from_c(detail::aimd_default.step);
+    Ratio factor = {detail::aimd_default.factor_ppm};
+    Ratio error_threshold = {detail::aimd_default.error_threshold_ppm};
+    std::chrono::nanoseconds latency_threshold = detail::from_ns(detail::aimd_default.latency_threshold_ns);
+    std::chrono::nanoseconds interval = detail::from_ns(detail::aimd_default.interval_ns);
+    std::uint64_t minimum_samples = detail::aimd_default.minimum_samples;
+    Ratio error_baseline_max = {detail::aimd_default.error_baseline_max_ppm};
+    std::chrono::nanoseconds latency_baseline_max = detail::from_ns(detail::aimd_default.latency_baseline_max_ns);
+
+    constexpr seawall_aimd_controller_config_t to_c() const noexcept {
+        seawall_aimd_controller_config_t c = SEAWALL_AIMD_CONTROLLER_CONFIG_INIT;
+        c.factor_ppm = factor.ppm;
+        c.initial_rate = initial_rate.to_c();
+        c.min_rate = min_rate.to_c();
+        c.max_rate = max_rate.to_c();
+        c.step = step.to_c();
+        c.error_threshold_ppm = error_threshold.ppm;
+        c.error_baseline_max_ppm = error_baseline_max.ppm;
+        c.latency_threshold_ns = detail::to_ns(latency_threshold);
+        c.interval_ns = detail::to_ns(interval);
+        c.minimum_samples = minimum_samples;
+        c.latency_baseline_max_ns = detail::to_ns(latency_baseline_max);
+        return c;
+    }
+};
+
+/// Finds the rate that a service can bear: grows it step by step, and cuts it when calls fail or take too long.
+template <class Clock>
+class BasicAimdController {
+  public:
+    using time_point = typename Clock::time_point;
+
+    constexpr BasicAimdController() noexcept : storage_{} {}
+    BasicAimdController(const BasicAimdController&) = delete;
+    BasicAimdController& operator=(const BasicAimdController&) = delete;
+#if SEAWALL_EXCEPTIONS
+    explicit BasicAimdController(const AimdConfig& config) : storage_{} { detail::require(init(config)); }
+#endif
+    static Result<BasicAimdController> try_create(const AimdConfig& config) noexcept {
+        return Result<BasicAimdController>(detail::Making{}, config);
+    }
+
+    /// Makes it, while nobody else uses it. On a mistake it is as it was.
+    Status init(const AimdConfig& config) noexcept {
+        const auto c_config = config.to_c();
+        return seawall_aimd_controller_init(&storage_, &c_config);
+    }
+    /// Judges what a window saw, at most once an interval; hand the change to the bucket.
+    std::optional<RateChange> observe(const WindowSummary& summary, time_point now = Clock::now()) noexcept {
+        const auto c_summary = summary.to_c();
+        seawall_rate_change_t change{};
+        return told(seawall_aimd_controller_observe(&storage_, &c_summary, detail::to_ns(now), &change), change);
+    }
+    /// The plain rule, for callers that measure by themselves.
+    std::optional<RateChange> update(std::optional<Ratio> error_rate, std::optional<std::chrono::nanoseconds> p95,
+                                     time_point now = Clock::now()) noexcept {
+        seawall_rate_change_t change{};
+        const std::uint32_t error_rate_ppm = error_rate ? error_rate->ppm : SEAWALL_UNKNOWN_PPM;
+        return told(seawall_aimd_controller_update(&storage_, error_rate_ppm, detail::or_unknown(p95),
+                                                   detail::to_ns(now), &change),
+                    change);
+    }
+    Rate current_rate() noexcept {
+        seawall_rate_t rate = {0, SEAWALL_SECOND};
+        seawall_aimd_controller_current_rate(&storage_, &rate);
+        return Rate::from_c(rate);
+    }
+    /// Sets the rate by hand, and says what holds now: between floor and ceiling.
+    Rate set_rate(Rate rate) noexcept {
+        seawall_rate_t in_force = {0, SEAWALL_SECOND};
+        seawall_aimd_controller_set_rate(&storage_, rate.to_c(), &in_force);
+        return Rate::from_c(in_force);
+    }
+    Status reset(time_point now = Clock::now()) noexcept {
+        return seawall_aimd_controller_reset(&storage_, detail::to_ns(now));
+    }
+    /// Moves it to a clock that reads `new_now` where the old one read `old_now`.
+    Status rebase(time_point old_now, time_point new_now) noexcept {
+        return seawall_aimd_controller_rebase(&storage_, detail::to_ns(old_now), detail::to_ns(new_now));
+    }
+    /// When the next judgement may come.
+    time_point due_at() noexcept {
+        std::uint64_t due_at_ns = 0;
+        seawall_aimd_controller_due_at(&storage_, &due_at_ns);
+        return detail::to_point<Clock>(due_at_ns);
+    }
+    /// What is taken for healthy; nothing before the first judgement.
+    std::optional<Ratio> error_baseline() noexcept {
+        Ratio share;
+        const Status known = seawall_aimd_controller_error_baseline(&storage_, &share.ppm);
+        return known ? std::optional(share) : std::nullopt;
+    }
+    std::optional<std::chrono::nanoseconds> latency_baseline() noexcept {
+        std::uint64_t p95_ns = 0;
+        const Status known = seawall_aimd_controller_latency_baseline(&storage_, &p95_ns);
+        return known ? std::optional(detail::from_ns(p95_ns)) : std::nullopt;
+    }
+    seawall_aimd_controller_t* c() noexcept { return &storage_; }
+
+  private:
+    static std::optional<RateChange> told(Status status, const seawall_rate_change_t& change) noexcept {
+        if (!status) return std::nullopt;
+        return RateChange{Rate::from_c(change.from), Rate::from_c(change.to),
+                          static_cast<RateChangeReason>(change.reason)};
+    }
+    seawall_aimd_controller_t storage_;
+};
+
+using AimdController = BasicAimdController<std::chrono::steady_clock>;
 
 }  // namespace seawall
 
