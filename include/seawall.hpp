@@ -34,6 +34,7 @@
 #include <memory>
 #include <new>
 #include <optional>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -342,6 +343,11 @@ struct BucketConfig {
     }
 };
 
+namespace detail {
+template <class Self, class Clock>
+class TokenBucketCalls;
+}
+
 /// Tokens that were booked ahead; dropped, they stay spent.
 template <class Clock>
 class Reservation {
@@ -363,18 +369,115 @@ class Reservation {
     seawall_reservation_t* c() noexcept { return &words_; }
 
   private:
-    template <class>
-    friend class BasicTokenBucket;
+    template <class, class>
+    friend class detail::TokenBucketCalls;
     seawall_reservation_t words_;
     typename Clock::time_point ready_at_;
 };
 
-/// How fast to send.
-template <class Clock>
-class BasicTokenBucket {
+namespace detail {
+
+/// What can be asked of a token bucket, wherever it lies: `Self::c()` says where.
+template <class Self, class Clock>
+class TokenBucketCalls {
   public:
     using time_point = typename Clock::time_point;
     using Reservation = seawall::Reservation<Clock>;
+
+    /// Takes `n` tokens, all or none.
+    Decision try_take(std::uint32_t n, time_point now = Clock::now()) noexcept {
+        seawall_decision_t said{};
+        const Status status = seawall_token_bucket_try_take(self(), n, detail::to_ns(now), &said);
+        return {status, said};
+    }
+    /// Takes as many tokens as there are, at most `n`, and says how many.
+    std::uint32_t take_up_to(std::uint32_t n, time_point now = Clock::now()) noexcept {
+        std::uint32_t taken = 0;
+        seawall_token_bucket_take_up_to(self(), n, detail::to_ns(now), &taken);
+        return taken;
+    }
+    /// Discards the tokens over `keep`, and says how many whole ones.
+    std::uint32_t drain_to(std::uint32_t keep, time_point now = Clock::now()) noexcept {
+        std::uint32_t discarded = 0;
+        seawall_token_bucket_drain_to(self(), keep, detail::to_ns(now), &discarded);
+        return discarded;
+    }
+    /// What `try_take` would answer. Takes nothing.
+    Decision peek(std::uint32_t n, time_point now = Clock::now()) noexcept {
+        seawall_decision_t said{};
+        const Status status = seawall_token_bucket_peek(self(), n, detail::to_ns(now), &said);
+        return {status, said};
+    }
+    /// Books `n` tokens for the earliest instant, at most `max_wait` ahead, so that who waits need not poll. Only the newest
+    /// reservation can be taken back exactly: keep a line, and book for its head.
+    Answer<Reservation> reserve(std::uint32_t n, std::chrono::nanoseconds max_wait,
+                                time_point now = Clock::now()) noexcept {
+        Reservation reservation;
+        std::uint64_t ready_at_ns = 0;
+        seawall_decision_t said{};
+        const Status status = seawall_token_bucket_reserve(self(), n, detail::to_ns(max_wait), detail::to_ns(now),
+                                                           reservation.c(), &ready_at_ns, &said);
+        if (status) reservation.ready_at_ = detail::to_point<Clock>(ready_at_ns);
+        return {Decision(status, said), std::move(reservation)};
+    }
+    /// Gives the tokens of a reservation back, if that cannot admit too many.
+    bool cancel(Reservation reservation, time_point now = Clock::now()) noexcept {
+        return seawall_token_bucket_cancel(self(), reservation.c(), detail::to_ns(now)) == SEAWALL_OK;
+    }
+    /// Gives `n` tokens back that were taken and never used, if that cannot admit too many.
+    bool refund(std::uint32_t n, time_point now = Clock::now()) noexcept {
+        return seawall_token_bucket_refund(self(), n, detail::to_ns(now)) == SEAWALL_OK;
+    }
+    /// How many whole tokens are there.
+    std::uint32_t available(time_point now = Clock::now()) noexcept {
+        std::uint32_t tokens = 0;
+        seawall_token_bucket_available(self(), detail::to_ns(now), &tokens);
+        return tokens;
+    }
+    /// The rate in force, which a warm-up may not have reached yet.
+    Rate rate() noexcept {
+        seawall_rate_t rate = {0, SEAWALL_SECOND};
+        seawall_token_bucket_rate(self(), &rate);
+        return Rate::from_c(rate);
+    }
+    /// The burst in force.
+    std::uint32_t burst() noexcept {
+        std::uint32_t burst = 0;
+        seawall_token_bucket_burst(self(), &burst);
+        return burst;
+    }
+    /// Changes the rate: what was earned until now stays.
+    Status set_rate(Rate rate, time_point now = Clock::now()) noexcept {
+        return seawall_token_bucket_set_rate(self(), rate.to_c(), detail::to_ns(now));
+    }
+    /// Changes the burst; tokens over a smaller one are gone.
+    Status set_burst(std::uint32_t burst, time_point now = Clock::now()) noexcept {
+        return seawall_token_bucket_set_burst(self(), burst, detail::to_ns(now));
+    }
+    /// Starts a warm-up, for instance after an outage; the tokens on hand stay.
+    Status start_warm_up(const WarmUp& warm_up, time_point now = Clock::now()) noexcept {
+        return seawall_token_bucket_start_warm_up(self(), warm_up.to_c(), detail::to_ns(now));
+    }
+    /// Moves it to a clock that reads `new_now` where the old one read `old_now`.
+    Status rebase(time_point old_now, time_point new_now) noexcept {
+        return seawall_token_bucket_rebase(self(), detail::to_ns(old_now), detail::to_ns(new_now));
+    }
+    /// Begins anew, at the rate and burst in force.
+    Status reset(std::uint32_t fill_tokens = full, const WarmUp& warm_up = {}, time_point now = Clock::now()) noexcept {
+        return seawall_token_bucket_reset(self(), fill_tokens, warm_up.to_c(), detail::to_ns(now));
+    }
+
+  private:
+    seawall_token_bucket_t* self() noexcept { return static_cast<Self*>(this)->c(); }
+};
+
+}  // namespace detail
+
+/// How fast to send.
+template <class Clock>
+class BasicTokenBucket : public detail::TokenBucketCalls<BasicTokenBucket<Clock>, Clock> {
+  public:
+    using time_point = typename Clock::time_point;
 
     /// One that is not there yet.
     constexpr BasicTokenBucket() noexcept : storage_{} {}
@@ -396,94 +499,22 @@ class BasicTokenBucket {
         const auto c_config = config.to_c();
         return seawall_token_bucket_init(&storage_, &c_config, detail::to_ns(now));
     }
-
-    /// Takes `n` tokens, all or none.
-    Decision try_take(std::uint32_t n, time_point now = Clock::now()) noexcept {
-        seawall_decision_t said{};
-        const Status status = seawall_token_bucket_try_take(&storage_, n, detail::to_ns(now), &said);
-        return {status, said};
-    }
-    /// Takes as many tokens as there are, at most `n`, and says how many.
-    std::uint32_t take_up_to(std::uint32_t n, time_point now = Clock::now()) noexcept {
-        std::uint32_t taken = 0;
-        seawall_token_bucket_take_up_to(&storage_, n, detail::to_ns(now), &taken);
-        return taken;
-    }
-    /// Discards the tokens over `keep`, and says how many whole ones.
-    std::uint32_t drain_to(std::uint32_t keep, time_point now = Clock::now()) noexcept {
-        std::uint32_t discarded = 0;
-        seawall_token_bucket_drain_to(&storage_, keep, detail::to_ns(now), &discarded);
-        return discarded;
-    }
-    /// What `try_take` would answer. Takes nothing.
-    Decision peek(std::uint32_t n, time_point now = Clock::now()) noexcept {
-        seawall_decision_t said{};
-        const Status status = seawall_token_bucket_peek(&storage_, n, detail::to_ns(now), &said);
-        return {status, said};
-    }
-    /// Books `n` tokens for the earliest instant, at most `max_wait` ahead, so that who waits need not poll. Only the newest
-    /// reservation can be taken back exactly: keep a line, and book for its head.
-    Answer<Reservation> reserve(std::uint32_t n, std::chrono::nanoseconds max_wait,
-                                time_point now = Clock::now()) noexcept {
-        Reservation reservation;
-        std::uint64_t ready_at_ns = 0;
-        seawall_decision_t said{};
-        const Status status = seawall_token_bucket_reserve(&storage_, n, detail::to_ns(max_wait), detail::to_ns(now),
-                                                           reservation.c(), &ready_at_ns, &said);
-        if (status) reservation.ready_at_ = detail::to_point<Clock>(ready_at_ns);
-        return {Decision(status, said), std::move(reservation)};
-    }
-    /// Gives the tokens of a reservation back, if that cannot admit too many.
-    bool cancel(Reservation reservation, time_point now = Clock::now()) noexcept {
-        return seawall_token_bucket_cancel(&storage_, reservation.c(), detail::to_ns(now)) == SEAWALL_OK;
-    }
-    /// Gives `n` tokens back that were taken and never used, if that cannot admit too many.
-    bool refund(std::uint32_t n, time_point now = Clock::now()) noexcept {
-        return seawall_token_bucket_refund(&storage_, n, detail::to_ns(now)) == SEAWALL_OK;
-    }
-    /// How many whole tokens are there.
-    std::uint32_t available(time_point now = Clock::now()) noexcept {
-        std::uint32_t tokens = 0;
-        seawall_token_bucket_available(&storage_, detail::to_ns(now), &tokens);
-        return tokens;
-    }
-    /// The rate in force, which a warm-up may not have reached yet.
-    Rate rate() noexcept {
-        seawall_rate_t rate = {0, SEAWALL_SECOND};
-        seawall_token_bucket_rate(&storage_, &rate);
-        return Rate::from_c(rate);
-    }
-    /// The burst in force.
-    std::uint32_t burst() noexcept {
-        std::uint32_t burst = 0;
-        seawall_token_bucket_burst(&storage_, &burst);
-        return burst;
-    }
-    /// Changes the rate: what was earned until now stays.
-    Status set_rate(Rate rate, time_point now = Clock::now()) noexcept {
-        return seawall_token_bucket_set_rate(&storage_, rate.to_c(), detail::to_ns(now));
-    }
-    /// Changes the burst; tokens over a smaller one are gone.
-    Status set_burst(std::uint32_t burst, time_point now = Clock::now()) noexcept {
-        return seawall_token_bucket_set_burst(&storage_, burst, detail::to_ns(now));
-    }
-    /// Starts a warm-up, for instance after an outage; the tokens on hand stay.
-    Status start_warm_up(const WarmUp& warm_up, time_point now = Clock::now()) noexcept {
-        return seawall_token_bucket_start_warm_up(&storage_, warm_up.to_c(), detail::to_ns(now));
-    }
-    /// Moves it to a clock that reads `new_now` where the old one read `old_now`.
-    Status rebase(time_point old_now, time_point new_now) noexcept {
-        return seawall_token_bucket_rebase(&storage_, detail::to_ns(old_now), detail::to_ns(new_now));
-    }
-    /// Begins anew, at the rate and burst in force.
-    Status reset(std::uint32_t fill_tokens = full, const WarmUp& warm_up = {}, time_point now = Clock::now()) noexcept {
-        return seawall_token_bucket_reset(&storage_, fill_tokens, warm_up.to_c(), detail::to_ns(now));
-    }
     /// The object as C has it.
     seawall_token_bucket_t* c() noexcept { return &storage_; }
 
   private:
     seawall_token_bucket_t storage_;
+};
+
+/// The token bucket of a guard: lives as long as that.
+template <class Clock>
+class TokenBucketPart : public detail::TokenBucketCalls<TokenBucketPart<Clock>, Clock> {
+  public:
+    explicit TokenBucketPart(seawall_token_bucket_t* bucket) noexcept : bucket_(bucket) {}
+    seawall_token_bucket_t* c() noexcept { return bucket_; }
+
+  private:
+    seawall_token_bucket_t* bucket_;
 };
 
 using TokenBucket = BasicTokenBucket<std::chrono::steady_clock>;
@@ -823,9 +854,77 @@ class BreakerPermit : public Permit<BasicCircuitBreaker<Clock>, seawall_breaker_
     std::optional<Transition> transition;
 };
 
+namespace detail {
+
+/// What a breaker tells and is told from outside, wherever it lies: `Self::c()` says where.
+template <class Self, class Clock>
+class BreakerCalls {
+  public:
+    using time_point = typename Clock::time_point;
+
+    /// What `try_attempt` would answer. Changes nothing.
+    Decision peek(time_point now = Clock::now()) noexcept {
+        seawall_decision_t said{};
+        const Status status = seawall_circuit_breaker_peek(self(), to_ns(now), &said);
+        return {status, said};
+    }
+    /// Open where it is not there.
+    State state(time_point now = Clock::now()) noexcept {
+        std::uint32_t state = SEAWALL_STATE_OPEN;
+        seawall_circuit_breaker_state(self(), to_ns(now), &state);
+        return static_cast<State>(state);
+    }
+    /// Opens it on evidence of the caller's; `random` draws the open interval.
+    std::optional<Transition> trip(std::uint64_t random, time_point now = Clock::now()) noexcept {
+        return told([&](seawall_transition_t* transition) {
+            return seawall_circuit_breaker_trip(self(), to_ns(now), random, transition);
+        });
+    }
+    /// Open until `force_close` or `reset`.
+    std::optional<Transition> force_open(time_point now = Clock::now()) noexcept {
+        return told([&](seawall_transition_t* transition) {
+            return seawall_circuit_breaker_force_open(self(), to_ns(now), transition);
+        });
+    }
+    /// Closed until `force_open` or `reset`.
+    std::optional<Transition> force_close(time_point now = Clock::now()) noexcept {
+        return told([&](seawall_transition_t* transition) {
+            return seawall_circuit_breaker_force_close(self(), to_ns(now), transition);
+        });
+    }
+    /// Closed, with nothing counted.
+    std::optional<Transition> reset(time_point now = Clock::now()) noexcept {
+        return told([&](seawall_transition_t* transition) {
+            return seawall_circuit_breaker_reset(self(), to_ns(now), transition);
+        });
+    }
+    Status set_config(const BreakerConfig& config) noexcept {
+        const auto c_config = config.to_c();
+        return seawall_circuit_breaker_set_config(self(), &c_config);
+    }
+    /// Moves it to a clock that reads `new_now` where the old one read `old_now`.
+    Status rebase(time_point old_now, time_point new_now) noexcept {
+        return seawall_circuit_breaker_rebase(self(), to_ns(old_now), to_ns(new_now));
+    }
+
+  protected:
+    template <class Call>
+    static std::optional<Transition> told(Call call) noexcept {
+        seawall_transition_t transition{};
+        return call(&transition) >= 0 ? Transition::from_c(transition) : std::nullopt;
+    }
+
+  private:
+    seawall_circuit_breaker_t* self() noexcept { return static_cast<Self*>(this)->c(); }
+};
+
+}  // namespace detail
+
 /// Leaves a service alone that fails, and finds out with a few probes when it is well again.
 template <class Clock>
-class BasicCircuitBreaker {
+class BasicCircuitBreaker : public detail::BreakerCalls<BasicCircuitBreaker<Clock>, Clock> {
+    using Calls = detail::BreakerCalls<BasicCircuitBreaker, Clock>;
+
   public:
     using clock = Clock;
     using time_point = typename Clock::time_point;
@@ -865,64 +964,24 @@ class BasicCircuitBreaker {
         permit.transition = Transition::from_c(transition);
         return {Decision(status, said), std::move(permit)};
     }
-    /// What `try_attempt` would answer. Changes nothing.
-    Decision peek(time_point now = Clock::now()) noexcept {
-        seawall_decision_t said{};
-        const Status status = seawall_circuit_breaker_peek(&storage_, detail::to_ns(now), &said);
-        return {status, said};
-    }
-    /// Reports a result with a random number of the caller's; permits do that by themselves.
-    std::optional<Transition> finish(seawall_breaker_permit_t& permit, Outcome outcome, time_point now,
-                                     std::uint64_t random) noexcept {
-        return told([&](seawall_transition_t* transition) {
+    /// Reports a result; permits do that by themselves. `random` draws the open interval, if it opens.
+    std::optional<Transition> finish(seawall_breaker_permit_t& permit, Outcome outcome, std::uint64_t random,
+                                     time_point now) noexcept {
+        return Calls::told([&](seawall_transition_t* transition) {
             return seawall_circuit_breaker_finish(&storage_, &permit, outcome.c(), detail::to_ns(now), random, transition);
         });
     }
-    std::optional<Transition> finish(seawall_breaker_permit_t& permit, Outcome outcome, time_point now) noexcept {
-        return finish(permit, outcome, now, outcome.kind() == Outcome::Kind::Success ? 0 : random_.next_u64());
+    std::optional<Transition> finish(seawall_breaker_permit_t& permit, Outcome outcome,
+                                     time_point now = Clock::now()) noexcept {
+        // A good result opens nothing, and pays for no number.
+        const bool good = outcome.kind() == Outcome::Kind::Success;
+        return finish(permit, outcome, good ? 0 : random_.next_u64(), now);
     }
     bool cancel(seawall_breaker_permit_t& permit, time_point now = Clock::now()) noexcept {
         return seawall_circuit_breaker_cancel(&storage_, &permit, detail::to_ns(now)) == SEAWALL_OK;
     }
-    /// Open where it is not there.
-    State state(time_point now = Clock::now()) noexcept {
-        std::uint32_t state = SEAWALL_STATE_OPEN;
-        seawall_circuit_breaker_state(&storage_, detail::to_ns(now), &state);
-        return static_cast<State>(state);
-    }
-    /// Opens it on evidence of the caller's.
-    std::optional<Transition> trip(time_point now = Clock::now()) noexcept { return trip(now, random_.next_u64()); }
-    std::optional<Transition> trip(time_point now, std::uint64_t random) noexcept {
-        return told([&](seawall_transition_t* transition) {
-            return seawall_circuit_breaker_trip(&storage_, detail::to_ns(now), random, transition);
-        });
-    }
-    /// Open until `force_close` or `reset`.
-    std::optional<Transition> force_open(time_point now = Clock::now()) noexcept {
-        return told([&](seawall_transition_t* transition) {
-            return seawall_circuit_breaker_force_open(&storage_, detail::to_ns(now), transition);
-        });
-    }
-    /// Closed until `force_open` or `reset`.
-    std::optional<Transition> force_close(time_point now = Clock::now()) noexcept {
-        return told([&](seawall_transition_t* transition) {
-            return seawall_circuit_breaker_force_close(&storage_, detail::to_ns(now), transition);
-        });
-    }
-    /// Closed, with nothing counted.
-    std::optional<Transition> reset(time_point now = Clock::now()) noexcept {
-        return told([&](seawall_transition_t* transition) {
-            return seawall_circuit_breaker_reset(&storage_, detail::to_ns(now), transition);
-        });
-    }
-    Status set_config(const BreakerConfig& config) noexcept {
-        const auto c_config = config.to_c();
-        return seawall_circuit_breaker_set_config(&storage_, &c_config);
-    }
-    /// Moves it to a clock that reads `new_now` where the old one read `old_now`.
-    Status rebase(time_point old_now, time_point new_now) noexcept {
-        return seawall_circuit_breaker_rebase(&storage_, detail::to_ns(old_now), detail::to_ns(new_now));
-    }
+    using Calls::trip;
+    std::optional<Transition> trip(time_point now = Clock::now()) noexcept { return trip(random_.next_u64(), now); }
     /// For callers without permits: whether a call is to be kept back.
     bool should_block(time_point now = Clock::now()) noexcept {
         std::uint32_t blocked = 1;
@@ -930,29 +989,32 @@ class BasicCircuitBreaker {
         return blocked != 0;
     }
     std::optional<Transition> on_success(time_point now = Clock::now()) noexcept {
-        return told([&](seawall_transition_t* transition) {
+        return Calls::told([&](seawall_transition_t* transition) {
             return seawall_circuit_breaker_on_success(&storage_, detail::to_ns(now), transition);
         });
     }
     std::optional<Transition> on_failure(time_point now = Clock::now()) noexcept {
-        return on_failure(now, random_.next_u64());
-    }
-    std::optional<Transition> on_failure(time_point now, std::uint64_t random) noexcept {
-        return told([&](seawall_transition_t* transition) {
-            return seawall_circuit_breaker_on_failure(&storage_, detail::to_ns(now), random, transition);
+        return Calls::told([&](seawall_transition_t* transition) {
+            return seawall_circuit_breaker_on_failure(&storage_, detail::to_ns(now), random_.next_u64(), transition);
         });
     }
     /// The object as C has it.
     seawall_circuit_breaker_t* c() noexcept { return &storage_; }
 
   private:
-    template <class Call>
-    static std::optional<Transition> told(Call call) noexcept {
-        seawall_transition_t transition{};
-        return call(&transition) >= 0 ? Transition::from_c(transition) : std::nullopt;
-    }
     seawall_circuit_breaker_t storage_;
     SharedRandom random_;
+};
+
+/// A circuit breaker of a guard: lives as long as that.
+template <class Clock>
+class CircuitBreakerPart : public detail::BreakerCalls<CircuitBreakerPart<Clock>, Clock> {
+  public:
+    explicit CircuitBreakerPart(seawall_circuit_breaker_t* breaker) noexcept : breaker_(breaker) {}
+    seawall_circuit_breaker_t* c() noexcept { return breaker_; }
+
+  private:
+    seawall_circuit_breaker_t* breaker_;
 };
 
 using CircuitBreaker = BasicCircuitBreaker<std::chrono::steady_clock>;
@@ -1184,9 +1246,53 @@ struct RetryBudgetConfig {
     }
 };
 
+namespace detail {
+
+/// What can be asked of a retry budget, wherever it lies: `Self::c()` says where.
+template <class Self, class Clock>
+class RetryBudgetCalls {
+  public:
+    using time_point = typename Clock::time_point;
+
+    /// A call succeeded at its first try.
+    void deposit(time_point now = Clock::now()) noexcept {
+        seawall_retry_budget_deposit(self(), to_ns(now));
+    }
+    /// Takes what a retry costs, before its backoff starts. Refused, the call is to be given up.
+    Decision try_withdraw(RetryTokens cost, time_point now = Clock::now()) noexcept {
+        seawall_decision_t said{};
+        const Status status = seawall_retry_budget_try_withdraw(self(), cost.millionths, to_ns(now), &said);
+        return {status, said};
+    }
+    /// Gives back what a retry took that was never sent.
+    void refund(RetryTokens cost, time_point now = Clock::now()) noexcept {
+        seawall_retry_budget_refund(self(), cost.millionths, to_ns(now));
+    }
+    RetryTokens balance(time_point now = Clock::now()) noexcept {
+        RetryTokens tokens;
+        seawall_retry_budget_balance(self(), to_ns(now), &tokens.millionths);
+        return tokens;
+    }
+    Status set_share(Ratio share) noexcept { return seawall_retry_budget_set_share(self(), share.ppm); }
+    Status set_cap(RetryTokens cap) noexcept { return seawall_retry_budget_set_cap(self(), cap.millionths); }
+    /// Moves it to a clock that reads `new_now` where the old one read `old_now`.
+    Status rebase(time_point old_now, time_point new_now) noexcept {
+        return seawall_retry_budget_rebase(self(), to_ns(old_now), to_ns(new_now));
+    }
+    /// As if new: the initial tokens.
+    Status reset(time_point now = Clock::now()) noexcept {
+        return seawall_retry_budget_reset(self(), to_ns(now));
+    }
+
+  private:
+    seawall_retry_budget_t* self() noexcept { return static_cast<Self*>(this)->c(); }
+};
+
+}  // namespace detail
+
 /// The share of the traffic that may be retries.
 template <class Clock>
-class BasicRetryBudget {
+class BasicRetryBudget : public detail::RetryBudgetCalls<BasicRetryBudget<Clock>, Clock> {
   public:
     using time_point = typename Clock::time_point;
 
@@ -1207,39 +1313,21 @@ class BasicRetryBudget {
         const auto c_config = config.to_c();
         return seawall_retry_budget_init(&storage_, &c_config, detail::to_ns(now));
     }
-    /// A call succeeded at its first try.
-    void deposit(time_point now = Clock::now()) noexcept {
-        seawall_retry_budget_deposit(&storage_, detail::to_ns(now));
-    }
-    /// Takes what a retry costs, before its backoff starts. Refused, the call is to be given up.
-    Decision try_withdraw(RetryTokens cost, time_point now = Clock::now()) noexcept {
-        seawall_decision_t said{};
-        const Status status = seawall_retry_budget_try_withdraw(&storage_, cost.millionths, detail::to_ns(now), &said);
-        return {status, said};
-    }
-    /// Gives back what a retry took that was never sent.
-    void refund(RetryTokens cost, time_point now = Clock::now()) noexcept {
-        seawall_retry_budget_refund(&storage_, cost.millionths, detail::to_ns(now));
-    }
-    RetryTokens balance(time_point now = Clock::now()) noexcept {
-        RetryTokens tokens;
-        seawall_retry_budget_balance(&storage_, detail::to_ns(now), &tokens.millionths);
-        return tokens;
-    }
-    Status set_share(Ratio share) noexcept { return seawall_retry_budget_set_share(&storage_, share.ppm); }
-    Status set_cap(RetryTokens cap) noexcept { return seawall_retry_budget_set_cap(&storage_, cap.millionths); }
-    /// Moves it to a clock that reads `new_now` where the old one read `old_now`.
-    Status rebase(time_point old_now, time_point new_now) noexcept {
-        return seawall_retry_budget_rebase(&storage_, detail::to_ns(old_now), detail::to_ns(new_now));
-    }
-    /// As if new: the initial tokens.
-    Status reset(time_point now = Clock::now()) noexcept {
-        return seawall_retry_budget_reset(&storage_, detail::to_ns(now));
-    }
     seawall_retry_budget_t* c() noexcept { return &storage_; }
 
   private:
     seawall_retry_budget_t storage_;
+};
+
+/// The retry budget of a guard: lives as long as that.
+template <class Clock>
+class RetryBudgetPart : public detail::RetryBudgetCalls<RetryBudgetPart<Clock>, Clock> {
+  public:
+    explicit RetryBudgetPart(seawall_retry_budget_t* budget) noexcept : budget_(budget) {}
+    seawall_retry_budget_t* c() noexcept { return budget_; }
+
+  private:
+    seawall_retry_budget_t* budget_;
 };
 
 using RetryBudget = BasicRetryBudget<std::chrono::steady_clock>;
@@ -1320,9 +1408,74 @@ struct LimitConfig {
     }
 };
 
+namespace detail {
+
+/// What a limit tells and is told from outside, wherever it lies: `Self::c()` says where.
+template <class Self, class Clock>
+class LimitCalls {
+  public:
+    using time_point = typename Clock::time_point;
+
+    /// What `try_attempt` would answer. Takes nothing.
+    Decision peek(time_point now = Clock::now()) noexcept {
+        seawall_decision_t said{};
+        const Status status = seawall_concurrency_limit_peek(self(), to_ns(now), &said);
+        return {status, said};
+    }
+    /// From which latency on a reply is slow, by what is known now.
+    std::chrono::nanoseconds slow_after() noexcept {
+        std::uint64_t slow_after_ns = 0;
+        seawall_concurrency_limit_slow_after(self(), &slow_after_ns);
+        return from_ns(slow_after_ns);
+    }
+    /// How many calls may be in flight.
+    std::uint32_t limit() noexcept {
+        std::uint32_t calls = 0;
+        seawall_concurrency_limit_limit(self(), &calls);
+        return calls;
+    }
+    /// How many are.
+    std::uint32_t in_flight(time_point now = Clock::now()) noexcept {
+        std::uint32_t calls = 0;
+        seawall_concurrency_limit_in_flight(self(), to_ns(now), &calls);
+        return calls;
+    }
+    std::uint32_t slots() noexcept {
+        std::uint32_t slots = 0;
+        seawall_concurrency_limit_slots(self(), &slots);
+        return slots;
+    }
+    /// Sets the limit, within floor and ceiling; it adapts on from there.
+    std::optional<LimitChange> set_limit(std::uint32_t calls) noexcept {
+        seawall_limit_change_t change{};
+        seawall_concurrency_limit_set_limit(self(), calls, &change);
+        return LimitChange::from_c(change);
+    }
+    /// Changes the configuration, with the slots that it has; `change` gets what that made of the limit.
+    Status set_config(const LimitConfig& config, std::optional<LimitChange>* change = nullptr) noexcept {
+        const auto c_config = config.to_c();
+        seawall_limit_change_t c_change{};
+        const Status status = seawall_concurrency_limit_set_config(self(), &c_config, &c_change);
+        if (change != nullptr) *change = LimitChange::from_c(c_change);
+        return status;
+    }
+    /// Frees every slot and voids every permit.
+    Status reset() noexcept { return seawall_concurrency_limit_reset(self()); }
+    /// Moves it to a clock that reads `new_now` where the old one read `old_now`.
+    Status rebase(time_point old_now, time_point new_now) noexcept {
+        return seawall_concurrency_limit_rebase(self(), to_ns(old_now), to_ns(new_now));
+    }
+
+  private:
+    seawall_concurrency_limit_t* self() noexcept { return static_cast<Self*>(this)->c(); }
+};
+
+}  // namespace detail
+
 /// How many calls may be in flight at once, found out by their latency.
 template <class Clock>
-class BasicConcurrencyLimit : public detail::InWorkspace<seawall_concurrency_limit_t> {
+class BasicConcurrencyLimit : public detail::InWorkspace<seawall_concurrency_limit_t>,
+                              public detail::LimitCalls<BasicConcurrencyLimit<Clock>, Clock> {
   public:
     using clock = Clock;
     using time_point = typename Clock::time_point;
@@ -1371,12 +1524,6 @@ class BasicConcurrencyLimit : public detail::InWorkspace<seawall_concurrency_lim
             seawall_concurrency_limit_try_attempt(this->handle_, detail::to_ns(now), &words, &said);
         return {Decision(status, said), status ? Permit(*this, words) : Permit()};
     }
-    /// What `try_attempt` would answer. Takes nothing.
-    Decision peek(time_point now = Clock::now()) noexcept {
-        seawall_decision_t said{};
-        const Status status = seawall_concurrency_limit_peek(this->handle_, detail::to_ns(now), &said);
-        return {status, said};
-    }
     /// Reports a result; permits do that by themselves.
     std::optional<LimitChange> finish(seawall_limit_permit_t& permit, Outcome outcome,
                                       time_point now = Clock::now()) noexcept {
@@ -1388,52 +1535,421 @@ class BasicConcurrencyLimit : public detail::InWorkspace<seawall_concurrency_lim
     bool cancel(seawall_limit_permit_t& permit, time_point now = Clock::now()) noexcept {
         return seawall_concurrency_limit_cancel(this->handle_, &permit, detail::to_ns(now)) == SEAWALL_OK;
     }
-    /// From which latency on a reply is slow, by what is known now.
-    std::chrono::nanoseconds slow_after() noexcept {
-        std::uint64_t slow_after_ns = 0;
-        seawall_concurrency_limit_slow_after(this->handle_, &slow_after_ns);
-        return detail::from_ns(slow_after_ns);
-    }
-    /// How many calls may be in flight.
-    std::uint32_t limit() noexcept {
-        std::uint32_t calls = 0;
-        seawall_concurrency_limit_limit(this->handle_, &calls);
-        return calls;
-    }
-    /// How many are.
-    std::uint32_t in_flight(time_point now = Clock::now()) noexcept {
-        std::uint32_t calls = 0;
-        seawall_concurrency_limit_in_flight(this->handle_, detail::to_ns(now), &calls);
-        return calls;
-    }
-    std::uint32_t slots() noexcept {
-        std::uint32_t slots = 0;
-        seawall_concurrency_limit_slots(this->handle_, &slots);
-        return slots;
-    }
-    /// Sets the limit, within floor and ceiling; it adapts on from there.
-    std::optional<LimitChange> set_limit(std::uint32_t calls) noexcept {
-        seawall_limit_change_t change{};
-        seawall_concurrency_limit_set_limit(this->handle_, calls, &change);
-        return LimitChange::from_c(change);
-    }
-    /// Changes the configuration, with the slots that it has; `change` gets what that made of the limit.
-    Status set_config(const LimitConfig& config, std::optional<LimitChange>* change = nullptr) noexcept {
-        const auto c_config = config.to_c();
-        seawall_limit_change_t c_change{};
-        const Status status = seawall_concurrency_limit_set_config(this->handle_, &c_config, &c_change);
-        if (change != nullptr) *change = LimitChange::from_c(c_change);
-        return status;
-    }
-    /// Frees every slot and voids every permit.
-    Status reset() noexcept { return seawall_concurrency_limit_reset(this->handle_); }
-    /// Moves it to a clock that reads `new_now` where the old one read `old_now`.
-    Status rebase(time_point old_now, time_point new_now) noexcept {
-        return seawall_concurrency_limit_rebase(this->handle_, detail::to_ns(old_now), detail::to_ns(new_now));
-    }
+};
+
+/// The limit of a guard: lives as long as that.
+template <class Clock>
+class ConcurrencyLimitPart : public detail::LimitCalls<ConcurrencyLimitPart<Clock>, Clock> {
+  public:
+    explicit ConcurrencyLimitPart(seawall_concurrency_limit_t* limit) noexcept : limit_(limit) {}
+    seawall_concurrency_limit_t* c() noexcept { return limit_; }
+
+  private:
+    seawall_concurrency_limit_t* limit_;
 };
 
 using ConcurrencyLimit = BasicConcurrencyLimit<std::chrono::steady_clock>;
+
+// -------------------------------------------------------------------------------------------------------- keyed buckets
+
+/// What becomes of a new key while the table has no place for it.
+enum class WhenFull : std::uint32_t {
+    /// It passes without a limit, and is counted.
+    FailOpen = SEAWALL_FAIL_OPEN,
+    /// It is refused with `NoPlace`.
+    FailClosed = SEAWALL_FAIL_CLOSED,
+};
+
+namespace detail {
+inline constexpr seawall_keyed_buckets_config_t keyed_default = SEAWALL_KEYED_BUCKETS_CONFIG_INIT;
+}
+
+/// Rate and burst of each key, and the size of the table: see seawall_keyed_buckets_config_t.
+struct KeyedConfig {
+    Rate rate = Rate::from_c(detail::keyed_default.rate);
+    std::uint32_t burst = detail::keyed_default.burst;
+    /// Groups of seven places: one for each 4 keys that are busy at once.
+    std::uint32_t groups = detail::keyed_default.groups;
+    WhenFull when_full = static_cast<WhenFull>(detail::keyed_default.when_full);
+
+    /// A burst of one second of the rate.
+    static KeyedConfig for_rate(Rate rate, WhenFull when_full) noexcept {
+        seawall_keyed_buckets_config_t c = SEAWALL_KEYED_BUCKETS_CONFIG_INIT;
+        const auto status = seawall_keyed_buckets_config_for(&c, rate.to_c(), static_cast<std::uint32_t>(when_full));
+        // A rate that is none is kept, so that `init` names it.
+        if (status != SEAWALL_OK) c.rate = rate.to_c();
+        return from_c(c);
+    }
+    static constexpr KeyedConfig from_c(const seawall_keyed_buckets_config_t& c) noexcept {
+        return {Rate::from_c(c.rate), c.burst, c.groups, static_cast<WhenFull>(c.when_full)};
+    }
+    constexpr seawall_keyed_buckets_config_t to_c() const noexcept {
+        seawall_keyed_buckets_config_t c = SEAWALL_KEYED_BUCKETS_CONFIG_INIT;
+        c.rate = rate.to_c();
+        c.burst = burst;
+        c.groups = groups;
+        c.when_full = static_cast<std::uint32_t>(when_full);
+        return c;
+    }
+};
+
+namespace detail {
+
+/// What can be asked of a table of buckets, wherever it lies: `Self::c()` says where.
+template <class Self, class Clock>
+class KeyedBucketsCalls {
+  public:
+    using time_point = typename Clock::time_point;
+
+    /// The key of a name, an address, a token: for what strangers make up. Numbers that are given out are keys as they are.
+    std::uint64_t key_of(std::string_view name) noexcept {
+        std::uint64_t key = 0;
+        seawall_keyed_buckets_key_of(self(), name.data(), name.size(), &key);
+        return key;
+    }
+    /// The number by which the table places `key`; as secret as the salt.
+    std::uint64_t hash_of(std::uint64_t key) noexcept {
+        std::uint64_t hash = 0;
+        seawall_keyed_buckets_hash_of(self(), key, &hash);
+        return hash;
+    }
+    /// Takes `n` tokens of `key`, all or none.
+    Decision try_take(std::uint64_t key, std::uint32_t n, time_point now = Clock::now()) noexcept {
+        seawall_decision_t said{};
+        const Status status = seawall_keyed_buckets_try_take(self(), key, n, to_ns(now), &said);
+        return {status, said};
+    }
+    /// What `try_take` would answer. Takes nothing.
+    Decision peek(std::uint64_t key, std::uint32_t n, time_point now = Clock::now()) noexcept {
+        seawall_decision_t said{};
+        const Status status = seawall_keyed_buckets_peek(self(), key, n, to_ns(now), &said);
+        return {status, said};
+    }
+    /// How many whole tokens `key` has.
+    std::uint32_t available(std::uint64_t key, time_point now = Clock::now()) noexcept {
+        std::uint32_t tokens = 0;
+        seawall_keyed_buckets_available(self(), key, to_ns(now), &tokens);
+        return tokens;
+    }
+    /// Gives `n` tokens of `key` back that were never used, if it was not full.
+    bool refund(std::uint64_t key, std::uint32_t n, time_point now = Clock::now()) noexcept {
+        return seawall_keyed_buckets_refund(self(), key, n, to_ns(now)) == SEAWALL_OK;
+    }
+    /// Changes the rate of every key: what each has stays.
+    Status set_rate(Rate rate, time_point now = Clock::now()) noexcept {
+        return seawall_keyed_buckets_set_rate(self(), rate.to_c(), to_ns(now));
+    }
+    /// Changes all but the groups.
+    Status set_config(const KeyedConfig& config, time_point now = Clock::now()) noexcept {
+        const auto c_config = config.to_c();
+        return seawall_keyed_buckets_set_config(self(), &c_config, to_ns(now));
+    }
+    /// The configuration in force.
+    KeyedConfig config() noexcept {
+        seawall_keyed_buckets_config_t config = SEAWALL_KEYED_BUCKETS_CONFIG_INIT;
+        seawall_keyed_buckets_config(self(), &config);
+        return KeyedConfig::from_c(config);
+    }
+    /// How many calls passed without a limit, as there was no place.
+    std::uint64_t let_through() noexcept {
+        std::uint64_t calls = 0;
+        seawall_keyed_buckets_let_through(self(), &calls);
+        return calls;
+    }
+    /// How many places are held by keys whose buckets are not full. Reads the whole table.
+    std::uint32_t occupied(time_point now = Clock::now()) noexcept {
+        std::uint32_t places = 0;
+        seawall_keyed_buckets_occupied(self(), to_ns(now), &places);
+        return places;
+    }
+    /// How many keys fit at most.
+    std::uint32_t places() noexcept {
+        std::uint32_t places = 0;
+        seawall_keyed_buckets_places(self(), &places);
+        return places;
+    }
+    /// Moves it to a clock that reads `new_now` where the old one read `old_now`.
+    Status rebase(time_point old_now, time_point new_now) noexcept {
+        return seawall_keyed_buckets_rebase(self(), to_ns(old_now), to_ns(new_now));
+    }
+    /// Begins anew, with every bucket full.
+    Status reset(time_point now = Clock::now()) noexcept { return seawall_keyed_buckets_reset(self(), to_ns(now)); }
+
+  private:
+    seawall_keyed_buckets_t* self() noexcept { return static_cast<Self*>(this)->c(); }
+};
+
+}  // namespace detail
+
+/// A bucket for each user or connection, in a table of a fixed size.
+template <class Clock>
+class BasicKeyedBuckets : public detail::InWorkspace<seawall_keyed_buckets_t>,
+                          public detail::KeyedBucketsCalls<BasicKeyedBuckets<Clock>, Clock> {
+  public:
+    using time_point = typename Clock::time_point;
+
+    /// One that is not there yet.
+    BasicKeyedBuckets() noexcept = default;
+#if SEAWALL_EXCEPTIONS
+    BasicKeyedBuckets(const KeyedConfig& config, std::uint64_t salt, time_point now = Clock::now()) {
+        detail::require(init(config, salt, now));
+    }
+#endif
+    static Result<BasicKeyedBuckets> try_create(const KeyedConfig& config, std::uint64_t salt,
+                                                time_point now = Clock::now()) noexcept {
+        return Result<BasicKeyedBuckets>(detail::Making{}, config, salt, now);
+    }
+    /// How many bytes its workspace must have; 0 where the groups are out of range.
+    static std::size_t required_size(const KeyedConfig& config) noexcept {
+        std::size_t size = 0;
+        const auto c_config = config.to_c();
+        seawall_keyed_buckets_required_size(&c_config, &size);
+        return size;
+    }
+
+    /// Makes it, while nobody else uses it, in a workspace that it allocates. The salt is a secret random number, another in
+    /// each process, as of `entropy`.
+    Status init(const KeyedConfig& config, std::uint64_t salt, time_point now = Clock::now()) noexcept {
+        const auto c_config = config.to_c();
+        std::size_t size = 0;
+        const Status known = seawall_keyed_buckets_required_size(&c_config, &size);
+        return this->make_own(known, size, [&](void* data, std::size_t bytes, seawall_keyed_buckets_t** handle) {
+            return seawall_keyed_buckets_init(data, bytes, &c_config, salt, detail::to_ns(now), handle);
+        });
+    }
+    /// Makes it in a workspace of the caller's.
+    Status init_in(Workspace workspace, const KeyedConfig& config, std::uint64_t salt,
+                   time_point now = Clock::now()) noexcept {
+        const auto c_config = config.to_c();
+        return seawall_keyed_buckets_init(workspace.data, workspace.size, &c_config, salt, detail::to_ns(now),
+                                          &this->handle_);
+    }
+    /// Finds the one that is in a workspace already.
+    Status attach(Workspace workspace) noexcept {
+        return seawall_keyed_buckets_attach(workspace.data, workspace.size, &this->handle_);
+    }
+};
+
+using KeyedBuckets = BasicKeyedBuckets<std::chrono::steady_clock>;
+
+/// The buckets by key of a guard: live as long as that.
+template <class Clock>
+class KeyedBucketsPart : public detail::KeyedBucketsCalls<KeyedBucketsPart<Clock>, Clock> {
+  public:
+    explicit KeyedBucketsPart(seawall_keyed_buckets_t* keyed) noexcept : keyed_(keyed) {}
+    seawall_keyed_buckets_t* c() noexcept { return keyed_; }
+
+  private:
+    seawall_keyed_buckets_t* keyed_;
+};
+
+// -------------------------------------------------------------------------------------------------------- leased bucket
+
+namespace detail {
+inline constexpr seawall_leased_bucket_config_t leased_default = SEAWALL_LEASED_BUCKET_CONFIG_INIT;
+}
+
+/// Rate, burst, first fill and warm-up of all shards together, and how they share: see seawall_leased_bucket_config_t.
+struct LeasedConfig {
+    Rate rate = Rate::from_c(detail::leased_default.rate);
+    std::uint32_t shards = detail::leased_default.shards;
+    std::uint32_t burst = detail::leased_default.burst;
+    /// How many tokens a shard takes at once; nothing: by the burst.
+    std::optional<std::uint32_t> batch = batch_of(detail::leased_default);
+    std::uint32_t fill_tokens = detail::leased_default.fill_tokens;
+    WarmUp warm_up = WarmUp::from_c(detail::leased_default.warm_up);
+
+    /// Eight shards, a burst of one second of the rate, full.
+    static LeasedConfig for_rate(Rate rate) noexcept {
+        seawall_leased_bucket_config_t c = SEAWALL_LEASED_BUCKET_CONFIG_INIT;
+        // A rate that is none is kept, so that `init` names it.
+        if (seawall_leased_bucket_config_for(&c, rate.to_c()) != SEAWALL_OK) c.rate = rate.to_c();
+        return {Rate::from_c(c.rate), c.shards, c.burst, batch_of(c), c.fill_tokens, WarmUp::from_c(c.warm_up)};
+    }
+    static constexpr std::optional<std::uint32_t> batch_of(const seawall_leased_bucket_config_t& c) noexcept {
+        return c.batch == SEAWALL_BATCH_BY_BURST ? std::nullopt : std::optional(c.batch);
+    }
+    constexpr seawall_leased_bucket_config_t to_c() const noexcept {
+        seawall_leased_bucket_config_t c = SEAWALL_LEASED_BUCKET_CONFIG_INIT;
+        c.rate = rate.to_c();
+        c.shards = shards;
+        c.burst = burst;
+        c.batch = batch ? *batch : SEAWALL_BATCH_BY_BURST;
+        c.fill_tokens = fill_tokens;
+        c.warm_up = warm_up.to_c();
+        return c;
+    }
+};
+
+template <class Clock>
+class BasicLeasedBucket;
+
+/// A shard of a leased bucket that one worker owns, for one thread at a time; dropped, what is left lies there for all.
+template <class Clock>
+class OwnedLease {
+  public:
+    using time_point = typename Clock::time_point;
+
+    /// One that owns nothing.
+    OwnedLease() noexcept : bucket_(nullptr), words_{} {}
+    OwnedLease(OwnedLease&& other) noexcept : bucket_(std::exchange(other.bucket_, nullptr)), words_(other.words_) {}
+    OwnedLease& operator=(OwnedLease&& other) noexcept {
+        if (this != &other) {
+            release();
+            bucket_ = std::exchange(other.bucket_, nullptr);
+            words_ = other.words_;
+        }
+        return *this;
+    }
+    OwnedLease(const OwnedLease&) = delete;
+    OwnedLease& operator=(const OwnedLease&) = delete;
+    ~OwnedLease() { release(); }
+
+    explicit operator bool() const noexcept { return bucket_ != nullptr; }
+    /// Takes `n` tokens, all or none, from what it has, then with it from the bucket.
+    Decision try_take(std::uint32_t n, time_point now = Clock::now()) noexcept {
+        seawall_decision_t said{};
+        const Status status = seawall_owned_lease_try_take(bucket_, &words_, n, detail::to_ns(now), &said);
+        return {status, said};
+    }
+    /// How many tokens it has without asking.
+    std::uint32_t tokens() noexcept {
+        std::uint32_t tokens = 0;
+        seawall_owned_lease_tokens(bucket_, &words_, &tokens);
+        return tokens;
+    }
+    /// Ends it.
+    void release() noexcept {
+        if (bucket_ != nullptr) seawall_owned_lease_release(std::exchange(bucket_, nullptr), &words_);
+    }
+
+  private:
+    template <class>
+    friend class BasicLeasedBucket;
+    seawall_leased_bucket_t* bucket_;
+    seawall_owned_lease_t words_;
+};
+
+/// A token bucket for many cores: each shard takes tokens in batches and spends them alone.
+template <class Clock>
+class BasicLeasedBucket : public detail::InWorkspace<seawall_leased_bucket_t> {
+  public:
+    using time_point = typename Clock::time_point;
+
+    /// One that is not there yet.
+    BasicLeasedBucket() noexcept = default;
+#if SEAWALL_EXCEPTIONS
+    explicit BasicLeasedBucket(const LeasedConfig& config, time_point now = Clock::now()) {
+        detail::require(init(config, now));
+    }
+#endif
+    static Result<BasicLeasedBucket> try_create(const LeasedConfig& config, time_point now = Clock::now()) noexcept {
+        return Result<BasicLeasedBucket>(detail::Making{}, config, now);
+    }
+    /// How many bytes its workspace must have; 0 where the shards are out of range.
+    static std::size_t required_size(const LeasedConfig& config) noexcept {
+        std::size_t size = 0;
+        const auto c_config = config.to_c();
+        seawall_leased_bucket_required_size(&c_config, &size);
+        return size;
+    }
+
+    /// Makes it, while nobody else uses it, in a workspace that it allocates.
+    Status init(const LeasedConfig& config, time_point now = Clock::now()) noexcept {
+        const auto c_config = config.to_c();
+        std::size_t size = 0;
+        const Status known = seawall_leased_bucket_required_size(&c_config, &size);
+        return this->make_own(known, size, [&](void* data, std::size_t bytes, seawall_leased_bucket_t** handle) {
+            return seawall_leased_bucket_init(data, bytes, &c_config, detail::to_ns(now), handle);
+        });
+    }
+    /// Makes it in a workspace of the caller's.
+    Status init_in(Workspace workspace, const LeasedConfig& config, time_point now = Clock::now()) noexcept {
+        const auto c_config = config.to_c();
+        return seawall_leased_bucket_init(workspace.data, workspace.size, &c_config, detail::to_ns(now), &handle_);
+    }
+    /// Finds the one that is in a workspace already.
+    Status attach(Workspace workspace) noexcept {
+        return seawall_leased_bucket_attach(workspace.data, workspace.size, &handle_);
+    }
+
+    /// Takes `n` tokens, all or none, for the shard of the caller's worker or core, modulo the number of shards.
+    Decision try_take(std::uint32_t shard, std::uint32_t n, time_point now = Clock::now()) noexcept {
+        seawall_decision_t said{};
+        const Status status = seawall_leased_bucket_try_take(handle_, shard, n, detail::to_ns(now), &said);
+        return {status, said};
+    }
+    /// What `try_take` would answer, for any shard. Takes nothing.
+    Decision peek(std::uint32_t n, time_point now = Clock::now()) noexcept {
+        seawall_decision_t said{};
+        const Status status = seawall_leased_bucket_peek(handle_, n, detail::to_ns(now), &said);
+        return {status, said};
+    }
+    /// Gives `n` tokens back that were never used, if that cannot admit too many.
+    bool refund(std::uint32_t n, time_point now = Clock::now()) noexcept {
+        return seawall_leased_bucket_refund(handle_, n, detail::to_ns(now)) == SEAWALL_OK;
+    }
+    /// How many whole tokens are there, without those that owners hold.
+    std::uint32_t available(time_point now = Clock::now()) noexcept {
+        std::uint32_t tokens = 0;
+        seawall_leased_bucket_available(handle_, detail::to_ns(now), &tokens);
+        return tokens;
+    }
+    /// The rate in force.
+    Rate rate() noexcept {
+        seawall_rate_t rate = {0, SEAWALL_SECOND};
+        seawall_leased_bucket_rate(handle_, &rate);
+        return Rate::from_c(rate);
+    }
+    /// The burst in force, of the bucket and its shards.
+    std::uint32_t burst() noexcept {
+        std::uint32_t burst = 0;
+        seawall_leased_bucket_burst(handle_, &burst);
+        return burst;
+    }
+    /// How many tokens a shard takes at once.
+    std::uint32_t batch() noexcept {
+        std::uint32_t tokens = 0;
+        seawall_leased_bucket_batch(handle_, &tokens);
+        return tokens;
+    }
+    std::uint32_t shards() noexcept {
+        std::uint32_t shards = 0;
+        seawall_leased_bucket_shards(handle_, &shards);
+        return shards;
+    }
+    Status set_rate(Rate rate, time_point now = Clock::now()) noexcept {
+        return seawall_leased_bucket_set_rate(handle_, rate.to_c(), detail::to_ns(now));
+    }
+    Status set_burst(std::uint32_t burst, time_point now = Clock::now()) noexcept {
+        return seawall_leased_bucket_set_burst(handle_, burst, detail::to_ns(now));
+    }
+    Status start_warm_up(const WarmUp& warm_up, time_point now = Clock::now()) noexcept {
+        return seawall_leased_bucket_start_warm_up(handle_, warm_up.to_c(), detail::to_ns(now));
+    }
+    /// Moves it to a clock that reads `new_now` where the old one read `old_now`.
+    Status rebase(time_point old_now, time_point new_now) noexcept {
+        return seawall_leased_bucket_rebase(handle_, detail::to_ns(old_now), detail::to_ns(new_now));
+    }
+    /// Begins anew, at the rate and burst in force.
+    Status reset(std::uint32_t fill_tokens = full, const WarmUp& warm_up = {}, time_point now = Clock::now()) noexcept {
+        return seawall_leased_bucket_reset(handle_, fill_tokens, warm_up.to_c(), detail::to_ns(now));
+    }
+    /// Discards the tokens over `keep`, and says how many whole ones.
+    std::uint32_t drain_to(std::uint32_t keep, time_point now = Clock::now()) noexcept {
+        std::uint32_t discarded = 0;
+        seawall_leased_bucket_drain_to(handle_, keep, detail::to_ns(now), &discarded);
+        return discarded;
+    }
+    /// Makes the caller the only one who leases to this shard; empty where somebody is already.
+    OwnedLease<Clock> own(std::uint32_t shard) noexcept {
+        OwnedLease<Clock> lease;
+        if (seawall_leased_bucket_own(handle_, shard, &lease.words_) == SEAWALL_OK) lease.bucket_ = handle_;
+        return lease;
+    }
+};
+
+using LeasedBucket = BasicLeasedBucket<std::chrono::steady_clock>;
 
 // ----------------------------------------------------------------------------------------- window summary, AIMD of rates
 

@@ -95,9 +95,9 @@ static void it_is_forced_tripped_reset_and_changed() {
     Breaker& breaker = *made;
     CHECK(breaker.force_open(at(0))->cause == seawall::Cause::Forced && breaker.should_block(at(0)));
     CHECK(breaker.force_close(at(0))->to == seawall::State::Closed);
-    CHECK(!breaker.trip(at(0), 5));
+    CHECK(!breaker.trip(5, at(0)));
     CHECK(!breaker.reset(at(0)) || breaker.state(at(0)) == seawall::State::Closed);
-    CHECK(breaker.trip(at(0), 5)->cause == seawall::Cause::Tripped);
+    CHECK(breaker.trip(5, at(0))->cause == seawall::Cause::Tripped);
     CHECK(breaker.rebase(at(0), at(SECONDS(100))));
     CHECK(breaker.state(at(SECONDS(100))) == seawall::State::Open);
     CHECK(breaker.reset(at(SECONDS(100)))->cause == seawall::Cause::Reset);
@@ -105,7 +105,7 @@ static void it_is_forced_tripped_reset_and_changed() {
     config.rule = seawall::TripRule::consecutive(1);
     CHECK(breaker.set_config(config));
     CHECK(!breaker.on_success(at(SECONDS(100))));
-    CHECK(breaker.on_failure(at(SECONDS(100)), 5)->to == seawall::State::Open);
+    CHECK(breaker.on_failure(at(SECONDS(100)))->to == seawall::State::Open);
     config.rule.threshold = 0;
     CHECK(breaker.set_config(config) == SEAWALL_E_BREAKER_CONSECUTIVE);
 }
@@ -167,12 +167,12 @@ static void the_vectors_are_decided_as_the_oracle_says() {
                                  : step.word("outcome", "failure")   ? seawall::Outcome::failure()
                                  : step.word("outcome", "throttled") ? seawall::Outcome::throttled()
                                                                      : seawall::Outcome::ignored();
-            step.saw("ok" + told(breaker->finish(words, outcome, now, random)));
+            step.saw("ok" + told(breaker->finish(words, outcome, random, now)));
         } else if (step.is("cancel")) {
             CHECK(breaker->cancel(words, now));
             step.saw("ok");
         } else if (step.is("trip")) {
-            step.saw("ok" + told(breaker->trip(now, random)));
+            step.saw("ok" + told(breaker->trip(random, now)));
         } else if (step.is("force_open")) {
             step.saw("ok" + told(breaker->force_open(now)));
         } else if (step.is("force_close")) {
