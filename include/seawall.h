@@ -51,12 +51,6 @@
 #define SEAWALL_CIRCUIT_BREAKER_CONFIG_INIT \
     {sizeof(seawall_circuit_breaker_config_t), SEAWALL_TRIP_CONSECUTIVE, 10, 0, 0, 0, 0, 1000000000, 300000, 150, \
      5000000000, 3, 600000, 5000000000, 1000000000}
-#define SEAWALL_LEASED_BUCKET_CONFIG_INIT \
-    {sizeof(seawall_leased_bucket_config_t), 8, {10, 1000000000}, 10, UINT32_MAX, UINT32_MAX, 0, SEAWALL_WARM_UP_NONE}
-#define SEAWALL_KEYED_BUCKETS_CONFIG_INIT {sizeof(seawall_keyed_buckets_config_t), 10, {10, 1000000000}, 64, 1}
-#define SEAWALL_CONCURRENCY_LIMIT_CONFIG_INIT \
-    {sizeof(seawall_concurrency_limit_config_t), 64, 2, 1, 64, 225, 4, 0, \
-     250000000, 1000000000, 5000000000, 800000, 500000}
 #define SEAWALL_RETRY_STRATEGY_CONFIG_INIT \
     {sizeof(seawall_retry_strategy_config_t), 3, UINT64_MAX, 100000000, 200, SEAWALL_JITTER_FULL, 20000000000, \
      300000000000}
@@ -77,6 +71,26 @@
 #define SEAWALL_AIMD_CONTROLLER_CONFIG_INIT \
     {sizeof(seawall_aimd_controller_config_t), 500000, {5, 1000000000}, {1, 1000000000}, {100, 1000000000}, \
      {1, 1000000000}, 50000, 200000, 400000000, 30000000000, 10, 1000000000}
+#define SEAWALL_LEASED_BUCKET_CONFIG_INIT \
+    {sizeof(seawall_leased_bucket_config_t), 8, {10, 1000000000}, 10, UINT32_MAX, UINT32_MAX, 0, SEAWALL_WARM_UP_NONE}
+#define SEAWALL_KEYED_BUCKETS_CONFIG_INIT {sizeof(seawall_keyed_buckets_config_t), 10, {10, 1000000000}, 64, 1}
+#define SEAWALL_CONCURRENCY_LIMIT_CONFIG_INIT \
+    {sizeof(seawall_concurrency_limit_config_t), 64, 2, 1, 64, 225, 4, 0, \
+     250000000, 1000000000, 5000000000, 800000, 500000}
+#define SEAWALL_REQUEST_INIT {sizeof(seawall_request_t), 0, 0, 1, 0, UINT64_MAX}
+#define SEAWALL_GUARD_MODES_ENFORCE {{1, 0}, {1, 0}, {1, 0}, {1, 0}, {1, 0}, {1, 0}}
+#define SEAWALL_GUARD_MODES_SHADOW {{2, 0}, {2, 0}, {2, 0}, {2, 0}, {2, 0}, {2, 0}}
+#define SEAWALL_GUARD_CONFIG_INIT \
+    {sizeof(seawall_guard_config_t), 1, 1000000000, 2, 3, SEAWALL_WARM_UP_NONE, SEAWALL_GUARD_MODES_ENFORCE, \
+     {sizeof(seawall_token_bucket_config_t), 20, {320, 1000000000}, 1, 0, SEAWALL_WARM_UP_NONE}, {0, 0, 0, 0}, \
+     {sizeof(seawall_circuit_breaker_config_t), SEAWALL_TRIP_CONSECUTIVE, 4, 0, 0, 0, 0, 100000000, 300000, 100, \
+      130000000, 1, 1000000, 5000000000, 0}, {0, 0, 0, 0}, \
+     {sizeof(seawall_concurrency_limit_config_t), 64, 4, 1, 64, 225, 4, 0, 250000000, 1000000000, 5000000000, 800000, \
+      500000}, {0, 0, 0, 0}, \
+     {sizeof(seawall_retry_strategy_config_t), 4, UINT64_MAX, 100000000, 200, SEAWALL_JITTER_FULL, 10000000000, \
+      300000000000}, {0, 0, 0, 0}, \
+     {sizeof(seawall_retry_budget_config_t), 120000, 10000000, 1000000, 1000000, 0, 60000000000}, {0, 0, 0, 0}, \
+     {sizeof(seawall_keyed_buckets_config_t), 10, {10, 1000000000}, 0, 1}, {0, 0, 0, 0}, 0}
 
 
 /// The rate was cut: too many calls failed.
@@ -87,6 +101,15 @@
 
 /// The rate grew: all is well, and the rate is in use.
 #define SEAWALL_RATE_REASON_HEALTHY 3
+
+/// The call is over: it succeeded, or was ignored.
+#define SEAWALL_VERDICT_DONE 1
+
+/// Ask again for an attempt, not before `retry_at_ns`. The retry is paid for.
+#define SEAWALL_VERDICT_RETRY_AT 2
+
+/// The call is not sent again, for the reason in `give_up`.
+#define SEAWALL_VERDICT_GIVE_UP 3
 
 /// Opens after `threshold` failures in a row. Nothing is written while all is well.
 #define SEAWALL_TRIP_CONSECUTIVE 1
@@ -144,6 +167,21 @@
 
 /// The bucket of the key.
 #define SEAWALL_STAGE_KEYED_BUCKET 7
+
+/// The stage refuses.
+#define SEAWALL_MODE_ENFORCE 1
+
+/// The stage says what it would refuse, and lets it pass.
+#define SEAWALL_MODE_SHADOW 2
+
+/// The stage refuses calls of `share_ppm` of the keys, and is in shadow for the others.
+#define SEAWALL_MODE_CANARY 3
+
+/// The stage is neither read nor written.
+#define SEAWALL_MODE_OFF 4
+
+/// `retry_streak` of a guard that bounds the failures in a row by nothing but its breaker.
+#define SEAWALL_NO_STREAK UINT32_MAX
 
 /// A new key passes without a limit while the table has no place for it, and is counted: for a limit that keeps shares
 /// fair, beside one that holds the total.
@@ -535,6 +573,9 @@
 /// A limit of the calls in flight. It lies in a workspace; this is its handle.
 typedef struct seawall_concurrency_limit_t seawall_concurrency_limit_t;
 
+/// Guards the calls to one service. It lies in a workspace; this is its handle.
+typedef struct seawall_guard_t seawall_guard_t;
+
 /// A table of buckets by key. It lies in a workspace; this is its handle.
 typedef struct seawall_keyed_buckets_t seawall_keyed_buckets_t;
 
@@ -643,6 +684,13 @@ typedef struct {
     /// The library's own. `seawall_circuit_breaker_finish` and `seawall_circuit_breaker_cancel` zero it.
     uint64_t opaque[4];
 } seawall_breaker_permit_t;
+
+/// One logical call, from its beginning through all its attempts. A value of the caller's with one user at a time;
+/// `seawall_guard_begin` fills it. A copy is the same call as it stood then: go on with one of them and forget the other.
+typedef struct {
+    /// The library's own.
+    uint64_t opaque[12];
+} seawall_call_t;
 
 /// How a circuit breaker judges. Begin with `SEAWALL_CIRCUIT_BREAKER_CONFIG_INIT`: ten failures in a row; open for 1 s
 /// +- 30 %, growing by half to at most 5 s; three probes on a lease of 5 s, two of which must succeed; a ramp of 1 s.
@@ -784,6 +832,102 @@ typedef struct {
     uint32_t reserved;
 } seawall_limit_change_t;
 
+/// How a rate climbs after a start. Zeros, but for the period of `from`, are none.
+typedef struct {
+    /// A `SEAWALL_CURVE_…`.
+    uint32_t curve;
+    /// 0.
+    uint32_t reserved;
+    /// The rate at the beginning. Where `duration_ns` is 0 it is not looked at.
+    seawall_rate_t from;
+    /// How long it climbs: 0 (no warm-up) to 365 days.
+    uint64_t duration_ns;
+} seawall_warm_up_t;
+
+/// What a stage of a guard does with the calls that it would refuse. What holds for a call is decided when it begins, and
+/// holds for all its attempts.
+typedef struct {
+    /// A `SEAWALL_MODE_…`.
+    uint32_t mode;
+    /// `SEAWALL_MODE_CANARY` only: the share of the keys, 0 to 1,000,000; who is in a small share is in a larger one. Else 0.
+    uint32_t share_ppm;
+} seawall_mode_t;
+
+/// The mode of each stage of a guard that has one: all but the deadline of a call.
+typedef struct {
+    /// The pause that the server asked for. Off: a Retry-After counts for its own call only.
+    seawall_mode_t pause;
+    /// The circuit breakers.
+    seawall_mode_t breaker;
+    /// The limit of the calls in flight. Enforced, its slot tells whether a permit is good.
+    seawall_mode_t limit;
+    /// The token bucket.
+    seawall_mode_t bucket;
+    /// The retry budget. Off: retries are free, up to `retry.max_attempts`.
+    seawall_mode_t budget;
+    /// The buckets by key, of a guard that has them; any other heeds no mode here.
+    seawall_mode_t keyed;
+} seawall_guard_modes_t;
+
+/// Rate, burst, first fill and warm-up of a token bucket. Begin with `SEAWALL_TOKEN_BUCKET_CONFIG_INIT`: ten a second, ten
+/// at once, full, no warm-up; or with `seawall_token_bucket_config_for`.
+typedef struct {
+    /// The size of this struct.
+    uint32_t struct_size;
+    /// The most tokens that the bucket holds, and that one call may take: 1 and more.
+    uint32_t burst;
+    /// What is earned: 0 to one a nanosecond.
+    seawall_rate_t rate;
+    /// The tokens at the start, at most the burst; `SEAWALL_FILL_FULL` for all.
+    uint32_t fill_tokens;
+    /// 0.
+    uint32_t reserved;
+    /// How the rate climbs after the start.
+    seawall_warm_up_t warm_up;
+} seawall_token_bucket_config_t;
+
+/// What a retry strategy is made of. Begin with `SEAWALL_RETRY_STRATEGY_CONFIG_INIT`, for a user who waits: three sends,
+/// 100 ms doubling up to 20 s, full jitter; or with `SEAWALL_RETRY_STRATEGY_CONFIG_GUIDE`, for a message that must arrive and
+/// that nobody waits for: eight sends, 1 s doubling up to 300 s, each with up to a second on top.
+typedef struct {
+    /// The size of this struct.
+    uint32_t struct_size;
+    /// How often one call is sent in all, the first time included; 1 (never again) and more.
+    uint32_t max_attempts;
+    /// How long the call may take in all, waits included: no attempt starts at or after it. 1 and more; `SEAWALL_UNKNOWN`: as
+    /// long as the attempts take.
+    uint64_t total_deadline_ns;
+    /// The delay after the first failure, before jitter: 0 (at once) to `max_delay_ns`.
+    uint64_t base_delay_ns;
+    /// By how much the delay grows with each failure, in per cent: 200 doubles, 100 keeps it. 100 and more.
+    uint32_t factor_percent;
+    /// How clients are kept apart, a `SEAWALL_JITTER_…`.
+    uint32_t jitter;
+    /// The longest delay of our own, jitter included. A server may ask for more.
+    uint64_t max_delay_ns;
+    /// The longest pause of a server's that is waited for; at a longer one the call is given up.
+    uint64_t retry_after_cap_ns;
+} seawall_retry_strategy_config_t;
+
+/// What a retry budget is made of. Begin with `SEAWALL_RETRY_BUDGET_CONFIG_INIT`: one retry per ten successes, at most ten
+/// saved, one to begin with, ten seconds of memory; or with `seawall_retry_budget_config_for`.
+typedef struct {
+    /// The size of this struct.
+    uint32_t struct_size;
+    /// What a first try that succeeds earns: the share of retries that a healthy service can sustain, 0 to 1,000,000.
+    uint32_t share_ppm;
+    /// The most that the budget ever holds: 0 (never a retry) to 1,000,000,000.
+    uint32_t cap_millionths;
+    /// What the budget holds when it is new: 0 to the cap.
+    uint32_t initial_millionths;
+    /// Up to where the balance decays: what is left after any idle time. It does not rise to it. 0 to the cap.
+    uint32_t floor_millionths;
+    /// 0.
+    uint32_t reserved;
+    /// How long a token beyond the floor lives in the mean: 100 ms and more. `UINT64_MAX`: for ever, or nearly.
+    uint64_t lifetime_ns;
+} seawall_retry_budget_config_t;
+
 /// Rate and burst of each key, and the size of the table. Begin with `SEAWALL_KEYED_BUCKETS_CONFIG_INIT`: ten a second, ten
 /// at once, 64 groups, open when full; or with `seawall_keyed_buckets_config_for`.
 typedef struct {
@@ -800,17 +944,134 @@ typedef struct {
     uint32_t when_full;
 } seawall_keyed_buckets_config_t;
 
-/// How a rate climbs after a start. Zeros, but for the period of `from`, are none.
+/// What a guard is made of. Fill it by `seawall_guard_config_for_service` or `seawall_guard_config_for_shards`, from what you
+/// know of the service, and change what you know better; or begin with `SEAWALL_GUARD_CONFIG_INIT`, which is that of a service
+/// with one shard to which this process sends 20 calls a second, each with a time-out of a second. It has no buckets by key
+/// until `keyed.groups` is over 0.
 typedef struct {
-    /// A `SEAWALL_CURVE_…`.
-    uint32_t curve;
+    /// The size of this struct.
+    uint32_t struct_size;
+    /// Of how many parts the service is made that fail one by one: each has a breaker; 1 to 65,535.
+    uint32_t shards;
+    /// How long an attempt may take: a failure that took as long was a time-out, and its retry costs the budget more; 1 and
+    /// more.
+    uint64_t call_timeout_ns;
+    /// How many failures in a row the breaker counts for a first attempt that timed out; 1 and more.
+    uint32_t timeout_weight;
+    /// A retry is promised only while the breaker of its shard is closed, and fewer than so many failures of first attempts
+    /// stand in a row, its own among them. 0: never. `SEAWALL_NO_STREAK`: whatever the breaker counts.
+    uint32_t retry_streak;
+    /// How the rate climbs after a pause that the server asked for and after a breaker has closed again; at most a year. In
+    /// both cases the tokens restart at one, whatever it is.
+    seawall_warm_up_t ramp;
+    /// Which stages refuse, and which only say that they would.
+    seawall_guard_modes_t modes;
+    /// How fast attempts are sent.
+    seawall_token_bucket_config_t bucket;
+    /// 0: room for what later versions add to the part.
+    uint64_t bucket_room[4];
+    /// When a part of the service counts as down.
+    seawall_circuit_breaker_config_t breaker;
+    /// 0.
+    uint64_t breaker_room[4];
+    /// How many attempts are in flight. `limit.slots` are what the guard has.
+    seawall_concurrency_limit_config_t limit;
+    /// 0.
+    uint64_t limit_room[4];
+    /// When a failed call is sent again.
+    seawall_retry_strategy_config_t retry;
+    /// 0.
+    uint64_t retry_room[4];
+    /// What share of the traffic may be retries.
+    seawall_retry_budget_config_t budget;
+    /// 0.
+    uint64_t budget_room[4];
+    /// How fast each key may send. `keyed.groups` 0: there are no buckets by key, and nothing else of it is looked at.
+    seawall_keyed_buckets_config_t keyed;
+    /// 0.
+    uint64_t keyed_room[4];
+    /// A secret random number for the buckets by key, another one in each process; over 0. Without buckets by key it is not
+    /// looked at.
+    uint64_t keyed_salt;
+} seawall_guard_config_t;
+
+/// What is asked of the service, as far as a guard must know. Begin with `SEAWALL_REQUEST_INIT`: key 0, shard 0, one token, no
+/// deadline.
+typedef struct {
+    /// The size of this struct.
+    uint32_t struct_size;
+    /// Which part of the service it goes to, and so which circuit breaker judges it. Taken modulo the number of shards, so
+    /// that any number will do, a hash too.
+    uint32_t shard;
+    /// Whose call it is: a user, a tenant, a connection. Buckets by key and canary shares go by it. Any number;
+    /// `seawall_keyed_buckets_key_of` makes one of a name.
+    uint64_t key;
+    /// The tokens that each attempt takes; 0 takes none.
+    uint32_t cost;
     /// 0.
     uint32_t reserved;
-    /// The rate at the beginning. Where `duration_ns` is 0 it is not looked at.
-    seawall_rate_t from;
-    /// How long it climbs: 0 (no warm-up) to 365 days.
-    uint64_t duration_ns;
-} seawall_warm_up_t;
+    /// From this instant on the answer is of no use: nothing is sent at it or after it. `SEAWALL_UNKNOWN`: no deadline.
+    uint64_t deadline_ns;
+} seawall_request_t;
+
+/// Leave to send one attempt. A value of the caller's; lost, what it holds is free again when its leases lapse, and its
+/// tokens stay spent. Copies of it are one permit: the first report or cancellation acts, and no other.
+typedef struct {
+    /// The library's own. What ends the permit zeroes it.
+    uint64_t opaque[12];
+} seawall_permit_t;
+
+/// A refusal that a stage in shadow would have made. All zeros where none would: look at `stage` first.
+typedef struct {
+    /// After how long it would have been worth asking again, or `SEAWALL_UNKNOWN`.
+    uint64_t retry_after_ns;
+    /// Who would have refused, a `SEAWALL_STAGE_…`; 0 where nobody would.
+    uint32_t stage;
+    /// How: `SEAWALL_NOT_YET`, `SEAWALL_NEVER`, `SEAWALL_CLOCK_STEPPED` or `SEAWALL_NO_PLACE`.
+    seawall_status_t status;
+} seawall_refusal_t;
+
+/// What an admission says beside the permit.
+typedef struct {
+    /// The breaker's transition to half-open, if this attempt made it; else all zeros.
+    seawall_transition_t transition;
+    /// The first stage in shadow that would have refused; else all zeros.
+    seawall_refusal_t shadow;
+} seawall_admission_t;
+
+/// What the end of an attempt led to.
+typedef struct {
+    /// What becomes of the call, a `SEAWALL_VERDICT_…`.
+    uint32_t verdict;
+    /// `SEAWALL_VERDICT_GIVE_UP` only: why, a `SEAWALL_GIVE_UP_…`; else 0.
+    uint32_t give_up;
+    /// `SEAWALL_VERDICT_RETRY_AT` only: from when on; else 0.
+    uint64_t retry_at_ns;
+    /// The breaker's transition, if this report made it; else all zeros.
+    seawall_transition_t transition;
+    /// The change of the limit, if this report made one of at least a whole call; else all zeros.
+    seawall_limit_change_t limit_change;
+    /// The stage in shadow that would have refused the attempt, as its admission said; else all zeros.
+    seawall_refusal_t shadow;
+    /// Why a stage in shadow would have given the call up, a `SEAWALL_GIVE_UP_…`, where the verdict promises a retry; else 0.
+    uint32_t shadow_give_up;
+    /// 0.
+    uint32_t reserved;
+} seawall_finished_t;
+
+/// A token bucket. Its size is the same for every configuration; `seawall_token_bucket_init` makes it.
+typedef struct {
+    /// The library's own.
+    uint64_t opaque[80];
+} seawall_token_bucket_t;
+
+/// A retry budget: every first try that succeeds earns a fraction of a token, every retry and every hedge takes a whole one
+/// or more, before its backoff starts. Its size is the same for every configuration; `seawall_retry_budget_init` makes it.
+/// Amounts are millionths of a token.
+typedef struct {
+    /// The library's own.
+    uint64_t opaque[16];
+} seawall_retry_budget_t;
 
 /// Rate, burst, first fill and warm-up of all shards together, and how they share. Begin with
 /// `SEAWALL_LEASED_BUCKET_CONFIG_INIT`: 8 shards, ten a second, ten at once, full, no warm-up; or with
@@ -866,56 +1127,6 @@ typedef struct {
     uint64_t opaque[4];
 } seawall_shared_random_t;
 
-/// What a retry budget is made of. Begin with `SEAWALL_RETRY_BUDGET_CONFIG_INIT`: one retry per ten successes, at most ten
-/// saved, one to begin with, ten seconds of memory; or with `seawall_retry_budget_config_for`.
-typedef struct {
-    /// The size of this struct.
-    uint32_t struct_size;
-    /// What a first try that succeeds earns: the share of retries that a healthy service can sustain, 0 to 1,000,000.
-    uint32_t share_ppm;
-    /// The most that the budget ever holds: 0 (never a retry) to 1,000,000,000.
-    uint32_t cap_millionths;
-    /// What the budget holds when it is new: 0 to the cap.
-    uint32_t initial_millionths;
-    /// Up to where the balance decays: what is left after any idle time. It does not rise to it. 0 to the cap.
-    uint32_t floor_millionths;
-    /// 0.
-    uint32_t reserved;
-    /// How long a token beyond the floor lives in the mean: 100 ms and more. `UINT64_MAX`: for ever, or nearly.
-    uint64_t lifetime_ns;
-} seawall_retry_budget_config_t;
-
-/// A retry budget: every first try that succeeds earns a fraction of a token, every retry and every hedge takes a whole one
-/// or more, before its backoff starts. Its size is the same for every configuration; `seawall_retry_budget_init` makes it.
-/// Amounts are millionths of a token.
-typedef struct {
-    /// The library's own.
-    uint64_t opaque[16];
-} seawall_retry_budget_t;
-
-/// What a retry strategy is made of. Begin with `SEAWALL_RETRY_STRATEGY_CONFIG_INIT`, for a user who waits: three sends,
-/// 100 ms doubling up to 20 s, full jitter; or with `SEAWALL_RETRY_STRATEGY_CONFIG_GUIDE`, for a message that must arrive and
-/// that nobody waits for: eight sends, 1 s doubling up to 300 s, each with up to a second on top.
-typedef struct {
-    /// The size of this struct.
-    uint32_t struct_size;
-    /// How often one call is sent in all, the first time included; 1 (never again) and more.
-    uint32_t max_attempts;
-    /// How long the call may take in all, waits included: no attempt starts at or after it. 1 and more; `SEAWALL_UNKNOWN`: as
-    /// long as the attempts take.
-    uint64_t total_deadline_ns;
-    /// The delay after the first failure, before jitter: 0 (at once) to `max_delay_ns`.
-    uint64_t base_delay_ns;
-    /// By how much the delay grows with each failure, in per cent: 200 doubles, 100 keeps it. 100 and more.
-    uint32_t factor_percent;
-    /// How clients are kept apart, a `SEAWALL_JITTER_…`.
-    uint32_t jitter;
-    /// The longest delay of our own, jitter included. A server may ask for more.
-    uint64_t max_delay_ns;
-    /// The longest pause of a server's that is waited for; at a longer one the call is given up.
-    uint64_t retry_after_cap_ns;
-} seawall_retry_strategy_config_t;
-
 /// A retry strategy: a value that never changes, for any number of calls and threads. It knows neither clock nor calls; what
 /// it has to know of them its functions are told. Backoff alone does not end an overload, it only defers it: give every
 /// strategy a `seawall_retry_budget_t`.
@@ -942,29 +1153,6 @@ typedef struct {
     /// How long the server asked to be spared, from now on; `SEAWALL_UNKNOWN` where it did not say.
     uint64_t retry_after_ns;
 } seawall_attempt_failure_t;
-
-/// Rate, burst, first fill and warm-up of a token bucket. Begin with `SEAWALL_TOKEN_BUCKET_CONFIG_INIT`: ten a second, ten
-/// at once, full, no warm-up; or with `seawall_token_bucket_config_for`.
-typedef struct {
-    /// The size of this struct.
-    uint32_t struct_size;
-    /// The most tokens that the bucket holds, and that one call may take: 1 and more.
-    uint32_t burst;
-    /// What is earned: 0 to one a nanosecond.
-    seawall_rate_t rate;
-    /// The tokens at the start, at most the burst; `SEAWALL_FILL_FULL` for all.
-    uint32_t fill_tokens;
-    /// 0.
-    uint32_t reserved;
-    /// How the rate climbs after the start.
-    seawall_warm_up_t warm_up;
-} seawall_token_bucket_config_t;
-
-/// A token bucket. Its size is the same for every configuration; `seawall_token_bucket_init` makes it.
-typedef struct {
-    /// The library's own.
-    uint64_t opaque[80];
-} seawall_token_bucket_t;
 
 /// Tokens that were booked ahead. A value of the caller's: forgotten, its tokens stay spent.
 typedef struct {
@@ -1101,6 +1289,21 @@ seawall_status_t seawall_breaker_permit_is_probe(const seawall_breaker_permit_t 
 /// Threads and Returns: as `seawall_breaker_permit_started`.
 seawall_status_t seawall_breaker_permit_generation(const seawall_breaker_permit_t *permit,
                                                    uint32_t *generation);
+
+/// How many attempts of a call were sent and have ended.
+///
+/// Threads: any, for a call that nobody uses meanwhile. Wait-free.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_PERMIT` where it is none; `SEAWALL_E_NULL`, `SEAWALL_E_ALIGNMENT`.
+seawall_status_t seawall_call_attempts(const seawall_call_t *call, uint32_t *attempts);
+
+/// From when on nothing of a call is sent: its request's deadline, or the end of the retry strategy's total deadline where
+/// that is earlier.
+///
+/// Threads: any, for a call that nobody uses meanwhile. Wait-free.
+/// Returns: `SEAWALL_OK`; `SEAWALL_NONE` where it has neither; `SEAWALL_E_PERMIT` where it is none; `SEAWALL_E_NULL`,
+/// `SEAWALL_E_ALIGNMENT`.
+seawall_status_t seawall_call_deadline(const seawall_call_t *call,
+                                       uint64_t *deadline_ns);
 
 /// Fills a configuration with the defaults, those of `SEAWALL_CIRCUIT_BREAKER_CONFIG_INIT`. `config->struct_size` has to be
 /// set.
@@ -1463,6 +1666,236 @@ seawall_status_t seawall_concurrency_limit_reset(seawall_concurrency_limit_t *li
 seawall_status_t seawall_concurrency_limit_rebase(seawall_concurrency_limit_t *limit,
                                                   uint64_t old_now_ns,
                                                   uint64_t new_now_ns);
+
+/// How many bytes a workspace must have for a guard of `config->limit.slots`, `config->shards` and `config->keyed.groups`,
+/// wherever it begins: `*size`.
+///
+/// Threads: any. Wait-free.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_SIZE`; `SEAWALL_E_NULL`, `SEAWALL_E_ALIGNMENT`, `SEAWALL_E_STRUCT_SIZE`; or a mistake
+/// of the configuration, as `seawall_guard_init`.
+seawall_status_t seawall_guard_required_size(const seawall_guard_config_t *config,
+                                             size_t *size);
+
+/// Makes a guard that begins at `now_ns`, in a workspace of `size` bytes, and gives its handle. `seed` is a random number that
+/// tells this process from others of its fleet: the same for all of them would lead them to the same instants.
+///
+/// Threads: exclusive; hand the handle to others afterwards. Writes the whole workspace.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_WORKSPACE`; `SEAWALL_E_SIZE` where slots, shards or groups are out of their range;
+/// `SEAWALL_E_NULL`, `SEAWALL_E_ALIGNMENT`, `SEAWALL_E_STRUCT_SIZE`, `SEAWALL_E_VALUE`, `SEAWALL_E_RATE_ZERO_PERIOD`,
+/// `SEAWALL_E_RATIO`, or what names the field: a `SEAWALL_E_GUARD_…`, or one of the part. What was in the workspace may be
+/// gone then.
+SEAWALL_MUST_USE
+seawall_status_t seawall_guard_init(void *workspace,
+                                    size_t size,
+                                    const seawall_guard_config_t *config,
+                                    uint64_t seed,
+                                    uint64_t now_ns,
+                                    seawall_guard_t **guard);
+
+/// The handle of a guard that is in a workspace already: made by another process that shares it, or before a restart.
+///
+/// Threads: any. Wait-free.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_WORKSPACE`, `SEAWALL_E_SIZE`; or an object mistake.
+SEAWALL_MUST_USE
+seawall_status_t seawall_guard_attach(void *workspace,
+                                      size_t size,
+                                      seawall_guard_t **guard);
+
+/// Ends a guard: every call on it is then answered with `SEAWALL_E_UNINITIALISED`, and the workspace is the caller's.
+///
+/// Threads: exclusive. Wait-free. Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_guard_fini(seawall_guard_t *guard);
+
+/// A logical call begins: `*call`. Takes nothing: that is the work of `seawall_guard_try_attempt`. Its deadline is the
+/// request's, or the end of the retry strategy's total deadline where that is earlier; the modes that hold for it are those
+/// of this moment. `request` may be NULL: `SEAWALL_REQUEST_INIT`.
+///
+/// Threads: any, at the same time, each with a call of its own; signal handlers too. Wait-free.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_STRUCT_SIZE`, `SEAWALL_E_VALUE`; or an object mistake.
+seawall_status_t seawall_guard_begin(seawall_guard_t *guard,
+                                     const seawall_request_t *request,
+                                     uint64_t now_ns,
+                                     seawall_call_t *call);
+
+/// Asks to send the next attempt of `call`. Admitted, the caller sends it and reports with `seawall_guard_finish`, or gives
+/// back with `seawall_guard_cancel` what it did not send; refused, `*permit` is zeroed. `admission` and `decision` may be
+/// NULL.
+///
+/// Threads: any, at the same time, each with a call and a permit of its own; signal handlers too. Lock-free. Refused, nothing
+/// that is shared is written, but where another thread took a place meanwhile, or where the bucket refuses the first attempt
+/// after a pause or a close.
+/// Returns: `SEAWALL_OK`; `SEAWALL_NOT_YET`, `SEAWALL_NEVER`, `SEAWALL_CLOCK_STEPPED`, `SEAWALL_NO_PLACE` with the stage in
+/// `decision->stage`: the deadline has passed or the call is over (`SEAWALL_NEVER`), its backoff is not over
+/// (`SEAWALL_STAGE_RETRY_BUDGET`), or as the stage itself refuses; `SEAWALL_E_PERMIT` where `call` is none of this guard; or
+/// an object mistake.
+SEAWALL_MUST_USE
+seawall_status_t seawall_guard_try_attempt(seawall_guard_t *guard,
+                                           seawall_call_t *call,
+                                           uint64_t now_ns,
+                                           seawall_permit_t *permit,
+                                           seawall_admission_t *admission,
+                                           seawall_decision_t *decision);
+
+/// What `seawall_guard_try_attempt` would answer now, taking nothing. `decision` may be NULL.
+///
+/// Threads: any, at the same time; signal handlers too. Loads only; another may take the place first.
+/// Returns: as `seawall_guard_try_attempt`.
+SEAWALL_MUST_USE
+seawall_status_t seawall_guard_peek(seawall_guard_t *guard,
+                                    const seawall_call_t *call,
+                                    uint64_t now_ns,
+                                    seawall_decision_t *decision);
+
+/// Reports how an attempt ended, a `SEAWALL_OUTCOME_…`, and zeroes the permit; `retry_after_ns` counts for one that was
+/// throttled only (`SEAWALL_UNKNOWN` where the service did not say). `*finished` is what it led to; its verdict says whether
+/// and when to ask again, and a retry is paid for by then.
+///
+/// An attempt is reported or given back once. A copy of a permit that was used changes nothing, and gets the verdict of the
+/// first report; through a copy of the call that does not know of that, or with a slot that went to another after its lease,
+/// a failure is given up with `SEAWALL_GIVE_UP_PERMIT_VOID`.
+///
+/// Threads: any, at the same time, each with a call and a permit of its own; signal handlers too. Lock-free. Transition and
+/// change are told if and only if this report made them.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_PERMIT` where `call` or `permit` is none of this guard; `SEAWALL_E_VALUE` where the outcome
+/// is none, and the permit stays; or an object mistake.
+seawall_status_t seawall_guard_finish(seawall_guard_t *guard,
+                                      seawall_call_t *call,
+                                      seawall_permit_t *permit,
+                                      uint32_t outcome,
+                                      uint64_t retry_after_ns,
+                                      uint64_t now_ns,
+                                      seawall_finished_t *finished);
+
+/// Gives an admitted attempt back that was never sent, and zeroes the permit: slot and probe are free, the tokens are refunded
+/// where that cannot admit too many. The call may ask again; a retry stays paid for.
+///
+/// Threads: any, at the same time, each with a permit of its own; signal handlers too. Lock-free. Of copies, reports included,
+/// one acts.
+/// Returns: `SEAWALL_OK`; `SEAWALL_VOID` where it was used before, or so late that its slot went to another, and where the
+/// attempt had no slot, as the limit is off or in shadow: then the tokens stay spent; `SEAWALL_E_PERMIT` where it is none of
+/// this guard; or an object mistake.
+seawall_status_t seawall_guard_cancel(seawall_guard_t *guard,
+                                      seawall_permit_t *permit,
+                                      uint64_t now_ns);
+
+/// The call is not sent again, whatever its verdict was: a retry that was paid for goes back to the budget. Every later
+/// attempt of it is refused. Again, it does nothing.
+///
+/// Threads: any, at the same time, each with a call of its own; signal handlers too. Lock-free.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_PERMIT` where it is no call of this guard; or an object mistake.
+seawall_status_t seawall_guard_abandon(seawall_guard_t *guard,
+                                       seawall_call_t *call,
+                                       uint64_t now_ns);
+
+/// Until when the server asked to be spared, with the spread, if that is still to come.
+///
+/// Threads: any, at the same time; signal handlers too. One load.
+/// Returns: `SEAWALL_OK`; `SEAWALL_NONE` where there is no pause; or an object mistake.
+seawall_status_t seawall_guard_paused_until(seawall_guard_t *guard, uint64_t now_ns, uint64_t *until_ns);
+
+/// The mode of a stage, a `SEAWALL_STAGE_…`. The deadline of a call always holds; the keyed bucket of a guard that has none is
+/// off. A canary of all calls is told as enforced, one of none as a shadow.
+///
+/// Threads: any, at the same time; signal handlers too. One load.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_VALUE` where the stage is none; or an object mistake.
+seawall_status_t seawall_guard_mode(seawall_guard_t *guard,
+                                    uint32_t stage,
+                                    seawall_mode_t *mode);
+
+/// Sets the mode of a stage, for the calls that begin from now on. What the stage holds stays: one that was off goes on from
+/// where it stood.
+///
+/// Threads: any, at the same time; signal handlers too. Wait-free, one store.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_GUARD_STAGE_WITHOUT_MODE`: the deadline, or a stage that is not there; `SEAWALL_E_VALUE`,
+/// `SEAWALL_E_RATIO`; or an object mistake. On all but the first nothing has changed.
+seawall_status_t seawall_guard_set_mode(seawall_guard_t *guard,
+                                        uint32_t stage,
+                                        seawall_mode_t mode);
+
+/// Moves all parts to a clock that reads `new_now_ns` where the old one read `old_now_ns`. Calls keep instants of the old
+/// clock, and permits that are out are void: each call is to begin anew.
+///
+/// Threads: one at a time, at the same time as all else; signal handlers too. Lock-free; not one step.
+/// Returns: `SEAWALL_OK`; `SEAWALL_CONTENDED`; `SEAWALL_RANGE_SPENT`; or an object mistake. On all but the first nothing has
+/// changed.
+seawall_status_t seawall_guard_rebase(seawall_guard_t *guard,
+                                      uint64_t old_now_ns,
+                                      uint64_t new_now_ns);
+
+/// As if new at `now_ns`; rates, limits and configurations that were set stay, and so does what the limit has learned. Permits
+/// that are out are void. The transitions of the breakers that this call closed go to `transitions`, by the numbers of their
+/// shards, as many as `room` has; `*told` says how many there were. `transitions` may be NULL where `room` is 0; `told` may
+/// be NULL.
+///
+/// Threads: any, at the same time; signal handlers too. Lock-free; not one step.
+/// Returns: `SEAWALL_OK`; `SEAWALL_CONTENDED`; `SEAWALL_RANGE_SPENT`; or an object mistake. On all but the first nothing has
+/// changed.
+seawall_status_t seawall_guard_reset(seawall_guard_t *guard,
+                                     uint64_t now_ns,
+                                     seawall_transition_t *transitions,
+                                     size_t room,
+                                     uint32_t *told);
+
+/// The token bucket of a guard, for every `seawall_token_bucket_…` but `_init` and `_fini`. It lives as long as the guard.
+///
+/// Threads: any, at the same time. Wait-free. Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_guard_bucket(seawall_guard_t *guard,
+                                      seawall_token_bucket_t **bucket);
+
+/// The retry budget of a guard, for every `seawall_retry_budget_…` but `_init` and `_fini`. It lives as long as the guard.
+///
+/// Threads: any, at the same time. Wait-free. Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_guard_budget(seawall_guard_t *guard,
+                                      seawall_retry_budget_t **budget);
+
+/// The circuit breaker of a shard, for every `seawall_circuit_breaker_…` but `_init` and `_fini`. `shard` is taken modulo the
+/// number of shards; what the breaker tells names shard 0. It lives as long as the guard.
+///
+/// Threads: any, at the same time. Wait-free. Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_guard_breaker(seawall_guard_t *guard,
+                                       uint32_t shard,
+                                       seawall_circuit_breaker_t **breaker);
+
+/// The limit of the calls in flight, for every `seawall_concurrency_limit_…` but `_init`, `_attach` and `_fini`. It lives as
+/// long as the guard.
+///
+/// Threads: any, at the same time. Wait-free. Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_guard_limit(seawall_guard_t *guard,
+                                     seawall_concurrency_limit_t **limit);
+
+/// The buckets by key, for every `seawall_keyed_buckets_…` but `_init`, `_attach` and `_fini`; `_key_of` makes the key of a
+/// request of a name. They live as long as the guard.
+///
+/// Threads: any, at the same time. Wait-free.
+/// Returns: `SEAWALL_OK`; `SEAWALL_NONE` where the guard has none; or an object mistake.
+seawall_status_t seawall_guard_keyed(seawall_guard_t *guard,
+                                     seawall_keyed_buckets_t **keyed);
+
+/// How many shards the guard has.
+///
+/// Threads: any, at the same time. Wait-free. Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_guard_shards(seawall_guard_t *guard, uint32_t *shards);
+
+/// Fills a configuration for a process that sends up to `expected` calls to a service, and gives each attempt
+/// `call_timeout_ns`: 64 slots, one shard, every stage enforced, no buckets by key. `config->struct_size` has to be set, as
+/// by the `_INIT` macro.
+///
+/// Threads: any, for a struct of the caller's own. Wait-free.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_NULL`, `SEAWALL_E_ALIGNMENT`, `SEAWALL_E_STRUCT_SIZE`, `SEAWALL_E_RATE_ZERO_PERIOD`. A
+/// time-out of 0 is found by `seawall_guard_init`.
+seawall_status_t seawall_guard_config_for_service(seawall_guard_config_t *config,
+                                                  seawall_rate_t expected,
+                                                  uint64_t call_timeout_ns);
+
+/// As `seawall_guard_config_for_service`, for a service of `shards` parts that fail one by one, each with its share of the
+/// expected calls. 0 counts as 1.
+///
+/// Threads: any, for a struct of the caller's own. Wait-free.
+/// Returns: as `seawall_guard_config_for_service`.
+seawall_status_t seawall_guard_config_for_shards(seawall_guard_config_t *config,
+                                                 seawall_rate_t expected,
+                                                 uint64_t call_timeout_ns,
+                                                 uint32_t shards);
 
 /// Fills a configuration for `rate`: a burst of one second of it (at least 1), 64 groups. `config->struct_size` has to be
 /// set, as by the `_INIT` macro.

@@ -482,6 +482,14 @@ impl CircuitBreaker {
     }
 }
 
+/// For code over breakers that lie in something else, as [`GuardView`](crate::GuardView) takes them.
+impl AsRef<Self> for CircuitBreaker {
+    #[inline(always)]
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
 impl fmt::Debug for CircuitBreaker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let word = self.load();

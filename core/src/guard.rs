@@ -106,54 +106,32 @@ mod modes;
 mod parts;
 mod pause;
 mod shards;
+mod state;
 mod steps;
+mod view;
+mod words;
+mod work;
 
 use core::fmt;
-use core::time::Duration;
 
-use crate::circuit_breaker::{CircuitBreaker, TripRule};
-use crate::classification::ErrorClass;
-use crate::concurrency_limit::ConcurrencyLimit;
+use crate::circuit_breaker::CircuitBreaker;
+use crate::concurrency_limit::{ConcurrencyLimit, ConcurrencyLimitView};
+use crate::keyed_buckets::KeyedBucketsView;
 use crate::outcome::Outcome;
-use crate::random::{Random, SharedRandom, up_to};
-use crate::rate::Rate;
-use crate::refused::{Refused, Stage};
+use crate::refused::Refused;
 use crate::retry_budget::RetryBudget;
-use crate::retry_strategy::RetryStrategy;
-use crate::sync::{AtomicU64, const_constructor, fault};
-use crate::time::{Instant, SECOND, nanos};
-use crate::token_bucket::{Fill, TokenBucket};
-use crate::warm_up::WarmUp;
+use crate::sync::const_constructor;
+use crate::time::Instant;
+use crate::token_bucket::TokenBucket;
 
 pub use call::{Admission, Call, Finished, Permit, Request, Verdict};
-use config::Schedule;
 pub use config::{GuardConfig, GuardConfigError};
 pub use keyed::KeyedStage;
 pub use modes::{GuardModes, Mode, ModeError};
-use modes::{Held, Modes, Way};
-use pause::Pause;
 use shards::breakers;
-use steps::Failed;
-
-/// The number of the seed's streams that draws the phase: not that of the backoffs.
-const PHASE: u64 = 0x9A5E_0F7E_57A2_7E42;
-
-/// The latest that a bucket begins: it takes a clock for stepped that is a second behind its beginning, and threads read
-/// the clock a little before they ask.
-const LATEST: u64 = SECOND / 2;
-
-/// When the bucket of a guard that begins at `now` begins to earn: up to one interval of its rate later. Guards that begin
-/// together would else earn each token in the same nanosecond, for as long as the bucket binds. Never earlier than
-/// without: nothing is granted by it.
-const fn out_of_phase(now: Instant, rate: Rate, seed: u64) -> Instant {
-    if rate.is_zero() {
-        return now;
-    }
-    // The count is not zero.
-    let interval = rate.period_ns() / rate.count();
-    let most = if interval < LATEST { interval } else { LATEST };
-    now.saturating_add(Duration::from_nanos(up_to(Random::from_seed(seed ^ PHASE).next_u64(), most)))
-}
+pub use state::GuardState;
+pub use view::GuardView;
+use work::{Parts, Work};
 
 /// Guards the calls to one service, with up to `SLOTS` of them in flight.
 ///
@@ -193,26 +171,10 @@ const fn out_of_phase(now: Instant, rate: Rate, seed: u64) -> Instant {
 /// ```
 #[repr(C)]
 pub struct Guard<const SLOTS: usize = 64, const SHARDS: usize = 1, Keyed = ()> {
-    modes: Modes,
-    pause: Pause,
-    random: SharedRandom,
+    state: GuardState,
     bucket: TokenBucket,
-    breakers: [CircuitBreaker; SHARDS],
     budget: RetryBudget,
-    retry: RetryStrategy,
-    timeout_ns: u64,
-    timeout_weight: u32,
-    /// Whether there is a bound on the failures in a row.
-    has_streak: bool,
-    retry_streak: u32,
-    /// When the bucket's own warm-up ends.
-    warm_until: AtomicU64,
-    ramp: Schedule,
-    warm_up: Schedule,
-    /// The tokens at the start.
-    fill: u32,
-    /// Whether a success may open the breaker, which then draws a number.
-    opens_when_slow: bool,
+    breakers: [CircuitBreaker; SHARDS],
     limit: ConcurrencyLimit<SLOTS>,
     /// `()` takes no byte.
     keyed: Keyed,
@@ -241,50 +203,23 @@ impl<const SLOTS: usize, const SHARDS: usize> Guard<SLOTS, SHARDS> {
         /// ```
         pub fn new(config: GuardConfig, seed: u64, now: Instant) -> Result<Self, GuardConfigError> {
             const { assert!(SHARDS >= 1 && SHARDS <= 65_535, "a guard has 1 to 65,535 shards") }
-            if config.call_timeout.is_zero() {
-                return Err(GuardConfigError::ZeroTimeout);
-            }
-            if config.timeout_weight == 0 {
-                return Err(GuardConfigError::ZeroTimeoutWeight);
-            }
-            if config.ramp.duration.as_nanos() > WarmUp::LONGEST.as_nanos() {
-                return Err(GuardConfigError::RampTooLong);
-            }
             Ok(Self {
-                modes: Modes::new(config.modes, seed),
-                pause: Pause::none(),
-                random: SharedRandom::from_seed(seed),
-                bucket: match TokenBucket::new(config.bucket, out_of_phase(now, config.bucket.rate, seed)) {
-                    Ok(bucket) => bucket,
-                    Err(error) => return Err(GuardConfigError::Bucket(error)),
+                state: match GuardState::new(config, seed, now) {
+                    Ok(state) => state,
+                    Err(error) => return Err(error),
                 },
-                breakers: match breakers(config.breaker) {
-                    Ok(breakers) => breakers,
-                    Err(error) => return Err(GuardConfigError::Breaker(error)),
+                bucket: match config.token_bucket(seed, now) {
+                    Ok(bucket) => bucket,
+                    Err(error) => return Err(error),
                 },
                 budget: match RetryBudget::new(config.budget, now) {
                     Ok(budget) => budget,
                     Err(error) => return Err(GuardConfigError::Budget(error)),
                 },
-                retry: match RetryStrategy::new(config.retry) {
-                    Ok(retry) => retry,
-                    Err(error) => return Err(GuardConfigError::Retry(error)),
+                breakers: match breakers(config.breaker) {
+                    Ok(breakers) => breakers,
+                    Err(error) => return Err(GuardConfigError::Breaker(error)),
                 },
-                timeout_ns: nanos(config.call_timeout),
-                timeout_weight: config.timeout_weight,
-                has_streak: config.retry_streak.is_some(),
-                retry_streak: match config.retry_streak {
-                    Some(streak) => streak,
-                    None => 0,
-                },
-                warm_until: AtomicU64::new(now.saturating_add(config.bucket.warm_up.duration).as_nanos()),
-                ramp: Schedule::of(config.ramp),
-                warm_up: Schedule::of(config.bucket.warm_up),
-                fill: match config.bucket.fill {
-                    Fill::Full => u32::MAX,
-                    Fill::Tokens(tokens) => tokens,
-                },
-                opens_when_slow: matches!(config.breaker.rule, TripRule::SlowShare { .. }),
                 limit: match ConcurrencyLimit::new(config.limit) {
                     Ok(limit) => limit,
                     Err(error) => return Err(GuardConfigError::Limit(error)),
@@ -292,6 +227,44 @@ impl<const SLOTS: usize, const SHARDS: usize> Guard<SLOTS, SHARDS> {
                 keyed: (),
             })
         }
+    }
+}
+
+impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Parts for Guard<SLOTS, SHARDS, Keyed> {
+    #[inline(always)]
+    fn state(&self) -> &GuardState {
+        &self.state
+    }
+
+    #[inline(always)]
+    fn bucket(&self) -> &TokenBucket {
+        &self.bucket
+    }
+
+    #[inline(always)]
+    fn budget(&self) -> &RetryBudget {
+        &self.budget
+    }
+
+    #[inline(always)]
+    fn shards(&self) -> u32 {
+        // At most 65,535.
+        SHARDS as u32
+    }
+
+    #[inline(always)]
+    fn breaker(&self, shard: u32) -> &CircuitBreaker {
+        Guard::breaker(self, shard)
+    }
+
+    #[inline(always)]
+    fn limit(&self) -> &ConcurrencyLimitView {
+        &self.limit
+    }
+
+    #[inline(always)]
+    fn keyed(&self) -> Option<&KeyedBucketsView> {
+        self.keyed.buckets()
     }
 }
 
@@ -317,24 +290,7 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
     /// ```
     #[must_use]
     pub fn begin(&self, request: Request, now: Instant) -> Call {
-        let total = self.retry.total_deadline().map(|total| now.saturating_add(total));
-        let deadline = match (request.deadline, total) {
-            (Some(own), Some(total)) => Some(own.min(total)),
-            (own, total) => own.or(total),
-        };
-        Call {
-            began: now,
-            deadline,
-            held: self.modes.held(request.key, Keyed::IS_THERE),
-            key: request.key,
-            shard: if fault("guard: all shards have one breaker") { 0 } else { request.shard % SHARDS as u32 },
-            cost: request.cost,
-            ended: 0,
-            previous_delay: None,
-            verdict: None,
-            paid: None,
-            shadow: None,
-        }
+        Work::begin(self, request, now)
     }
 
     /// Asks to send the next attempt of `call`.
@@ -363,25 +319,7 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
     /// # Ok::<(), seawall::GuardConfigError>(())
     /// ```
     pub fn try_attempt(&self, call: &mut Call, now: Instant) -> Result<Admission, Refused> {
-        if fault("guard: the modes are read anew for each attempt") {
-            call.held = self.modes.held(0, Keyed::IS_THERE);
-        }
-        let all = Held::all(Keyed::IS_THERE);
-        // Compiled for itself, where all is enforced there is nothing left of the modes.
-        if call.held == all { self.attempt(call, Way::new(all, None), now) } else { self.attempt_by_modes(call, now) }
-    }
-
-    #[inline(never)]
-    fn attempt_by_modes(&self, call: &Call, now: Instant) -> Result<Admission, Refused> {
-        self.attempt(call, Way::new(call.held, call.shadow), now)
-    }
-
-    #[inline(always)]
-    fn attempt(&self, call: &Call, mut way: Way, now: Instant) -> Result<Admission, Refused> {
-        let early = fault("guard: a restart is looked for before the stages").then(|| self.pause.restart(now));
-        let mut found = self.look(call, &mut way, now)?;
-        self.settle(early, call, &mut way, &mut found, now)?;
-        self.take(call, found, way, now)
+        Work::try_attempt(self, call, now)
     }
 
     /// Reports how an attempt ended. Its latency is `now` less the instant of its admission; a failure that took the
@@ -414,45 +352,7 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
     /// # Ok::<(), seawall::GuardConfigError>(())
     /// ```
     pub fn finish(&self, call: &mut Call, permit: Permit, outcome: Outcome, now: Instant) -> Finished {
-        // Of a second attempt that was asked for while one was out, nothing is heard.
-        let heard = if permit.ended == call.ended { outcome } else { Outcome::Ignored };
-        let Some(limit_change) = self.report(call, &permit, heard, now) else {
-            return self.void(call, &permit, heard, now);
-        };
-        let shadow_refusal = permit.shadow;
-        if permit.ended != call.ended {
-            self.free_probe(&permit, now);
-            let verdict = call.verdict.unwrap_or(Verdict::Done);
-            return Finished { verdict, transition: None, limit_change, shadow_refusal, shadow_give_up: None };
-        }
-        // A success that opens nothing needs no number: all being well, the stream is not written.
-        let random = if outcome.is_bad() || self.opens_when_slow { self.random.next_u64() } else { 0 };
-        let is_first = call.ended == 0;
-        let cost = self.cost_of(&permit, outcome, now);
-        let transition = self.tell(call, &permit, outcome, cost, now, random);
-        call.ended = call.ended.saturating_add(1);
-        call.paid = None;
-        let failed = |class, retry_after| Failed { class, retry_after, cost, shadow: permit.shadow };
-        let (verdict, shadow_give_up) = match outcome {
-            Outcome::Success => {
-                if is_first && call.held.heeds(Stage::RetryBudget, permit.shadow) {
-                    self.budget.deposit(now);
-                }
-                (Verdict::Done, None)
-            }
-            Outcome::Ignored => (Verdict::Done, None),
-            Outcome::Failure => self.again(call, &failed(ErrorClass::Retryable, None), now),
-            Outcome::Throttled(wait) => {
-                if let Some(wait) = wait
-                    && call.held.heeds(Stage::Pause, permit.shadow)
-                {
-                    self.pause.extend(wait, call.held.restarts_after(Stage::Pause), now, random);
-                }
-                self.again(call, &failed(ErrorClass::Throttled, wait), now)
-            }
-        };
-        call.verdict = Some(verdict);
-        Finished { verdict, transition, limit_change, shadow_refusal, shadow_give_up }
+        Work::finish(self, call, permit, outcome, now)
     }
 
     /// Gives an admitted attempt back that was never sent: slot and probe are free, the tokens are refunded where that
@@ -478,21 +378,7 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
     /// # Ok::<(), seawall::GuardConfigError>(())
     /// ```
     pub fn cancel(&self, permit: Permit, now: Instant) -> bool {
-        // The slot goes first: who frees it is the one who may give the rest back.
-        let Some(limit) = permit.limit else {
-            // A probe knows by itself whether it is out; tokens do not.
-            self.free_probe(&permit, now);
-            return false;
-        };
-        let is_good = self.limit.cancel(limit, now);
-        if is_good || fault("guard: a void permit refunds") {
-            self.free_probe(&permit, now);
-            self.refund(permit.tokens, now);
-            if permit.keyed_tokens != 0 {
-                self.keyed.give_back(permit.key, permit.keyed_tokens, now);
-            }
-        }
-        is_good
+        Work::cancel(self, permit, now)
     }
 
     /// The call is not sent again, whatever its verdict was: a retry that was paid for goes back to the budget.
@@ -515,15 +401,12 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
     /// # Ok::<(), seawall::GuardConfigError>(())
     /// ```
     pub fn abandon(&self, call: &mut Call, now: Instant) {
-        if let Some(cost) = call.paid.take() {
-            self.budget.refund(cost, now);
-        }
-        call.verdict = Some(Verdict::Done);
+        Work::abandon(self, call, now);
     }
 }
 
 impl<const SLOTS: usize, const SHARDS: usize, Keyed> fmt::Debug for Guard<SLOTS, SHARDS, Keyed> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Guard").field("limit", &self.limit).finish_non_exhaustive()
+        f.debug_struct("Guard").field("state", &self.state).finish_non_exhaustive()
     }
 }

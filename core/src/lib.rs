@@ -29,6 +29,7 @@
 //! | the same on many cores | [`LeasedBucket`], with an [`OwnedLease`] a worker |
 //! | how fast each user may send | [`KeyedBuckets`], alone or [in a guard](Guard::with_keyed) |
 //! | all of it in front of a call | [`Guard`], each stage enforced, in shadow, for a canary or off by its [`Mode`]; with `std` a [`GuardQueue`] to wait in |
+//! | a guard whose sizes are known at run time | [`GuardView`], of any guard or of a [`GuardState`] and parts |
 //! | what happened lately | [`SlidingWindow`], for many cores [`ShardedWindow`]; beside a guard a [`Recorder`] a worker, and a [`Snapshot`] that explains itself |
 //! | time, chance and numbers | [`Instant`], [`Clock`], [`Random`], [`SharedRandom`], [`Rate`], [`Ratio`] |
 //! | sizes that are known when the program runs | [`ConcurrencyLimitView`], [`KeyedBucketsView`], [`LeasedBucketView`]: as slices to arrays |
@@ -120,8 +121,8 @@ pub use concurrency_limit::{
     ConcurrencyLimit, ConcurrencyLimitView, LimitChange, LimitConfig, LimitConfigError, LimitPermit, LimitReason,
 };
 pub use guard::{
-    Admission, Call, Finished, Guard, GuardConfig, GuardConfigError, GuardModes, KeyedStage, Mode, ModeError, Permit,
-    Request, Verdict,
+    Admission, Call, Finished, Guard, GuardConfig, GuardConfigError, GuardModes, GuardState, GuardView, KeyedStage,
+    Mode, ModeError, Permit, Request, Verdict,
 };
 #[cfg(feature = "std")]
 pub use guard_queue::{GuardError, GuardQueue};

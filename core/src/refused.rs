@@ -207,6 +207,22 @@ impl Refused {
         Self { who: Who::new(stage, Reason::NoPlace), ..Self::not_yet(stage, retry_after) }
     }
 
+    /// Stage and reason in the lowest 16 bits, which are not zero, and the wait.
+    pub(crate) const fn to_words(self) -> (u64, u64) {
+        (self.who.0.get() as u64, self.retry_after_ns)
+    }
+
+    /// What [`to_words`](Self::to_words) took apart; `None` where no refusal has these words.
+    pub(crate) const fn from_words(who: u64, retry_after_ns: u64) -> Option<Self> {
+        let (stage, reason) = (who >> 8, who & 0xFF);
+        let is_known =
+            stage >= 1 && stage <= Stage::ALL.len() as u64 && reason >= 1 && reason <= Reason::ALL.len() as u64;
+        match NonZeroU16::new((who & 0xFFFF) as u16) {
+            Some(who) if is_known && retry_after_ns != 0 => Some(Self { retry_after_ns, who: Who(who) }),
+            _ => None,
+        }
+    }
+
     /// The mechanism that refused.
     ///
     /// ```

@@ -19,7 +19,8 @@ mod words;
 
 use core::time::Duration;
 
-use crate::guard::{Guard, KeyedStage, Mode};
+use crate::circuit_breaker::CircuitBreaker;
+use crate::guard::{Guard, GuardView, KeyedStage, Mode};
 use crate::keyed_buckets::KeyedConfig;
 use crate::rate::Rate;
 use crate::ratio::Ratio;
@@ -254,63 +255,100 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
         recorders: impl IntoIterator<Item = &'a Recorder<SLICES, CELLS, W>, IntoIter: Clone>,
         now: Instant,
     ) -> Snapshot {
-        let Recorded { recent, observed, total, attempts, deliveries, change } =
-            Recorded::of(recorders.into_iter(), now);
-        let pause =
-            self.paused_until(now).map(|end| Refused::not_yet(Stage::Pause, Some(end.saturating_duration_since(now))));
-        let (shard, breaker) = self.worst_shard(now);
-        let keyed = self.keyed_figures();
-        // What was heard of another state is older than this one.
-        let change = change.filter(|change| change.to == breaker && (SHARDS == 1 || change.shard == shard.min(255)));
-        Snapshot {
-            now,
-            recent,
-            observed,
-            total,
-            attempts,
-            deliveries,
-            breaker,
-            shard,
-            breaker_cause: change.map(|change| change.cause),
-            breaker_for: change.map(|change| now.saturating_duration_since(change.at)),
-            limit: self.limit().limit(),
-            in_flight: self.limit().in_flight(now),
-            rate: self.bucket().rate(),
-            burst: self.bucket().burst(),
-            tokens: self.bucket().available(now),
-            budget: self.budget().balance(now),
-            keyed: keyed.map(|(config, _)| config),
-            keyed_let_through: keyed.map_or(0, |(_, let_through)| let_through),
-            refusals: [
-                pause,
-                self.breaker(shard).peek(now).err(),
-                self.limit().peek(now).err(),
-                self.bucket().peek(1, now).err(),
-            ]
-            .map(|refused| refused.filter(|refused| self.refuses(refused.stage()))),
+        of(self.view(), recorders.into_iter(), now)
+    }
+}
+
+impl<B: AsRef<CircuitBreaker>> GuardView<'_, B> {
+    /// As [`Guard::snapshot`].
+    ///
+    /// # Complexity
+    /// As [`Guard::snapshot`].
+    ///
+    /// # Concurrency
+    /// As [`Guard::snapshot`].
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use seawall::{Guard, GuardConfig, Instant, Rate, Recorder, WindowConfig};
+    /// let config = GuardConfig::for_service(Rate::per_second(20), Duration::from_secs(1));
+    /// let guard = Guard::<64>::new(config, 7, Instant::ORIGIN)?;
+    /// let recorder = Recorder::<4, 32>::new(WindowConfig::DEFAULT)?;
+    /// let snapshot = guard.view().snapshot([&recorder], Instant::ORIGIN);
+    /// assert_eq!(snapshot, guard.snapshot([&recorder], Instant::ORIGIN));
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn snapshot<'a, const SLICES: usize, const CELLS: usize, W: Writers>(
+        &self,
+        recorders: impl IntoIterator<Item = &'a Recorder<SLICES, CELLS, W>, IntoIter: Clone>,
+        now: Instant,
+    ) -> Snapshot {
+        of(*self, recorders.into_iter(), now)
+    }
+}
+
+/// What [`Guard::snapshot`] says, of a guard of any kind.
+fn of<'a, const SLICES: usize, const CELLS: usize, W: Writers>(
+    guard: GuardView<'_, impl AsRef<CircuitBreaker>>,
+    recorders: impl Iterator<Item = &'a Recorder<SLICES, CELLS, W>> + Clone,
+    now: Instant,
+) -> Snapshot {
+    let Recorded { recent, observed, total, attempts, deliveries, change } = Recorded::of(recorders, now);
+    let pause =
+        guard.paused_until(now).map(|end| Refused::not_yet(Stage::Pause, Some(end.saturating_duration_since(now))));
+    let (shard, breaker) = worst_shard(guard, now);
+    let keyed = guard.keyed().map(|keyed| (keyed.config(), keyed.let_through()));
+    // What was heard of another state is older than this one.
+    let change =
+        change.filter(|change| change.to == breaker && (guard.shards() == 1 || change.shard == shard.min(255)));
+    Snapshot {
+        now,
+        recent,
+        observed,
+        total,
+        attempts,
+        deliveries,
+        breaker,
+        shard,
+        breaker_cause: change.map(|change| change.cause),
+        breaker_for: change.map(|change| now.saturating_duration_since(change.at)),
+        limit: guard.limit().limit(),
+        in_flight: guard.limit().in_flight(now),
+        rate: guard.bucket().rate(),
+        burst: guard.bucket().burst(),
+        tokens: guard.bucket().available(now),
+        budget: guard.budget().balance(now),
+        keyed: keyed.map(|(config, _)| config),
+        keyed_let_through: keyed.map_or(0, |(_, let_through)| let_through),
+        refusals: [
+            pause,
+            guard.breaker(shard).peek(now).err(),
+            guard.limit().peek(now).err(),
+            guard.bucket().peek(1, now).err(),
+        ]
+        .map(|refused| refused.filter(|refused| refuses(guard, refused.stage()))),
+    }
+}
+
+/// Whether a stage refuses anybody: in shadow and off it does not.
+fn refuses(guard: GuardView<'_, impl AsRef<CircuitBreaker>>, stage: Stage) -> bool {
+    !matches!(guard.mode(stage), Mode::Shadow | Mode::Off)
+}
+
+/// The first shard whose breaker is open, or else half-open, or else the first, and the state of its breaker.
+fn worst_shard(guard: GuardView<'_, impl AsRef<CircuitBreaker>>, now: Instant) -> (u32, State) {
+    let badness = |state| match state {
+        State::Closed => 0,
+        State::HalfOpen => 1,
+        State::Open => 2,
+    };
+    let mut worst = (0, guard.breaker(0).state(now));
+    for shard in 1..guard.shards() {
+        let state = guard.breaker(shard).state(now);
+        if badness(state) > badness(worst.1) {
+            worst = (shard, state);
         }
     }
-
-    /// Whether a stage refuses anybody: in shadow and off it does not.
-    fn refuses(&self, stage: Stage) -> bool {
-        !matches!(self.mode(stage), Mode::Shadow | Mode::Off)
-    }
-
-    /// The first shard whose breaker is open, or else half-open, or else the first, and the state of its breaker.
-    fn worst_shard(&self, now: Instant) -> (u32, State) {
-        let badness = |state| match state {
-            State::Closed => 0,
-            State::HalfOpen => 1,
-            State::Open => 2,
-        };
-        let mut worst = (0, self.breaker(0).state(now));
-        // At most 65,535 shards.
-        for shard in 1..SHARDS as u32 {
-            let state = self.breaker(shard).state(now);
-            if badness(state) > badness(worst.1) {
-                worst = (shard, state);
-            }
-        }
-        worst
-    }
+    worst
 }

@@ -31,10 +31,13 @@ extern crate std;
 
 pub mod aimd_controller;
 pub mod breaker_permit;
+pub mod call;
 pub mod circuit_breaker;
 pub mod classification;
 pub mod concurrency_limit;
 pub mod decision;
+pub mod guard;
+pub mod guard_config;
 pub mod keyed_buckets;
 pub mod leased_bucket;
 pub mod listener;

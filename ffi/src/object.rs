@@ -123,6 +123,21 @@ pub(crate) struct Held<T> {
     value: T,
 }
 
+impl<T: Object> Held<T> {
+    /// An object, to lie in what is published as a whole.
+    pub(crate) const fn new(value: T) -> Self {
+        const { T::FITS };
+        Self { tag: Tag { tag: AtomicU32::new(T::KIND.tag()), reserved: 0 }, value }
+    }
+}
+
+impl<T> AsRef<T> for Held<T> {
+    #[inline(always)]
+    fn as_ref(&self) -> &T {
+        &self.value
+    }
+}
+
 /// The object in `storage`.
 ///
 /// # Safety

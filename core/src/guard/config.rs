@@ -6,11 +6,13 @@ use core::time::Duration;
 use crate::circuit_breaker::{BreakerConfig, BreakerConfigError, TripRule};
 use crate::concurrency_limit::{LimitConfig, LimitConfigError};
 use crate::guard::modes::GuardModes;
+use crate::random::{Random, up_to};
 use crate::rate::Rate;
 use crate::ratio::Ratio;
 use crate::retry_budget::{RetryBudgetConfig, RetryBudgetError};
 use crate::retry_strategy::{RetryConfig, RetryConfigError};
-use crate::time::nanos;
+use crate::sync::const_constructor;
+use crate::time::{Instant, SECOND, nanos};
 use crate::token_bucket::{BucketConfig, BucketConfigError, Fill, TokenBucket};
 use crate::warm_up::{Curve, WarmUp};
 
@@ -189,6 +191,49 @@ impl GuardConfig {
             modes: GuardModes::ENFORCE,
         }
     }
+
+    const_constructor! {
+        /// The token bucket of a guard that begins at `now`, for who makes one of [parts](crate::GuardView::new). It begins to
+        /// earn up to one interval of its rate later, at most half a second, as the seed says: guards that begin together
+        /// do not earn their tokens together.
+        ///
+        /// # Errors
+        /// [`GuardConfigError::Bucket`].
+        ///
+        /// ```
+        /// use core::time::Duration;
+        /// use seawall::{GuardConfig, Instant, Rate};
+        /// let config = GuardConfig::for_service(Rate::per_second(20), Duration::from_secs(1));
+        /// assert_eq!(config.token_bucket(7, Instant::ORIGIN)?.available(Instant::ORIGIN), 1);
+        /// # Ok::<(), seawall::GuardConfigError>(())
+        /// ```
+        pub fn token_bucket(&self, seed: u64, now: Instant) -> Result<TokenBucket, GuardConfigError> {
+            match TokenBucket::new(self.bucket, out_of_phase(now, self.bucket.rate, seed)) {
+                Ok(bucket) => Ok(bucket),
+                Err(error) => Err(GuardConfigError::Bucket(error)),
+            }
+        }
+    }
+}
+
+/// The number of the seed's streams that draws the phase: not that of the backoffs.
+const PHASE: u64 = 0x9A5E_0F7E_57A2_7E42;
+
+/// The latest that a bucket begins: it takes a clock for stepped that is a second behind its beginning, and threads read
+/// the clock a little before they ask.
+const LATEST: u64 = SECOND / 2;
+
+/// When the bucket of a guard that begins at `now` begins to earn: up to one interval of its rate later. Guards that begin
+/// together would else earn each token in the same nanosecond, for as long as the bucket binds. Never earlier than
+/// without: nothing is granted by it.
+const fn out_of_phase(now: Instant, rate: Rate, seed: u64) -> Instant {
+    if rate.is_zero() {
+        return now;
+    }
+    // The count is not zero.
+    let interval = rate.period_ns() / rate.count();
+    let most = if interval < LATEST { interval } else { LATEST };
+    now.saturating_add(Duration::from_nanos(up_to(Random::from_seed(seed ^ PHASE).next_u64(), most)))
 }
 
 /// How often the expected rate the bucket of [`GuardConfig::for_service`] lets pass.

@@ -12,11 +12,8 @@
 //! since they are there besides: as with the bucket that all share.
 
 use crate::guard::Guard;
-use crate::keyed_buckets::{KeyedBuckets, KeyedBucketsView, KeyedChangeError, KeyedConfig};
-use crate::refused::Refused;
+use crate::keyed_buckets::{KeyedBuckets, KeyedBucketsView};
 use crate::sync::const_constructor;
-use crate::time::Instant;
-use crate::token_bucket::ChangeError;
 
 /// What a [`Guard`] knows of the keys of its calls: nothing, which is `()`, or a bucket each, which is
 /// [`KeyedBuckets`]. Nothing else is.
@@ -28,113 +25,31 @@ use crate::token_bucket::ChangeError;
 ///     SLOTS
 /// }
 /// ```
-pub trait KeyedStage: sealed::KeyedWork {}
+pub trait KeyedStage: sealed::KeyedPart {}
 
 impl KeyedStage for () {}
 impl<const GROUPS: usize> KeyedStage for KeyedBuckets<GROUPS> {}
 
 pub(super) mod sealed {
-    use super::{ChangeError, Instant, KeyedConfig, Refused};
+    use super::KeyedBucketsView;
 
-    /// The work of the stage: out of reach, so that no other type is one.
-    pub trait KeyedWork {
-        const IS_THERE: bool;
-
-        /// Loads only.
-        fn look(&self, key: u64, n: u32, now: Instant) -> Result<(), Refused>;
-
-        /// Whether the tokens were taken, and are to be given back if the attempt is not sent.
-        fn charge(&self, key: u64, n: u32, now: Instant) -> Result<bool, Refused>;
-
-        fn give_back(&self, key: u64, n: u32, now: Instant);
-
-        /// After `first`, and both or neither.
-        fn rebase_after(
-            &self,
-            first: impl FnOnce() -> Result<(), ChangeError>,
-            old_now: Instant,
-            new_now: Instant,
-        ) -> Result<(), ChangeError>;
-
-        /// After `first`, and both or neither.
-        fn reset_after(&self, first: impl FnOnce() -> Result<(), ChangeError>, now: Instant)
-        -> Result<(), ChangeError>;
-
-        /// The configuration, and how many calls were let through without a place.
-        fn figures(&self) -> Option<(KeyedConfig, u64)>;
+    /// Out of reach, so that no other type is one.
+    pub trait KeyedPart {
+        fn buckets(&self) -> Option<&KeyedBucketsView>;
     }
 }
 
-impl sealed::KeyedWork for () {
-    const IS_THERE: bool = false;
-
-    fn look(&self, _: u64, _: u32, _: Instant) -> Result<(), Refused> {
-        Ok(())
-    }
-
-    fn charge(&self, _: u64, _: u32, _: Instant) -> Result<bool, Refused> {
-        Ok(false)
-    }
-
-    fn give_back(&self, _: u64, _: u32, _: Instant) {}
-
-    fn rebase_after(
-        &self,
-        first: impl FnOnce() -> Result<(), ChangeError>,
-        _: Instant,
-        _: Instant,
-    ) -> Result<(), ChangeError> {
-        first()
-    }
-
-    fn reset_after(&self, first: impl FnOnce() -> Result<(), ChangeError>, _: Instant) -> Result<(), ChangeError> {
-        first()
-    }
-
-    fn figures(&self) -> Option<(KeyedConfig, u64)> {
+impl sealed::KeyedPart for () {
+    #[inline(always)]
+    fn buckets(&self) -> Option<&KeyedBucketsView> {
         None
     }
 }
 
-impl<const GROUPS: usize> sealed::KeyedWork for KeyedBuckets<GROUPS> {
-    const IS_THERE: bool = true;
-
-    fn look(&self, key: u64, n: u32, now: Instant) -> Result<(), Refused> {
-        self.peek(key, n, now)
-    }
-
-    fn charge(&self, key: u64, n: u32, now: Instant) -> Result<bool, Refused> {
-        self.try_charge(key, n, now)
-    }
-
-    fn give_back(&self, key: u64, n: u32, now: Instant) {
-        // A key that is full again takes nothing back: that only ever grants less.
-        let _ = self.refund(key, n, now);
-    }
-
-    fn rebase_after(
-        &self,
-        first: impl FnOnce() -> Result<(), ChangeError>,
-        old_now: Instant,
-        new_now: Instant,
-    ) -> Result<(), ChangeError> {
-        KeyedBucketsView::rebase_after(self, first, old_now, new_now).unwrap_or_else(|error| Err(as_of_a_bucket(error)))
-    }
-
-    fn reset_after(&self, first: impl FnOnce() -> Result<(), ChangeError>, now: Instant) -> Result<(), ChangeError> {
-        KeyedBucketsView::reset_after(self, first, now).unwrap_or_else(|error| Err(as_of_a_bucket(error)))
-    }
-
-    fn figures(&self) -> Option<(KeyedConfig, u64)> {
-        Some((self.config(), self.let_through()))
-    }
-}
-
-/// A rebase and a reset keep rate and burst, so that only two of the errors are left.
-const fn as_of_a_bucket(error: KeyedChangeError) -> ChangeError {
-    match error {
-        KeyedChangeError::Contended => ChangeError::Contended,
-        _ => ChangeError::RangeSpent,
+impl<const GROUPS: usize> sealed::KeyedPart for KeyedBuckets<GROUPS> {
+    #[inline(always)]
+    fn buckets(&self) -> Option<&KeyedBucketsView> {
+        Some(self)
     }
 }
 
@@ -195,22 +110,9 @@ impl<const SLOTS: usize, const SHARDS: usize> Guard<SLOTS, SHARDS> {
             self,
             buckets: KeyedBuckets<GROUPS>,
         ) -> Guard<SLOTS, SHARDS, KeyedBuckets<GROUPS>> {
-            let Self {
-                modes, pause, random, bucket, breakers, budget, retry, timeout_ns, timeout_weight, has_streak,
-                retry_streak, warm_until, ramp, warm_up, fill, opens_when_slow, limit, keyed: (),
-            } = self;
-            Guard {
-                modes, pause, random, bucket, breakers, budget, retry, timeout_ns, timeout_weight, has_streak,
-                retry_streak, warm_until, ramp, warm_up, fill, opens_when_slow, limit, keyed: buckets,
-            }
+            let Self { state, bucket, budget, breakers, limit, keyed: () } = self;
+            Guard { state, bucket, budget, breakers, limit, keyed: buckets }
         }
-    }
-}
-
-impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SHARDS, Keyed> {
-    /// The configuration of the keys, if they have buckets, and how many calls were let through without a place.
-    pub(crate) fn keyed_figures(&self) -> Option<(KeyedConfig, u64)> {
-        self.keyed.figures()
     }
 }
 

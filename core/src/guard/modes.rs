@@ -285,6 +285,17 @@ impl Held {
         Self(0)
     }
 
+    pub(super) const fn bits(self) -> u32 {
+        self.0
+    }
+
+    /// `None` where a bit is set that stands for nothing.
+    pub(super) const fn of_bits(bits: u32) -> Option<Self> {
+        const STAGES: u32 = 0xFE;
+        let known = STAGES | STAGES << SHADOW | STAGES << RESTARTS;
+        if bits & !known == 0 { Some(Self(bits)) } else { None }
+    }
+
     const fn with(self, stage: Stage, share: u32, place: u32) -> Self {
         if share == OFF {
             self

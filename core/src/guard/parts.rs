@@ -1,14 +1,12 @@
 //! The parts of a guard, to be looked at, and what is done to all of them.
 
 use crate::concurrency_limit::ConcurrencyLimit;
-use crate::guard::modes::Way;
-use crate::guard::shards::of_shard;
+use crate::guard::work::Work;
 use crate::guard::{Call, Guard, KeyedStage, Mode, ModeError};
 use crate::refused::{Refused, Stage};
 use crate::retry_budget::RetryBudget;
-use crate::sync::Ordering;
 use crate::time::Instant;
-use crate::token_bucket::{ChangeError, Fill, TokenBucket};
+use crate::token_bucket::{ChangeError, TokenBucket};
 use crate::transition::Transition;
 
 impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SHARDS, Keyed> {
@@ -34,7 +32,7 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
     /// # Ok::<(), seawall::GuardConfigError>(())
     /// ```
     pub fn peek(&self, call: &Call, now: Instant) -> Result<(), Refused> {
-        self.look(call, &mut Way::new(call.held, call.shadow), now).map(|_| ())
+        Work::peek(self, call, now)
     }
 
     /// Until when the server asked to be spared, with the spread, if that is still to come.
@@ -51,7 +49,7 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
     /// ```
     #[must_use]
     pub fn paused_until(&self, now: Instant) -> Option<Instant> {
-        self.pause.end(now)
+        Work::paused_until(self, now)
     }
 
     /// Goes over to another clock: what was so long after `old_now` is now as long after `new_now`, in every part. For a
@@ -87,17 +85,7 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
     pub fn rebase(&self, old_now: Instant, new_now: Instant) -> Result<(), ChangeError> {
-        // First what can fail: both or neither.
-        self.keyed.rebase_after(|| self.bucket.rebase(old_now, new_now), old_now, new_now)?;
-        let left = self.warm_until.load(Ordering::Relaxed).saturating_sub(old_now.as_nanos());
-        self.warm_until.store(new_now.as_nanos().saturating_add(left), Ordering::Relaxed);
-        self.pause.rebase(old_now, new_now);
-        for breaker in &self.breakers {
-            breaker.rebase(old_now, new_now);
-        }
-        self.limit.rebase(old_now, new_now);
-        self.budget.rebase(old_now, new_now);
-        Ok(())
+        Work::rebase(self, old_now, new_now)
     }
 
     /// As if new at `now`: tokens and warm-up as at the start, every key with its burst, no pause, breaker closed without
@@ -125,19 +113,14 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
     pub fn reset(&self, now: Instant) -> Result<[Option<Transition>; SHARDS], ChangeError> {
-        // First what can fail: both or neither.
-        let bucket = || self.bucket.reset(Fill::Tokens(self.fill), self.warm_up.warm_up(), now);
-        self.keyed.reset_after(bucket, now)?;
-        self.warm_until.store(now.saturating_add(self.warm_up.duration()).as_nanos(), Ordering::Relaxed);
-        self.pause.reset();
-        self.limit.reset();
-        self.budget.reset(now);
-        let mut shard = 0;
-        Ok(self.breakers.each_ref().map(|breaker| {
-            // At most 65,535 shards.
-            shard += 1;
-            of_shard(breaker.reset(now), shard - 1)
-        }))
+        let mut told = [None; SHARDS];
+        Work::reset(self, now, |transition| {
+            // Each shard is told of by its number.
+            if let Some(place) = told.get_mut(transition.shard as usize) {
+                *place = Some(transition);
+            }
+        })?;
+        Ok(told)
     }
 
     /// The mode of a stage. The deadline of a call always holds: [`Mode::Enforce`]. The keyed bucket of a guard that has
@@ -156,7 +139,7 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
     /// ```
     #[must_use]
     pub fn mode(&self, stage: Stage) -> Mode {
-        if stage == Stage::KeyedBucket && !Keyed::IS_THERE { Mode::Off } else { self.modes.get(stage) }
+        Work::mode(self, stage)
     }
 
     /// Sets the mode of a stage, for the calls that begin from now on: one that has begun is treated alike in all its
@@ -184,10 +167,7 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
     pub fn set_mode(&self, stage: Stage, mode: Mode) -> Result<(), ModeError> {
-        if stage == Stage::KeyedBucket && !Keyed::IS_THERE {
-            return Err(ModeError { stage });
-        }
-        self.modes.set(stage, mode)
+        Work::set_mode(self, stage, mode)
     }
 
     /// The token bucket, to look at it or to change its rate.

@@ -2,8 +2,7 @@
 
 use crate::circuit_breaker::{BreakerConfig, BreakerConfigError, CircuitBreaker};
 use crate::guard::{Guard, KeyedStage};
-use crate::time::Instant;
-use crate::transition::{State, Transition};
+use crate::transition::Transition;
 
 #[cfg(not(seawall_loom))]
 pub(super) const fn breakers<const SHARDS: usize>(
@@ -60,11 +59,5 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
     pub const fn breaker(&self, shard: u32) -> &CircuitBreaker {
         // The remainder is under SHARDS, which is over 0.
         &self.breakers[shard as usize % SHARDS]
-    }
-
-    /// Whether no shard but this one is being called: then the bucket has filled because the service was spared.
-    pub(super) fn is_spared(&self, but: u32, now: Instant) -> bool {
-        // At most 65,535 shards.
-        (0..SHARDS as u32).all(|shard| shard == but || self.breaker(shard).state(now) != State::Closed)
     }
 }

@@ -7,7 +7,8 @@ use crate::concurrency_limit::LimitChange;
 use crate::guard::modes::Way;
 use crate::guard::pause::Restart;
 use crate::guard::shards::of_shard;
-use crate::guard::{Admission, Call, Finished, Guard, KeyedStage, Permit, Verdict};
+use crate::guard::work::Parts;
+use crate::guard::{Admission, Call, Finished, Permit, Verdict};
 use crate::outcome::Outcome;
 use crate::refused::{Refused, Stage};
 use crate::retry_budget::RetryCost;
@@ -15,7 +16,7 @@ use crate::retry_strategy::{AttemptFailure, GiveUpReason, RetryDecision};
 use crate::sync::{Ordering, fault};
 use crate::time::Instant;
 use crate::token_bucket::Found;
-use crate::transition::Transition;
+use crate::transition::{State, Transition};
 
 /// A failed attempt, to those who decide whether the call is sent again.
 pub(super) struct Failed {
@@ -26,10 +27,11 @@ pub(super) struct Failed {
     pub(super) shadow: Option<Refused>,
 }
 
-impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SHARDS, Keyed> {
+/// The steps, for a guard whose parts lie wherever they lie.
+pub(super) trait Steps: Parts {
     /// The first pass: loads only. Gives the tokens that it found, if the bucket has a part in the attempt.
     #[inline(always)]
-    pub(super) fn look(&self, call: &Call, way: &mut Way, now: Instant) -> Result<Option<Found>, Refused> {
+    fn look(&self, call: &Call, way: &mut Way, now: Instant) -> Result<Option<Found>, Refused> {
         if call.deadline.is_some_and(|deadline| now >= deadline) {
             return Err(Refused::never(Stage::Deadline));
         }
@@ -42,7 +44,7 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
             Some(Verdict::Done | Verdict::GiveUp(_)) => return Err(Refused::never(Stage::RetryBudget)),
         }
         if way.asks(Stage::Pause)
-            && let Err(refused) = self.pause.check(now)
+            && let Err(refused) = self.state().pause.check(now)
         {
             way.refuse(Stage::Pause, refused)?;
         }
@@ -51,19 +53,19 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
         {
             way.refuse(Stage::CircuitBreaker, refused)?;
         }
-        if Keyed::IS_THERE
+        if self.keyed().is_some()
             && way.asks(Stage::KeyedBucket)
-            && let Err(refused) = self.keyed.look(call.key, call.cost, now)
+            && let Err(refused) = self.look_at_key(call.key, call.cost, now)
         {
             way.refuse(Stage::KeyedBucket, refused)?;
         }
         if way.asks(Stage::ConcurrencyLimit)
-            && let Err(refused) = self.limit.peek(now)
+            && let Err(refused) = self.look_at_limit(now)
         {
             way.refuse(Stage::ConcurrencyLimit, refused)?;
         }
         if way.asks(Stage::TokenBucket) {
-            match self.bucket.look(call.cost, now) {
+            match self.bucket().look(call.cost, now) {
                 Ok(found) => return Ok(Some(found)),
                 Err(refused) => way.refuse(Stage::TokenBucket, refused)?,
             }
@@ -71,16 +73,22 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
         Ok(None)
     }
 
+    /// Whether the limit would refuse. A call of its own, as is that for the key: in line they took registers that every
+    /// refusal before them would have to save.
+    #[inline(never)]
+    fn look_at_limit(&self, now: Instant) -> Result<(), Refused> {
+        self.limit().peek(now)
+    }
+
+    #[inline(never)]
+    fn look_at_key(&self, key: u64, n: u32, now: Instant) -> Result<(), Refused> {
+        self.keyed().map_or(Ok(()), |keyed| keyed.peek(key, n, now))
+    }
+
     /// The second pass: takes from each stage that has a part in the attempt, and from the bucket the tokens that the first
     /// pass found. A stage that refuses here lost its place to another thread since then.
     #[inline(always)]
-    pub(super) fn take(
-        &self,
-        call: &Call,
-        found: Option<Found>,
-        mut way: Way,
-        now: Instant,
-    ) -> Result<Admission, Refused> {
+    fn take(&self, call: &Call, found: Option<Found>, mut way: Way, now: Instant) -> Result<Admission, Refused> {
         let mut permit = Permit {
             started: now,
             limit: None,
@@ -93,15 +101,15 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
             shadow: way.refusal,
         };
         if way.asks(Stage::ConcurrencyLimit) {
-            match self.limit.try_attempt(now) {
+            match self.limit().try_attempt(now) {
                 Ok(slot) => permit.limit = Some(slot),
                 Err(refused) => way.refuse(Stage::ConcurrencyLimit, refused)?,
             }
         }
         if way.asks(Stage::TokenBucket) {
             let taken = match found {
-                Some(found) => self.bucket.take_found(found, call.cost, now),
-                None => self.bucket.try_take(call.cost, now),
+                Some(found) => self.bucket().take_found(found, call.cost, now),
+                None => self.bucket().try_take(call.cost, now),
             };
             match taken {
                 Ok(()) => permit.tokens = call.cost,
@@ -109,8 +117,11 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
             }
         }
         let only_looks = fault("guard: the bucket of a key is only looked at");
-        if Keyed::IS_THERE && way.asks(Stage::KeyedBucket) && !only_looks {
-            match self.keyed.charge(call.key, call.cost, now) {
+        if let Some(keyed) = self.keyed()
+            && way.asks(Stage::KeyedBucket)
+            && !only_looks
+        {
+            match keyed.try_charge(call.key, call.cost, now) {
                 Ok(true) => permit.keyed_tokens = call.cost,
                 // Let through without a place, or for no token.
                 Ok(false) => {}
@@ -158,7 +169,7 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
         let keeps = |stage| !gives_all && (forgets || way.held.heeds(stage, way.refusal));
         if permit.keyed_tokens != 0 && !keeps(Stage::KeyedBucket) {
             if !fault("guard: the tokens of the key stay spent when the breaker refuses") {
-                self.keyed.give_back(permit.key, permit.keyed_tokens, now);
+                self.refund_key(&permit, now);
             }
             permit.keyed_tokens = 0;
         }
@@ -172,7 +183,7 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
             && !keeps(Stage::ConcurrencyLimit)
         {
             if !fault("guard: the slot stays held when a later stage refuses") {
-                self.limit.cancel(limit, now);
+                self.limit().cancel(limit, now);
             }
             permit.limit = None;
         }
@@ -183,22 +194,16 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
     ///
     /// Only the slot of a limit that is enforced decides: one in shadow may have gone to another after its lease, and
     /// must not silence a report. Then it is for the call to know that it has not been made.
-    pub(super) fn report(
-        &self,
-        call: &Call,
-        permit: &Permit,
-        outcome: Outcome,
-        now: Instant,
-    ) -> Option<Option<LimitChange>> {
+    fn report(&self, call: &Call, permit: &Permit, outcome: Outcome, now: Instant) -> Option<Option<LimitChange>> {
         let Some(slot) = &permit.limit else { return Some(None) };
-        let reported = self.limit.report(slot, outcome, now);
+        let reported = self.limit().report(slot, outcome, now);
         let decides = call.held.enforces(Stage::ConcurrencyLimit) && !fault("guard: a void permit is heard");
         if decides { reported } else { Some(reported.flatten()) }
     }
 
     /// The answer to a report with a void permit.
     #[cold]
-    pub(super) fn void(&self, call: &mut Call, permit: &Permit, outcome: Outcome, now: Instant) -> Finished {
+    fn void(&self, call: &mut Call, permit: &Permit, outcome: Outcome, now: Instant) -> Finished {
         // Not even a probe's place is given back: whoever freed the slot is about to report it.
         if fault("guard: a void permit gives the probe back") {
             self.free_probe(permit, now);
@@ -218,23 +223,27 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
     }
 
     /// A failure that took as long as a time-out was one.
-    pub(super) fn cost_of(&self, permit: &Permit, outcome: Outcome, now: Instant) -> RetryCost {
+    fn cost_of(&self, permit: &Permit, outcome: Outcome, now: Instant) -> RetryCost {
         let latency = now.as_nanos().saturating_sub(permit.started.as_nanos());
-        if outcome == Outcome::Failure && latency >= self.timeout_ns { RetryCost::Timeout } else { RetryCost::Error }
+        if outcome == Outcome::Failure && latency >= self.state().timeout_ns {
+            RetryCost::Timeout
+        } else {
+            RetryCost::Error
+        }
     }
 
     /// How many failures in a row the breaker counts for it. A time-out is no more than another failure where some are
     /// usual.
     fn weight_of(&self, cost: RetryCost) -> u32 {
-        if cost == RetryCost::Timeout && !self.limit.expects_timeouts() { self.timeout_weight } else { 1 }
+        if cost == RetryCost::Timeout && !self.limit().expects_timeouts() { self.state().timeout_weight } else { 1 }
     }
 
     /// Whether the service is well enough for a retry.
     fn may_retry(&self, shard: u32, cost: RetryCost) -> Result<(), Refused> {
         // What a time-out weighs more than an error. A weight is at least 1.
         let excess = self.weight_of(cost) - 1;
-        let is_well = |row| self.retry_streak != 0 && row < self.retry_streak.saturating_add(excess);
-        if !self.has_streak || self.breaker(shard).in_a_row().is_some_and(is_well) {
+        let is_well = |row| self.state().retry_streak != 0 && row < self.state().retry_streak.saturating_add(excess);
+        if !self.state().has_streak || self.breaker(shard).in_a_row().is_some_and(is_well) {
             Ok(())
         } else {
             Err(Refused::not_yet(Stage::CircuitBreaker, None))
@@ -242,7 +251,7 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
     }
 
     /// The breaker hears of first attempts and of probes.
-    pub(super) fn tell(
+    fn tell(
         &self,
         call: &Call,
         permit: &Permit,
@@ -263,18 +272,18 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
         let is_late = fault("guard: a restart is marked after the breaker has closed");
         if closes && !is_late {
             // Before the breaker hears of it: who finds it closed must find this too.
-            self.pause.restart_at(now);
+            self.state().pause.restart_at(now);
         }
         let weight = self.weight_of(cost);
         let transition = self.breaker(permit.shard).finish_weighing(breaker, outcome, weight, now, random);
         if closes && is_late {
-            self.pause.restart_at(now);
+            self.state().pause.restart_at(now);
         }
         of_shard(transition, permit.shard)
     }
 
     /// A probe that says nothing.
-    pub(super) fn free_probe(&self, permit: &Permit, now: Instant) {
+    fn free_probe(&self, permit: &Permit, now: Instant) {
         if let Some(breaker) = permit.breaker {
             self.breaker(permit.shard).cancel(breaker, now);
         }
@@ -289,7 +298,7 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
     /// finds it clear meets more. The ramp goes last, as two of them would be one too many: a thread that is stopped
     /// between leaves the full rate, from one token.
     #[inline(always)]
-    pub(super) fn settle(
+    fn settle(
         &self,
         early: Option<Option<Restart>>,
         call: &Call,
@@ -299,14 +308,14 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
     ) -> Result<(), Refused> {
         // It may have begun after the first pass had looked.
         if way.asks(Stage::Pause)
-            && let Err(refused) = self.pause.pass(now)
+            && let Err(refused) = self.state().pause.pass(now)
         {
             way.refuse(Stage::Pause, refused)?;
         }
         if !way.asks(Stage::TokenBucket) {
             return Ok(());
         }
-        if let Some(restart) = early.unwrap_or_else(|| self.pause.restart(now)) {
+        if let Some(restart) = early.unwrap_or_else(|| self.state().pause.restart(now)) {
             (*found, way.refusal) = self.restart(restart, call, *way, now)?;
         }
         Ok(())
@@ -322,13 +331,13 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
         now: Instant,
     ) -> Result<(Option<Found>, Option<Refused>), Refused> {
         if fault("guard: a restart is cleared before the tokens are gone") {
-            self.pause.clear(word);
+            self.state().pause.clear(word);
         }
-        self.bucket.drain_to(1, at);
-        if self.pause.clear(word) {
+        self.bucket().drain_to(1, at);
+        if self.state().pause.clear(word) {
             self.climb(at, now);
         }
-        match self.bucket.look(call.cost, now) {
+        match self.bucket().look(call.cost, now) {
             Ok(found) => Ok((Some(found), way.refusal)),
             Err(refused) => way.refuse(Stage::TokenBucket, refused).map(|()| (None, way.refusal)),
         }
@@ -336,16 +345,16 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
 
     /// The ramp that begins at `at`, unless it would be over by now or end before the bucket's own warm-up.
     fn climb(&self, at: Instant, now: Instant) {
-        let end = at.saturating_add(self.ramp.duration());
-        if end > now && end.as_nanos() > self.warm_until.load(Ordering::Relaxed) {
+        let end = at.saturating_add(self.state().ramp.duration());
+        if end > now && end.as_nanos() > self.state().warm_until.load(Ordering::Relaxed) {
             // Where three changes are under way already, or the range of the bucket is spent, there is no ramp.
-            let _ = self.bucket.start_warm_up(self.ramp.warm_up(), at);
+            let _ = self.bucket().start_warm_up(self.state().ramp.warm_up(), at);
         }
     }
 
     /// Whether and when a failed call is sent again; if so, it is paid for, before the backoff begins: what waits in it
     /// has been counted. And the reason for which a stage in shadow would have given it up.
-    pub(super) fn again(&self, call: &mut Call, failed: &Failed, now: Instant) -> (Verdict, Option<GiveUpReason>) {
+    fn again(&self, call: &mut Call, failed: &Failed, now: Instant) -> (Verdict, Option<GiveUpReason>) {
         let failure = AttemptFailure {
             attempt: call.ended,
             elapsed: now.saturating_duration_since(call.began),
@@ -353,13 +362,13 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
             class: failed.class,
             retry_after: failed.retry_after,
         };
-        let delay = match self.retry.decide(failure, self.random.next_u64()) {
+        let delay = match self.state().retry.decide(failure, self.state().random.next_u64()) {
             RetryDecision::RetryAfter(delay) => delay,
             RetryDecision::GiveUp(reason) => return (Verdict::GiveUp(reason), None),
         };
         let at = now.saturating_add(delay);
         // A pause in shadow keeps nobody waiting.
-        let pause = if call.held.enforces(Stage::Pause) { self.pause.end(now) } else { None };
+        let pause = if call.held.enforces(Stage::Pause) { self.state().pause.end(now) } else { None };
         let at = pause.map_or(at, |end| at.max(end));
         if call.deadline.is_some_and(|deadline| at >= deadline) {
             return (Verdict::GiveUp(GiveUpReason::DeadlineExceeded), None);
@@ -373,7 +382,7 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
         }
         let mut paid = None;
         if way.asks(Stage::RetryBudget) {
-            match self.budget.try_withdraw(failed.cost, now) {
+            match self.budget().try_withdraw(failed.cost, now) {
                 Ok(()) => paid = Some(failed.cost),
                 Err(refused) if way.refuse(Stage::RetryBudget, refused).is_err() => {
                     return (Verdict::GiveUp(GiveUpReason::BudgetSpent), None);
@@ -395,8 +404,23 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
         (Verdict::RetryAt(at), given_up)
     }
 
-    pub(super) fn refund(&self, cost: u32, now: Instant) {
+    /// What a permit took of its key.
+    fn refund_key(&self, permit: &Permit, now: Instant) {
+        if let Some(keyed) = self.keyed() {
+            // A key that is full again takes nothing back: that only ever grants less.
+            let _ = keyed.refund(permit.key, permit.keyed_tokens, now);
+        }
+    }
+
+    /// Whether no shard but this one is being called: then the bucket has filled because the service was spared.
+    fn is_spared(&self, but: u32, now: Instant) -> bool {
+        (0..self.shards()).all(|shard| shard == but || self.breaker(shard).state(now) != State::Closed)
+    }
+
+    fn refund(&self, cost: u32, now: Instant) {
         // What the bucket does not take back stays spent: that only ever grants less.
-        let _ = self.bucket.refund(cost, now);
+        let _ = self.bucket().refund(cost, now);
     }
 }
+
+impl<P: Parts> Steps for P {}

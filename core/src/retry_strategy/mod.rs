@@ -231,6 +231,20 @@ pub enum GiveUpReason {
 }
 
 impl GiveUpReason {
+    /// The reason with this number.
+    pub(crate) const fn of_number(number: u64) -> Option<Self> {
+        Some(match number {
+            1 => Self::Permanent,
+            2 => Self::AttemptsExhausted,
+            3 => Self::DeadlineExceeded,
+            4 => Self::RetryAfterTooLong,
+            5 => Self::BudgetSpent,
+            6 => Self::PermitVoid,
+            7 => Self::ServiceFailing,
+            _ => return None,
+        })
+    }
+
     /// The reason in words, as in logs.
     ///
     /// ```

@@ -18,6 +18,7 @@ mod concurrency_limit;
 mod foundation;
 mod guard;
 mod guard_keyed;
+mod guard_view;
 mod keyed_buckets;
 mod leased_bucket;
 mod recorder;
