@@ -31,10 +31,12 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <new>
 #include <optional>
 #include <string_view>
+#include <thread>
 #include <type_traits>
 #include <utility>
 
@@ -96,6 +98,13 @@ constexpr typename Clock::time_point to_point(std::uint64_t ns) noexcept {
     auto ticks = std::chrono::duration_cast<Duration>(std::chrono::duration<std::uint64_t, std::nano>(ns));
     if (to_ns(ticks) < ns) ticks += Duration(1);
     return Point(ticks);
+}
+
+/// `wait` after `now`, at most the last point of the clock.
+template <class Clock>
+constexpr typename Clock::time_point later(typename Clock::time_point now, std::chrono::nanoseconds wait) noexcept {
+    const std::uint64_t now_ns = to_ns(now), wait_ns = to_ns(wait);
+    return to_point<Clock>(wait_ns < UINT64_MAX - now_ns ? now_ns + wait_ns : UINT64_MAX);
 }
 
 }  // namespace detail
@@ -1950,6 +1959,507 @@ class BasicLeasedBucket : public detail::InWorkspace<seawall_leased_bucket_t> {
 };
 
 using LeasedBucket = BasicLeasedBucket<std::chrono::steady_clock>;
+
+// --------------------------------------------------------------------------------------------------------------- guard
+
+/// What a stage does with the calls that it would refuse.
+struct Mode {
+    enum class Kind : std::uint32_t {
+        Enforce = SEAWALL_MODE_ENFORCE,
+        Shadow = SEAWALL_MODE_SHADOW,
+        Canary = SEAWALL_MODE_CANARY,
+        Off = SEAWALL_MODE_OFF,
+    };
+    Kind kind = Kind::Enforce;
+    Ratio share = {};
+
+    /// It refuses.
+    static constexpr Mode enforce() noexcept { return {Kind::Enforce, {}}; }
+    /// It says what it would refuse, and lets it pass.
+    static constexpr Mode shadow() noexcept { return {Kind::Shadow, {}}; }
+    /// It refuses calls of this share of the keys, and is in shadow for the others.
+    static constexpr Mode canary(Ratio share) noexcept { return {Kind::Canary, share}; }
+    /// It is neither read nor written.
+    static constexpr Mode off() noexcept { return {Kind::Off, {}}; }
+
+    static constexpr Mode from_c(seawall_mode_t c) noexcept { return {static_cast<Kind>(c.mode), {c.share_ppm}}; }
+    constexpr seawall_mode_t to_c() const noexcept { return {static_cast<std::uint32_t>(kind), share.ppm}; }
+    friend constexpr bool operator==(Mode left, Mode right) noexcept {
+        return left.kind == right.kind && left.share == right.share;
+    }
+    friend constexpr bool operator!=(Mode left, Mode right) noexcept { return !(left == right); }
+};
+
+/// The mode of each stage of a guard that has one.
+struct GuardModes {
+    Mode pause = Mode::enforce();
+    Mode breaker = Mode::enforce();
+    Mode limit = Mode::enforce();
+    Mode bucket = Mode::enforce();
+    Mode budget = Mode::enforce();
+    Mode keyed = Mode::enforce();
+
+    static constexpr GuardModes all(Mode mode) noexcept { return {mode, mode, mode, mode, mode, mode}; }
+};
+
+/// What a guard is made of. Begin with `for_service`, from what you know: see seawall_guard_config_t.
+struct GuardConfig {
+    /// How fast attempts are sent.
+    BucketConfig bucket;
+    /// When the service counts as down.
+    BreakerConfig breaker;
+    /// How many attempts are in flight.
+    LimitConfig limit;
+    /// When a failed call is sent again.
+    RetryConfig retry;
+    /// What share of the traffic may be retries.
+    RetryBudgetConfig budget;
+    /// How long an attempt may take.
+    std::chrono::nanoseconds call_timeout;
+    /// How many failures in a row the breaker counts for a first attempt that timed out.
+    std::uint32_t timeout_weight;
+    /// A retry is promised only while fewer than so many failures stand in a row; nothing: whatever the breaker counts.
+    std::optional<std::uint32_t> retry_streak;
+    /// How the rate climbs after a pause or an open interval.
+    WarmUp ramp;
+    GuardModes modes;
+    /// Of how many parts the service is made that fail one by one: each has a breaker.
+    std::uint32_t shards;
+    /// How fast each key may send; nothing: there are no buckets by key.
+    std::optional<KeyedConfig> keyed;
+    /// A secret random number for the buckets by key, over 0, as of `entropy`.
+    std::uint64_t keyed_salt;
+
+    /// For a process that sends up to `expected` calls and gives each attempt `call_timeout`.
+    static GuardConfig for_service(Rate expected, std::chrono::nanoseconds call_timeout) noexcept {
+        return for_shards(expected, call_timeout, 1);
+    }
+    /// As `for_service`, for a service of so many parts, which each get their share of the calls.
+    static GuardConfig for_shards(Rate expected, std::chrono::nanoseconds call_timeout, std::uint32_t shards) noexcept {
+        seawall_guard_config_t c = SEAWALL_GUARD_CONFIG_INIT;
+        const Status status =
+            seawall_guard_config_for_shards(&c, expected.to_c(), detail::to_ns(call_timeout), shards);
+        // A rate that is none is kept, so that the guard's `init` names it.
+        if (!status) c.bucket.rate = expected.to_c();
+        return from_c(c);
+    }
+    static GuardConfig from_c(const seawall_guard_config_t& c) noexcept {
+        return {BucketConfig::from_c(c.bucket),
+                BreakerConfig::from_c(c.breaker),
+                LimitConfig::from_c(c.limit),
+                RetryConfig::from_c(c.retry),
+                RetryBudgetConfig::from_c(c.budget),
+                detail::from_ns(c.call_timeout_ns),
+                c.timeout_weight,
+                c.retry_streak == SEAWALL_NO_STREAK ? std::nullopt : std::optional(c.retry_streak),
+                WarmUp::from_c(c.ramp),
+                {Mode::from_c(c.modes.pause), Mode::from_c(c.modes.breaker), Mode::from_c(c.modes.limit),
+                 Mode::from_c(c.modes.bucket), Mode::from_c(c.modes.budget), Mode::from_c(c.modes.keyed)},
+                c.shards,
+                c.keyed.groups == 0 ? std::nullopt : std::optional(KeyedConfig::from_c(c.keyed)),
+                c.keyed_salt};
+    }
+    seawall_guard_config_t to_c() const noexcept {
+        seawall_guard_config_t c = SEAWALL_GUARD_CONFIG_INIT;
+        c.shards = shards;
+        c.call_timeout_ns = detail::to_ns(call_timeout);
+        c.timeout_weight = timeout_weight;
+        c.retry_streak = retry_streak ? *retry_streak : SEAWALL_NO_STREAK;
+        c.ramp = ramp.to_c();
+        c.modes = {modes.pause.to_c(),  modes.breaker.to_c(), modes.limit.to_c(),
+                   modes.bucket.to_c(), modes.budget.to_c(),  modes.keyed.to_c()};
+        c.bucket = bucket.to_c();
+        c.breaker = breaker.to_c();
+        c.limit = limit.to_c();
+        c.retry = retry.to_c();
+        c.budget = budget.to_c();
+        if (keyed) c.keyed = keyed->to_c();
+        c.keyed_salt = keyed_salt;
+        return c;
+    }
+};
+
+/// What is asked of the service, as far as a guard must know.
+template <class Clock>
+struct BasicRequest {
+    /// Whose call it is: a user, a tenant, a connection.
+    std::uint64_t key = 0;
+    /// Which part of the service it goes to; taken modulo the number of shards.
+    std::uint32_t shard = 0;
+    /// The tokens that each attempt takes.
+    std::uint32_t cost = 1;
+    /// From this moment on the answer is of no use: nothing is sent at it or after it.
+    std::optional<typename Clock::time_point> deadline = std::nullopt;
+
+    seawall_request_t to_c() const noexcept {
+        seawall_request_t c = SEAWALL_REQUEST_INIT;
+        c.key = key;
+        c.shard = shard;
+        c.cost = cost;
+        c.deadline_ns = deadline ? detail::to_ns(*deadline) : SEAWALL_UNKNOWN;
+        return c;
+    }
+};
+using Request = BasicRequest<std::chrono::steady_clock>;
+
+namespace detail {
+/// The refusal that a stage in shadow would have made.
+inline std::optional<Decision> refusal(const seawall_refusal_t& c) noexcept {
+    if (c.stage == 0) return std::nullopt;
+    return Decision(c.status, {c.retry_after_ns, 0, c.stage});
+}
+}  // namespace detail
+
+/// What becomes of a call after an attempt.
+enum class Verdict : std::uint32_t {
+    /// After a mistake, and for a permit that held nothing.
+    None = 0,
+    /// It is over: it succeeded, or was ignored.
+    Done = SEAWALL_VERDICT_DONE,
+    /// Ask again for an attempt, not before `retry_at`. The retry is paid for.
+    RetryAt = SEAWALL_VERDICT_RETRY_AT,
+    /// It is not sent again.
+    GiveUp = SEAWALL_VERDICT_GIVE_UP,
+};
+
+/// What the end of an attempt led to.
+template <class Clock>
+struct [[nodiscard]] BasicFinished {
+    Verdict verdict = Verdict::None;
+    /// `RetryAt` only.
+    std::optional<typename Clock::time_point> retry_at = std::nullopt;
+    /// `GiveUp` only.
+    std::optional<GiveUpReason> give_up = std::nullopt;
+    /// What this report made of the breaker and of the limit.
+    std::optional<Transition> transition = std::nullopt;
+    std::optional<LimitChange> limit_change = std::nullopt;
+    /// The stage in shadow that would have refused the attempt.
+    std::optional<Decision> shadow_refusal = std::nullopt;
+    /// Why a stage in shadow would have given the call up, where the verdict promises a retry.
+    std::optional<GiveUpReason> shadow_give_up = std::nullopt;
+};
+
+template <class Clock>
+class BasicGuard;
+template <class Clock>
+class BasicCall;
+
+/// Leave to send one attempt of a call, which it must not outlive. Dropped, it reports `Ignored`: the call is over.
+template <class Clock>
+class GuardPermit : public Permit<BasicCall<Clock>, seawall_permit_t> {
+  public:
+    using Permit<BasicCall<Clock>, seawall_permit_t>::Permit;
+
+    /// The breaker's transition to half-open, if this attempt made it.
+    std::optional<Transition> transition;
+    /// The first stage in shadow that would have refused.
+    std::optional<Decision> shadow_refusal;
+};
+
+/// One logical call, from its beginning through all its attempts; it stays where it is, within the life of its guard, and
+/// has one user at a time. A retry that was paid for and is not sent goes back to the budget when the call is dropped.
+template <class Clock>
+class BasicCall {
+  public:
+    using clock = Clock;
+    using time_point = typename Clock::time_point;
+    using Finished = BasicFinished<Clock>;
+    using Permit = GuardPermit<Clock>;
+
+    BasicCall(BasicGuard<Clock>& guard, const BasicRequest<Clock>& request, time_point now = Clock::now()) noexcept
+        : guard_(guard), words_{} {
+        const auto c_request = request.to_c();
+        seawall_guard_begin(guard.c(), &c_request, detail::to_ns(now), &words_);
+    }
+    BasicCall(const BasicCall&) = delete;
+    BasicCall& operator=(const BasicCall&) = delete;
+    ~BasicCall() {
+        if (is_paid_) abandon();
+    }
+
+    /// Asks to send the next attempt.
+    Answer<Permit> try_attempt(time_point now = Clock::now()) noexcept {
+        seawall_permit_t words{};
+        seawall_admission_t admission{};
+        seawall_decision_t said{};
+        const Status status =
+            seawall_guard_try_attempt(guard_.c(), &words_, detail::to_ns(now), &words, &admission, &said);
+        if (!status) return {Decision(status, said), Permit()};
+        is_paid_ = false;
+        Permit permit(*this, words);
+        permit.transition = Transition::from_c(admission.transition);
+        permit.shadow_refusal = detail::refusal(admission.shadow);
+        guard_.tell(permit.transition);
+        return {Decision(status, said), std::move(permit)};
+    }
+    /// What `try_attempt` would answer. Takes nothing.
+    Decision peek(time_point now = Clock::now()) noexcept {
+        seawall_decision_t said{};
+        const Status status = seawall_guard_peek(guard_.c(), &words_, detail::to_ns(now), &said);
+        return {status, said};
+    }
+    /// Reports how an attempt ended; permits do that by themselves.
+    Finished finish(seawall_permit_t& permit, Outcome outcome, time_point now = Clock::now()) noexcept {
+        seawall_finished_t c{};
+        const Status status = seawall_guard_finish(guard_.c(), &words_, &permit, outcome.c(), outcome.retry_after_ns(),
+                                                   detail::to_ns(now), &c);
+        Finished finished;
+        if (!status) return finished;
+        finished.verdict = static_cast<Verdict>(c.verdict);
+        if (finished.verdict == Verdict::RetryAt) finished.retry_at = detail::to_point<Clock>(c.retry_at_ns);
+        if (c.give_up != 0) finished.give_up = static_cast<GiveUpReason>(c.give_up);
+        finished.transition = Transition::from_c(c.transition);
+        finished.limit_change = LimitChange::from_c(c.limit_change);
+        finished.shadow_refusal = detail::refusal(c.shadow);
+        if (c.shadow_give_up != 0) finished.shadow_give_up = static_cast<GiveUpReason>(c.shadow_give_up);
+        is_paid_ = finished.verdict == Verdict::RetryAt;
+        guard_.tell(finished.transition);
+        return finished;
+    }
+    /// Gives an admitted attempt back that was never sent; permits do that by themselves.
+    bool cancel(seawall_permit_t& permit, time_point now = Clock::now()) noexcept {
+        return seawall_guard_cancel(guard_.c(), &permit, detail::to_ns(now)) == SEAWALL_OK;
+    }
+    /// It is not sent again, whatever its verdict was.
+    void abandon(time_point now = Clock::now()) noexcept {
+        is_paid_ = false;
+        seawall_guard_abandon(guard_.c(), &words_, detail::to_ns(now));
+    }
+    /// How many attempts were sent and have ended.
+    std::uint32_t attempts() const noexcept {
+        std::uint32_t attempts = 0;
+        seawall_call_attempts(&words_, &attempts);
+        return attempts;
+    }
+    /// From when on nothing of it is sent.
+    std::optional<time_point> deadline() const noexcept {
+        std::uint64_t deadline_ns = 0;
+        const Status known = seawall_call_deadline(&words_, &deadline_ns);
+        return known ? std::optional(detail::to_point<Clock>(deadline_ns)) : std::nullopt;
+    }
+    seawall_call_t* c() noexcept { return &words_; }
+
+  private:
+    BasicGuard<Clock>& guard_;
+    seawall_call_t words_;
+    bool is_paid_ = false;
+};
+using Call = BasicCall<std::chrono::steady_clock>;
+
+/// What became of a call that `run` sent.
+class [[nodiscard]] Sent {
+  public:
+    /// Whether it was delivered: its last attempt was a success.
+    explicit operator bool() const noexcept { return delivered_; }
+    /// Whether the guard would not let it be sent, or not for longer than there was patience: then `decision` says why.
+    bool is_refused() const noexcept { return decision_.has_value(); }
+    const std::optional<Decision>& decision() const noexcept { return decision_; }
+    /// Why it was not sent again.
+    std::optional<GiveUpReason> give_up() const noexcept { return give_up_; }
+    std::uint32_t attempts() const noexcept { return attempts_; }
+    /// How long it waited in all: for leave, and between attempts.
+    std::chrono::nanoseconds waited() const noexcept { return waited_; }
+
+  private:
+    template <class>
+    friend class BasicGuard;
+    std::optional<Decision> decision_;
+    std::optional<GiveUpReason> give_up_;
+    std::chrono::nanoseconds waited_{};
+    std::uint32_t attempts_ = 0;
+    bool delivered_ = false;
+};
+
+/// Every mechanism in one place, for the calls to one service: deadline, the pause that a server asked for, circuit breaker,
+/// limit of calls in flight, token bucket, buckets by key, and for retries backoff and budget.
+template <class Clock>
+class BasicGuard : public detail::InWorkspace<seawall_guard_t> {
+  public:
+    using clock = Clock;
+    using time_point = typename Clock::time_point;
+    using Request = BasicRequest<Clock>;
+    using Call = BasicCall<Clock>;
+    using Permit = GuardPermit<Clock>;
+    using Finished = BasicFinished<Clock>;
+
+    /// One that is not there yet.
+    BasicGuard() noexcept = default;
+#if SEAWALL_EXCEPTIONS
+    BasicGuard(const GuardConfig& config, std::uint64_t seed, time_point now = Clock::now()) {
+        detail::require(init(config, seed, now));
+    }
+#endif
+    static Result<BasicGuard> try_create(const GuardConfig& config, std::uint64_t seed,
+                                         time_point now = Clock::now()) noexcept {
+        return Result<BasicGuard>(detail::Making{}, config, seed, now);
+    }
+    /// How many bytes its workspace must have; 0 where the configuration is not accepted.
+    static std::size_t required_size(const GuardConfig& config) noexcept {
+        std::size_t size = 0;
+        const auto c_config = config.to_c();
+        seawall_guard_required_size(&c_config, &size);
+        return size;
+    }
+
+    /// Makes it, while nobody else uses it, in a workspace that it allocates. The seed tells this process from others of its
+    /// fleet: see `entropy`.
+    Status init(const GuardConfig& config, std::uint64_t seed, time_point now = Clock::now()) noexcept {
+        const auto c_config = config.to_c();
+        std::size_t size = 0;
+        const Status known = seawall_guard_required_size(&c_config, &size);
+        return this->make_own(known, size, [&](void* data, std::size_t bytes, seawall_guard_t** handle) {
+            return seawall_guard_init(data, bytes, &c_config, seed, detail::to_ns(now), handle);
+        });
+    }
+    /// Makes it in a workspace of the caller's.
+    Status init_in(Workspace workspace, const GuardConfig& config, std::uint64_t seed,
+                   time_point now = Clock::now()) noexcept {
+        const auto c_config = config.to_c();
+        return seawall_guard_init(workspace.data, workspace.size, &c_config, seed, detail::to_ns(now), &this->handle_);
+    }
+    /// Finds the one that is in a workspace already.
+    Status attach(Workspace workspace) noexcept {
+        return seawall_guard_attach(workspace.data, workspace.size, &this->handle_);
+    }
+    /// Who is told of the breakers' transitions, each once, by the thread that made it, when its call has returned: it may
+    /// call back into the library, and must not throw. It lies in this object, not in the workspace: each process that
+    /// shares one has its own. To be set before others use the guard.
+    void on_transition(std::function<void(const Transition&)> listener) { listener_ = std::move(listener); }
+
+    /// A logical call begins. Takes nothing.
+    Call begin(const Request& request = {}, time_point now = Clock::now()) noexcept { return Call(*this, request, now); }
+    /// A logical call of a user, a tenant, a connection begins.
+    Call call(std::uint64_t key, time_point now = Clock::now()) noexcept { return Call(*this, Request{key}, now); }
+
+    /// Sends a call until it succeeds, is refused or is given up. `operation` sends one attempt and says how it ended, as an
+    /// `Outcome`; it may take the number of the attempt, from 1. The thread sleeps until an attempt may be sent, for
+    /// `max_wait` at most before each, and between two attempts until the moment that the guard names; of what it throws, the
+    /// guard learns that it says nothing of the service.
+    template <class Operation>
+    Sent run(const Request& request, std::chrono::nanoseconds max_wait, Operation&& operation) {
+        return run(request, max_wait, std::forward<Operation>(operation),
+                   [](time_point until) { std::this_thread::sleep_until(until); });
+    }
+    /// As above, with a sleep of the caller's.
+    template <class Operation, class SleepUntil>
+    Sent run(const Request& request, std::chrono::nanoseconds max_wait, Operation&& operation,
+             SleepUntil&& sleep_until) {
+        // How often to ask where nobody can know when there is a free slot.
+        constexpr std::chrono::nanoseconds step = std::chrono::milliseconds(5);
+        Sent sent;
+        const auto sleep = [&](time_point now, time_point until) {
+            sleep_until(until);
+            sent.waited_ += std::chrono::duration_cast<std::chrono::nanoseconds>(until - now);
+        };
+        Call call(*this, request);
+        for (;;) {
+            time_point now = Clock::now();
+            std::chrono::nanoseconds waited{};
+            auto attempt = call.try_attempt(now);
+            while (!attempt) {
+                const bool waits = attempt.status() == SEAWALL_NOT_YET || attempt.status() == SEAWALL_NO_PLACE;
+                const std::chrono::nanoseconds wait = attempt.retry_after().value_or(step);
+                if (!waits || wait > max_wait - waited) {
+                    sent.decision_ = attempt.decision();
+                    return sent;
+                }
+                waited += wait;
+                sleep(now, detail::later<Clock>(now, wait));
+                now = Clock::now();
+                attempt = call.try_attempt(now);
+            }
+            ++sent.attempts_;
+            const Outcome outcome = [&]() -> Outcome {
+                if constexpr (std::is_invocable_v<Operation&, std::uint32_t>) return operation(sent.attempts_);
+                else return operation();
+            }();
+            const Finished finished = attempt->finish(outcome);
+            if (finished.verdict != Verdict::RetryAt) {
+                sent.delivered_ = finished.verdict == Verdict::Done && outcome.kind() == Outcome::Kind::Success;
+                sent.give_up_ = finished.give_up;
+                return sent;
+            }
+            now = Clock::now();
+            if (*finished.retry_at > now) sleep(now, *finished.retry_at);
+        }
+    }
+
+    /// Until when the server asked to be spared.
+    std::optional<time_point> paused_until(time_point now = Clock::now()) noexcept {
+        std::uint64_t until_ns = 0;
+        const Status paused = seawall_guard_paused_until(this->handle_, detail::to_ns(now), &until_ns);
+        return paused ? std::optional(detail::to_point<Clock>(until_ns)) : std::nullopt;
+    }
+    /// The mode of a stage.
+    Mode mode(Stage stage) noexcept {
+        seawall_mode_t mode = Mode::off().to_c();
+        seawall_guard_mode(this->handle_, static_cast<std::uint32_t>(stage), &mode);
+        return Mode::from_c(mode);
+    }
+    /// Sets the mode of a stage, for the calls that begin from now on.
+    Status set_mode(Stage stage, Mode mode) noexcept {
+        return seawall_guard_set_mode(this->handle_, static_cast<std::uint32_t>(stage), mode.to_c());
+    }
+    /// Moves all parts to a clock that reads `new_now` where the old one read `old_now`. Permits that are out are void.
+    Status rebase(time_point old_now, time_point new_now) noexcept {
+        return seawall_guard_rebase(this->handle_, detail::to_ns(old_now), detail::to_ns(new_now));
+    }
+    /// As if new; what was set stays. Permits that are out are void. The listener is told of the breakers that it closed, as
+    /// far as there is memory to keep their transitions.
+    Status reset(time_point now = Clock::now()) noexcept {
+        const std::size_t room = listener_ ? shards() : 0;
+        std::unique_ptr<seawall_transition_t[]> told(room > 0 ? new (std::nothrow) seawall_transition_t[room] : nullptr);
+        std::uint32_t count = 0;
+        const Status status =
+            seawall_guard_reset(this->handle_, detail::to_ns(now), told.get(), told ? room : 0, &count);
+        for (std::size_t at = 0; told && at < count && at < room; ++at) tell(Transition::from_c(told[at]));
+        return status;
+    }
+    std::uint32_t shards() noexcept {
+        std::uint32_t shards = 0;
+        seawall_guard_shards(this->handle_, &shards);
+        return shards;
+    }
+
+    /// The parts, which live as long as the guard.
+    TokenBucketPart<Clock> bucket() noexcept {
+        seawall_token_bucket_t* bucket = nullptr;
+        seawall_guard_bucket(this->handle_, &bucket);
+        return TokenBucketPart<Clock>(bucket);
+    }
+    RetryBudgetPart<Clock> budget() noexcept {
+        seawall_retry_budget_t* budget = nullptr;
+        seawall_guard_budget(this->handle_, &budget);
+        return RetryBudgetPart<Clock>(budget);
+    }
+    /// Of a shard, taken modulo their number. What it tells names shard 0, and does not come to the listener.
+    CircuitBreakerPart<Clock> breaker(std::uint32_t shard = 0) noexcept {
+        seawall_circuit_breaker_t* breaker = nullptr;
+        seawall_guard_breaker(this->handle_, shard, &breaker);
+        return CircuitBreakerPart<Clock>(breaker);
+    }
+    ConcurrencyLimitPart<Clock> limit() noexcept {
+        seawall_concurrency_limit_t* limit = nullptr;
+        seawall_guard_limit(this->handle_, &limit);
+        return ConcurrencyLimitPart<Clock>(limit);
+    }
+    /// One that refuses all, where the guard has none.
+    KeyedBucketsPart<Clock> keyed() noexcept {
+        seawall_keyed_buckets_t* keyed = nullptr;
+        seawall_guard_keyed(this->handle_, &keyed);
+        return KeyedBucketsPart<Clock>(keyed);
+    }
+
+  private:
+    template <class>
+    friend class BasicCall;
+    void tell(const std::optional<Transition>& transition) noexcept {
+        if (transition && listener_) listener_(*transition);
+    }
+    std::function<void(const Transition&)> listener_;
+};
+
+using Guard = BasicGuard<std::chrono::steady_clock>;
 
 // ----------------------------------------------------------------------------------------- window summary, AIMD of rates
 
