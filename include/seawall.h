@@ -43,6 +43,10 @@
 #endif
 #endif
 
+/* Nanoseconds in a second and in a millisecond; of 64 bits, so that a number of them does not overflow an int. */
+#define SEAWALL_SECOND UINT64_C(1000000000)
+#define SEAWALL_MILLISECOND UINT64_C(1000000)
+
 /* Configurations of real defaults, to begin with. The tests hold them to those of the library. */
 #define SEAWALL_RATE_INIT(count, period_ns) {(count), (period_ns)}
 #define SEAWALL_WARM_UP_NONE {0, 0, {0, 1000000000}, 0}
@@ -484,12 +488,6 @@
 
 /// All of the tokens that the bucket holds.
 #define SEAWALL_FILL_FULL UINT32_MAX
-
-/// Nanoseconds in a second.
-#define SEAWALL_SECOND 1000000000
-
-/// Nanoseconds in a millisecond.
-#define SEAWALL_MILLISECOND 1000000
 
 /// A duration that is not known, or has no bound.
 #define SEAWALL_UNKNOWN UINT64_MAX
@@ -1281,12 +1279,14 @@ seawall_status_t seawall_breaker_permit_started(const seawall_breaker_permit_t *
 
 /// Whether the call of a permit is a probe of a half-open breaker: `*is_probe` is 1, or 0.
 ///
-/// Threads and Returns: as `seawall_breaker_permit_started`.
+/// Threads: any, for a permit that nobody uses meanwhile. Wait-free.
+/// Returns: as `seawall_breaker_permit_started`.
 seawall_status_t seawall_breaker_permit_is_probe(const seawall_breaker_permit_t *permit, uint32_t *is_probe);
 
 /// The generation that admitted the call of a permit: the `generation` of the transition before it.
 ///
-/// Threads and Returns: as `seawall_breaker_permit_started`.
+/// Threads: any, for a permit that nobody uses meanwhile. Wait-free.
+/// Returns: as `seawall_breaker_permit_started`.
 seawall_status_t seawall_breaker_permit_generation(const seawall_breaker_permit_t *permit,
                                                    uint32_t *generation);
 
@@ -1499,7 +1499,8 @@ seawall_status_t seawall_error_class_of_http_status(uint32_t status, uint32_t *e
 /// A retried request may have been carried out by the attempt that failed: give requests that are not idempotent a key by
 /// which the server knows them again, or take their errors for permanent.
 ///
-/// Threads and Returns: as `seawall_error_class_of_http_status`.
+/// Threads: any, at the same time; signal handlers too. Wait-free.
+/// Returns: as `seawall_error_class_of_http_status`.
 seawall_status_t seawall_error_class_of_http(uint32_t status,
                                              uint64_t retry_after_ns,
                                              uint32_t *error_class);

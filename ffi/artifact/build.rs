@@ -8,5 +8,7 @@ fn main() {
     // it is missing now and not when a program is linked.
     println!("cargo:rustc-cdylib-link-arg=-lc");
     println!("cargo:rustc-cdylib-link-arg=-Wl,-z,defs");
+    // Nothing is to run when the library is loaded.
+    println!("cargo:rustc-cdylib-link-arg=-nostartfiles");
     println!("cargo:rerun-if-changed=build.rs");
 }

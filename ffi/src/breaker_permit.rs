@@ -57,7 +57,8 @@ pub unsafe extern "C" fn seawall_breaker_permit_started(
 
 /// Whether the call of a permit is a probe of a half-open breaker: `*is_probe` is 1, or 0.
 ///
-/// Threads and Returns: as `seawall_breaker_permit_started`.
+/// Threads: any, for a permit that nobody uses meanwhile. Wait-free.
+/// Returns: as `seawall_breaker_permit_started`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seawall_breaker_permit_is_probe(
     permit: *const seawall_breaker_permit_t,
@@ -71,7 +72,8 @@ pub unsafe extern "C" fn seawall_breaker_permit_is_probe(
 
 /// The generation that admitted the call of a permit: the `generation` of the transition before it.
 ///
-/// Threads and Returns: as `seawall_breaker_permit_started`.
+/// Threads: any, for a permit that nobody uses meanwhile. Wait-free.
+/// Returns: as `seawall_breaker_permit_started`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seawall_breaker_permit_generation(
     permit: *const seawall_breaker_permit_t,

@@ -89,7 +89,8 @@ pub unsafe extern "C" fn seawall_error_class_of_http_status(status: u32, error_c
 /// A retried request may have been carried out by the attempt that failed: give requests that are not idempotent a key by
 /// which the server knows them again, or take their errors for permanent.
 ///
-/// Threads and Returns: as `seawall_error_class_of_http_status`.
+/// Threads: any, at the same time; signal handlers too. Wait-free.
+/// Returns: as `seawall_error_class_of_http_status`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seawall_error_class_of_http(
     status: u32,

@@ -16,8 +16,8 @@
 //!   written when the status is below 0.
 //! - **Values with two ends** (reservations, permits, calls) are words with a tag of their own. What ends one zeroes it.
 //! - No function allocates, locks, waits, panics, or touches `errno` or a thread-local; none calls back but the one that is
-//!   asked to, [`listener::seawall_transition_tell`]. All but `_init`, `_fini`
-//!   and those that say otherwise may be called from any thread and any signal handler, at the same time.
+//!   asked to, [`listener::seawall_transition_tell`]. All but `_init`, `_fini` and those that say otherwise may be called from
+//!   any thread and any signal handler, at the same time.
 #![no_std]
 #![allow(dead_code, reason = "until every type is here")]
 #![allow(non_camel_case_types, reason = "the names are those of C")]

@@ -67,13 +67,14 @@ impl Tag {
     /// Whether an object of `kind` stands here.
     #[inline(always)]
     pub(crate) fn check(&self, kind: Kind) -> Result<(), Misuse> {
-        let tag = self.tag.load(Ordering::Acquire);
-        if tag == kind.tag() { Ok(()) } else { Err(Self::wrong(tag)) }
+        if self.tag.load(Ordering::Acquire) == kind.tag() { Ok(()) } else { Err(self.wrong()) }
     }
 
+    /// Reads again, so that who is right need not keep what was read.
     #[cold]
-    fn wrong(tag: u32) -> Misuse {
-        Misuse(if tag == 0 { SEAWALL_E_UNINITIALISED } else { SEAWALL_E_TYPE })
+    #[inline(never)]
+    fn wrong(&self) -> Misuse {
+        Misuse(if self.tag.load(Ordering::Relaxed) == 0 { SEAWALL_E_UNINITIALISED } else { SEAWALL_E_TYPE })
     }
 
     /// Says that an object of `kind` stands here: after it was made.
@@ -91,12 +92,18 @@ impl Tag {
 #[inline(always)]
 pub(crate) fn check_pointer<T>(pointer: *const T) -> Result<(), Misuse> {
     if pointer.is_null() {
-        return Err(Misuse(SEAWALL_E_NULL));
+        return Err(unusable(pointer.cast()));
     }
     if !pointer.addr().is_multiple_of(8) {
-        return Err(Misuse(SEAWALL_E_ALIGNMENT));
+        return Err(unusable(pointer.cast()));
     }
     Ok(())
+}
+
+#[cold]
+#[inline(never)]
+fn unusable(pointer: *const u64) -> Misuse {
+    Misuse(if pointer.is_null() { SEAWALL_E_NULL } else { SEAWALL_E_ALIGNMENT })
 }
 
 /// A type of the core that lies in a C type of words of its own.

@@ -9,6 +9,18 @@
 
 #include "seawall.h"
 
+/* Where the library was built to check itself (the profile `checked`), this is what a failed check calls. */
+#ifdef SEAWALL_CHECKED
+#ifdef __cplusplus
+extern "C"
+#endif
+void seawall_cannot_panic(void);
+void seawall_cannot_panic(void) {
+    fputs("the library has panicked\n", stderr);
+    abort();
+}
+#endif
+
 #define CHECK(condition)                                                                      \
     do {                                                                                      \
         if (!(condition)) {                                                                   \
@@ -35,6 +47,7 @@
     do {                        \
         test();                 \
         printf("%s\n", #test);  \
+        fflush(stdout);         \
     } while (0)
 
 #define SECONDS(n) ((uint64_t)(n) * SEAWALL_SECOND)

@@ -76,6 +76,67 @@ static void it_says_when_to_send_again_and_why_not(void) {
     CHECK(give_up == SEAWALL_GIVE_UP_DEADLINE_EXCEEDED);
 }
 
+/* A service that fails `failures` times, and how often it was called. */
+typedef struct {
+    unsigned failures, calls;
+} service_t;
+
+static int call_service(service_t *service) {
+    return service->calls++ < service->failures ? 503 : 200;
+}
+
+/* One call with its retries, as a program writes it: the answer, or why it was given up. `*now_ns` is its clock. */
+static seawall_status_t send_with_retries(service_t *service, seawall_retry_budget_t *budget, seawall_random_t *random,
+                                          uint64_t *now_ns, uint32_t *give_up) {
+    const uint64_t began_ns = *now_ns;
+    uint64_t delay_ns = SEAWALL_UNKNOWN, drawn = 0;
+    uint32_t attempt = 0;
+    for (;;) {
+        seawall_attempt_failure_t failure = SEAWALL_ATTEMPT_FAILURE_INIT(++attempt, 0);
+        const int status = call_service(service);
+        if (seawall_error_class_of_http_status((uint32_t)status, &failure.error_class) == SEAWALL_NONE) {
+            if (attempt == 1) CHECK_OK(seawall_retry_budget_deposit(budget, *now_ns));
+            return SEAWALL_OK;
+        }
+        failure.elapsed_ns = *now_ns - began_ns;
+        failure.previous_delay_ns = delay_ns;
+        CHECK_OK(seawall_random_next_u64(random, &drawn));
+        if (seawall_retry_strategy_decide(&strategy, &failure, drawn, &delay_ns, give_up) != SEAWALL_OK) {
+            return SEAWALL_GIVE_UP;
+        }
+        if (seawall_retry_budget_try_withdraw(budget, SEAWALL_RETRY_COST_ERROR, *now_ns, NULL) != SEAWALL_OK) {
+            *give_up = SEAWALL_GIVE_UP_BUDGET_SPENT;
+            return SEAWALL_GIVE_UP;
+        }
+        *now_ns += delay_ns; /* sleep here */
+    }
+}
+
+static void strategy_budget_and_classes_make_a_loop(void) {
+    const seawall_retry_strategy_config_t config = defaults();
+    const seawall_retry_budget_config_t pocket = SEAWALL_RETRY_BUDGET_CONFIG_INIT;
+    static seawall_retry_budget_t budget;
+    seawall_random_t random;
+    uint64_t now_ns = 0;
+    uint32_t give_up = 0, left = 0;
+    service_t dead = {UINT32_MAX, 0}, stumbling = {1, 0}, well = {0, 0};
+    CHECK_OK(seawall_retry_strategy_init(&strategy, &config));
+    CHECK_OK(seawall_retry_budget_init(&budget, &pocket, now_ns));
+    CHECK_OK(seawall_random_init(&random, 7));
+    /* One token to begin with: one retry. */
+    CHECK_OK(send_with_retries(&stumbling, &budget, &random, &now_ns, &give_up));
+    CHECK(stumbling.calls == 2 && now_ns > 0 && now_ns <= 100 * SEAWALL_MILLISECOND);
+    CHECK_STATUS(SEAWALL_GIVE_UP, send_with_retries(&dead, &budget, &random, &now_ns, &give_up));
+    CHECK(dead.calls == 1 && give_up == SEAWALL_GIVE_UP_BUDGET_SPENT);
+    /* Thirty calls that succeed at their first try earn three more. */
+    while (well.calls < 30) CHECK_OK(send_with_retries(&well, &budget, &random, &now_ns, &give_up));
+    CHECK_OK(seawall_retry_budget_balance(&budget, now_ns, &left));
+    CHECK(left == 3 * SEAWALL_RETRY_COST_ERROR);
+    dead.calls = 0;
+    CHECK_STATUS(SEAWALL_GIVE_UP, send_with_retries(&dead, &budget, &random, &now_ns, &give_up));
+    CHECK(dead.calls == 3 && give_up == SEAWALL_GIVE_UP_ATTEMPTS_EXHAUSTED);
+}
+
 static void a_configuration_that_is_out_of_range_is_named(void) {
     seawall_retry_strategy_config_t config;
     struct {
@@ -208,6 +269,7 @@ static void the_vectors_are_decided_as_the_oracle_says(void) {
 int main(void) {
     RUN(the_configurations_are_those_of_the_library);
     RUN(it_says_when_to_send_again_and_why_not);
+    RUN(strategy_budget_and_classes_make_a_loop);
     RUN(a_configuration_that_is_out_of_range_is_named);
     RUN(no_mistake_does_harm);
     RUN(the_vectors_are_decided_as_the_oracle_says);
