@@ -22,9 +22,15 @@
  * "Exclusive" means that nobody else uses the object meanwhile.
  *
  * WHAT CANNOT BE DETECTED: a pointer to memory that is not yours, or too small, or freed; an object that is used while it
+<<<<<<< HEAD
  * is made, ended, moved or overwritten; a permit that is used by two threads at once, or with another object of its type
  * than the one that gave it; a copy of a reservation that is cancelled after the original, which counts as a refund; a copy
  * of a circuit breaker's permit that is used after the original, which counts as one more call if it was no probe's.
+=======
+ * is made, ended, moved or overwritten; a permit that is used by two threads at once; a copy of a
+ * reservation that is cancelled after the original, which counts as a refund; a copy of a lease that is used beside the
+ * original, which spends its tokens, less than a batch, twice.
+>>>>>>> views
  */
 
 
@@ -82,6 +88,9 @@
     {sizeof(seawall_concurrency_limit_config_t), 64, 2, 1, 64, 225, 4, 0, \
      250000000, 1000000000, 5000000000, 800000, 500000}
 #define SEAWALL_REQUEST_INIT {sizeof(seawall_request_t), 0, 0, 1, 0, UINT64_MAX}
+#define SEAWALL_SNAPSHOT_INIT \
+    {sizeof(seawall_snapshot_t), 0, 0, 0, 0, 0, 0, 0, {0, 0}, {0, 0}, 0, 0, 0, 0, {0, 0, 0}, {0, 0, 0}, {0, 0, 0}, \
+     {0, 0, 0}}
 #define SEAWALL_GUARD_MODES_ENFORCE {{1, 0}, {1, 0}, {1, 0}, {1, 0}, {1, 0}, {1, 0}}
 #define SEAWALL_GUARD_MODES_SHADOW {{2, 0}, {2, 0}, {2, 0}, {2, 0}, {2, 0}, {2, 0}}
 #define SEAWALL_GUARD_CONFIG_INIT \
@@ -243,6 +252,9 @@
 
 /// The circuit breaker of a guard is not closed, or too many calls in a row have failed.
 #define SEAWALL_GIVE_UP_SERVICE_FAILING 7
+
+/// With so much memory no text of `seawall_guard_explain` is ever cut; most are under 500 bytes.
+#define SEAWALL_LONGEST_EXPLANATION 4097
 
 /// Done, or admitted.
 #define SEAWALL_OK 0
@@ -1094,7 +1106,7 @@ typedef struct {
 } seawall_leased_bucket_config_t;
 
 /// A shard of a leased bucket that one worker owns. A value of the caller's, for one thread at a time; lost, its shard stays
-/// owned, and less than a batch of tokens with it.
+/// owned, and less than a batch of tokens with it. It may be moved; a copy that is used beside it spends its tokens twice.
 typedef struct {
     /// The library's own. `seawall_owned_lease_release` zeroes it.
     uint64_t opaque[4];
@@ -1151,6 +1163,47 @@ typedef struct {
     /// How long the server asked to be spared, from now on; `SEAWALL_UNKNOWN` where it did not say.
     uint64_t retry_after_ns;
 } seawall_attempt_failure_t;
+
+/// A guard at one moment. Begin with `SEAWALL_SNAPSHOT_INIT`. While others call there is no single instant to be seen: the
+/// parts are read one after the other.
+typedef struct {
+    /// The size of this struct.
+    uint32_t struct_size;
+    /// The state of the circuit breaker, a `SEAWALL_STATE_…`; of several, of the first that is open, or else half-open.
+    uint32_t breaker;
+    /// The shard whose breaker that is.
+    uint32_t shard;
+    /// How many attempts may be in flight.
+    uint32_t limit;
+    /// How many are.
+    uint32_t in_flight;
+    /// The most tokens that the token bucket holds.
+    uint32_t burst;
+    /// The whole tokens that it holds.
+    uint32_t tokens;
+    /// What the retry budget holds, in millionths of a token.
+    uint32_t budget_millionths;
+    /// The rate of the token bucket, or the one that its warm-up climbs to.
+    seawall_rate_t rate;
+    /// The rate of each key, of a guard that has buckets by key; else zeros.
+    seawall_rate_t keyed_rate;
+    /// The burst of each key; 0 where there are no buckets by key.
+    uint32_t keyed_burst;
+    /// What becomes of a key without a place, a `SEAWALL_FAIL_…`; 0 where there are no buckets by key.
+    uint32_t keyed_when_full;
+    /// How many attempts passed without a limit of their key, as there was no place for it. Since the start.
+    uint64_t keyed_let_through;
+    /// When it was made.
+    uint64_t now_ns;
+    /// What the pause says to an attempt of one token; zeros where it would pass, or where the stage is in shadow or off.
+    seawall_refusal_t pause_refusal;
+    /// What the circuit breaker of `shard` says.
+    seawall_refusal_t breaker_refusal;
+    /// What the limit of the calls in flight says.
+    seawall_refusal_t limit_refusal;
+    /// What the token bucket says.
+    seawall_refusal_t bucket_refusal;
+} seawall_snapshot_t;
 
 /// Tokens that were booked ahead. A value of the caller's: forgotten, its tokens stay spent.
 typedef struct {
@@ -2495,6 +2548,41 @@ seawall_status_t seawall_retry_strategy_decide(seawall_retry_strategy_t *strateg
                                                uint64_t random,
                                                uint64_t *delay_ns,
                                                uint32_t *give_up);
+
+/// A guard at `now_ns`: `*snapshot`, whose `struct_size` has to be set.
+///
+/// Threads: any, at the same time; signal handlers too. Loads only; one for each slot and shard.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_STRUCT_SIZE`; or an object mistake.
+seawall_status_t seawall_guard_snapshot(seawall_guard_t *guard,
+                                        uint64_t now_ns,
+                                        seawall_snapshot_t *snapshot);
+
+/// In words: what refuses now, why, what would make an attempt pass and when. `*text` gets at most `size` bytes, whole
+/// sentences and the zero that ends it: what does not fit is left out from the first sentence on that does not.
+/// `*length` are its bytes without the zero; `length` may be NULL. With `SEAWALL_LONGEST_EXPLANATION` nothing is ever left
+/// out.
+///
+/// Threads: any, at the same time, each with memory of its own; signal handlers too. Loads only.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_SIZE` where `size` is 0; or an object mistake.
+seawall_status_t seawall_guard_explain(seawall_guard_t *guard,
+                                       uint64_t now_ns,
+                                       char *text,
+                                       size_t size,
+                                       size_t *length);
+
+/// A refusal in words, as `seawall_guard_try_attempt` made it at `now_ns`: its status and its decision. The text is as in
+/// `seawall_guard_explain`, and empty if it does not fit; 257 bytes are enough for every one.
+///
+/// Threads: any, at the same time, each with memory of its own; signal handlers too. Loads only.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_VALUE` where status and decision are of no refusal; `SEAWALL_E_SIZE` where `size` is 0; or
+/// an object mistake.
+seawall_status_t seawall_guard_explain_refusal(seawall_guard_t *guard,
+                                               seawall_status_t status,
+                                               const seawall_decision_t *decision,
+                                               uint64_t now_ns,
+                                               char *text,
+                                               size_t size,
+                                               size_t *length);
 
 /// The words for a status, in English; for a mistake what was wrong and what is allowed. Never NULL; lives for ever.
 ///

@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use seawall::{
     AimdConfig, AimdController, AttemptFailure, BreakerConfig, BucketConfig, CircuitBreaker, Clock, ConcurrencyLimit,
-    ErrorClass, Fill, Guard, GuardConfig, Instant, Jitter, KeyedBuckets, KeyedConfig, LeasedBucket, LeasedConfig,
-    LimitConfig, ManualClock, Mode, OneWriter, Outcome, Random, Rate, Ratio, Recorder, Refused, Request, RetryBudget,
-    RetryBudgetConfig, RetryConfig, RetryCost, RetryStrategy, RetryTokens, ShardedWindow, SharedRandom, SlidingWindow,
-    Snapshot, Stage, State, TokenBucket, TripRule, Verdict, WarmUp, WhenFull, WindowConfig, retry_after_seconds,
+    ConcurrencyLimitView, ErrorClass, Fill, Guard, GuardConfig, Instant, Jitter, KeyedBuckets, KeyedBucketsView,
+    KeyedConfig, LeasedBucket, LeasedBucketView, LeasedConfig, LimitConfig, ManualClock, Mode, OneWriter, Outcome,
+    Random, Rate, Ratio, Recorder, Refused, Request, RetryBudget, RetryBudgetConfig, RetryConfig, RetryCost,
+    RetryStrategy, RetryTokens, ShardedWindow, SharedRandom, SlidingWindow, Snapshot, Stage, State, TokenBucket,
+    TripRule, Verdict, WarmUp, WhenFull, WindowConfig, retry_after_seconds,
 };
 
 struct Counting;
@@ -303,6 +304,26 @@ fn limit_let_through_and_remove_keys() {
     black_box(KEYS.available(alice, CLOCK.now()));
 }
 
+/// What has a size of run time is made in place; what its storage takes is not counted.
+fn make_anew_in_place() {
+    let now = CLOCK.now();
+    let mut limit = ConcurrencyLimit::<8>::new(LimitConfig { ceiling: 8, ..LimitConfig::DEFAULT }).unwrap();
+    let mut keys = KeyedBuckets::<1>::new(KEYED, 7, now).unwrap();
+    let mut leased = LeasedBucket::<2>::new(LeasedConfig::new(BucketConfig::new(Rate::per_second(500))), now).unwrap();
+    let (limit, keys, leased): (&mut ConcurrencyLimitView, &mut KeyedBucketsView, &mut LeasedBucketView) =
+        black_box((&mut *limit, &mut *keys, &mut *leased));
+    assert!(limit.renew(LimitConfig { ceiling: 4, ..LimitConfig::DEFAULT }).is_ok());
+    assert!(
+        keys.renew(KEYED, 8, now).is_ok()
+            && leased.renew(LeasedConfig::new(BucketConfig::new(Rate::per_second(9))), now).is_ok()
+    );
+    let lease = leased.own(1).unwrap().into_words();
+    assert!(leased.lease_from_words(lease).is_some() && keys.try_take(7, 1, now).is_ok());
+    let permit = limit.try_attempt(now).unwrap();
+    assert!(limit.report(&permit, Outcome::Success, now).is_some());
+    black_box((ConcurrencyLimitView::size_for(8), KeyedBucketsView::size_for(8), LeasedBucketView::size_for(8)));
+}
+
 static BY_KEY: Guard<64, 1, KeyedBuckets<1>> = match (
     Guard::<64>::new(GuardConfig::for_service(Rate::per_second(20), Duration::from_secs(1)), 7, Instant::ORIGIN),
     KeyedBuckets::new(KEYED, 7, Instant::ORIGIN),
@@ -492,6 +513,7 @@ fn paths() -> Vec<(&'static str, fn())> {
         ("CircuitBreaker, forced, tripped and configured", force_trip_and_configure),
         ("ConcurrencyLimit", fill_refuse_grow_and_cut),
         ("KeyedBuckets", limit_let_through_and_remove_keys),
+        ("ConcurrencyLimitView, KeyedBucketsView, LeasedBucketView, made in place", make_anew_in_place),
         ("SlidingWindow, WindowSnapshot", record_and_read),
         ("ShardedWindow, OwnedWindow", record_and_read_shards),
         ("Recorder, Snapshot, explain", record_calls_and_explain_them),

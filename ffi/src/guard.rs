@@ -149,8 +149,8 @@ unsafe fn found(handle: *mut seawall_guard_t) -> Result<Found, Misuse> {
 }
 
 /// A guard of the core over the parts in a workspace, and its number.
-struct Guard<'a> {
-    core: GuardView<'a, Held<CircuitBreaker>>,
+pub(crate) struct Guard<'a> {
+    pub(crate) core: GuardView<'a, Held<CircuitBreaker>>,
     number: u64,
 }
 
@@ -160,7 +160,7 @@ struct Guard<'a> {
 /// As [`found`]; the workspace lives through `'a`, and nobody makes, ends or writes to the guard but through this library
 /// while it is used.
 #[inline(always)]
-unsafe fn guard<'a>(handle: *mut seawall_guard_t) -> Result<Guard<'a>, Misuse> {
+pub(crate) unsafe fn guard<'a>(handle: *mut seawall_guard_t) -> Result<Guard<'a>, Misuse> {
     // SAFETY: the caller's word.
     let found = unsafe { found(handle)? };
     // SAFETY: the tag says that all parts were made, of these lengths and at these places.

@@ -4,7 +4,7 @@
 //! and in `docs/C.md`. `ffi/artifact` makes the libraries of it. It stands on the core alone, and adds no mechanism to it.
 //!
 //! # The rules of the face
-//! - **Objects** lie in the caller's storage. One of a fixed size is a complete type of words ([`object::Object`]), and
+//! - **Objects** lie in the caller's storage. One of a fixed size is a complete type of words ([`object`]), and
 //!   `_init` fills it; one whose size depends on its configuration lies in a workspace of the size that
 //!   `_required_size` tells, and `_init` gives the handle ([`workspace`]). The first word is a tag: the kind of object and
 //!   the number of the ABI. Memory of zeros is no object, and every call on it answers `SEAWALL_E_UNINITIALISED`.
@@ -45,6 +45,7 @@ pub mod object;
 pub mod random;
 pub mod retry_budget;
 pub mod retry_strategy;
+pub mod snapshot;
 pub mod status;
 pub mod texts;
 pub mod token_bucket;

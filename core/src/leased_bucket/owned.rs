@@ -27,7 +27,7 @@ use crate::token_bucket::TokenBucket;
 #[must_use = "dropped, the shard is free again"]
 pub struct OwnedLease<'a> {
     home: &'a ShardWord,
-    shard: u32,
+    index: u32,
     standing: Standing,
     /// At most a batch less one.
     left: u32,
@@ -53,20 +53,23 @@ impl LeasedBucketView {
     /// ```
     #[must_use]
     pub fn own(&self, shard: u32) -> Option<OwnedLease<'_>> {
-        let (standing, left) = self.home(shard)?.claim()?;
-        self.lease(shard, standing, left)
+        let index = self.index_of(shard)?;
+        let (standing, left) = self.shards.get(index as usize)?.word().claim()?;
+        self.lease(index, standing, left)
     }
 
-    fn lease(&self, shard: u32, standing: Standing, left: u32) -> Option<OwnedLease<'_>> {
-        let (home, most_idle, bucket, shards) = (self.home(shard)?, self.most_idle, &self.bucket, &self.shards);
-        Some(OwnedLease { home, shard, standing, left, most_idle, bucket, shards })
+    #[inline]
+    fn lease(&self, index: u32, standing: Standing, left: u32) -> Option<OwnedLease<'_>> {
+        let home = self.shards.get(index as usize)?.word();
+        let (most_idle, bucket, shards) = (self.most_idle, &self.bucket, &self.shards);
+        Some(OwnedLease { home, index, standing, left, most_idle, bucket, shards })
     }
 
     /// The lease of this bucket that [`OwnedLease::into_words`] took apart: one that went on, not a second one. `None` of
     /// words that are none, or where nobody owns the shard any more.
     ///
-    /// Words that were turned back before are not always found out: what was leased by them is void then, or counts
-    /// against who owns the shard now, but is never more than a batch less one.
+    /// Words that are turned back a second time are not always found out. They spend what they hold once more, less than a
+    /// batch, and may end the ownership of who owns the shard by then, whose tokens are void.
     ///
     /// ```
     /// use seawall::{BucketConfig, Instant, LeasedBucket, LeasedConfig, Rate};
@@ -79,10 +82,10 @@ impl LeasedBucketView {
     /// ```
     #[must_use]
     #[inline]
-    pub fn lease_from_words(&self, [shard, standing, left]: [u64; 3]) -> Option<OwnedLease<'_>> {
+    pub fn lease_from_words(&self, [index, standing, left]: [u64; 3]) -> Option<OwnedLease<'_>> {
         let standing = Standing::of_owner(standing)?;
-        let (shard, left) = (u32::try_from(shard).ok()?, u32::try_from(left).ok()?);
-        let lease = ManuallyDrop::new(self.lease(shard, standing, left)?);
+        let (index, left) = (u32::try_from(index).ok()?, u32::try_from(left).ok()?);
+        let lease = ManuallyDrop::new(self.lease(index, standing, left)?);
         // Not dropped where it is none: that would end another's.
         let is_one = left <= self.most_idle && lease.home.load().is_owned();
         is_one.then(|| ManuallyDrop::into_inner(lease))
@@ -173,7 +176,7 @@ impl OwnedLease<'_> {
     #[inline]
     pub fn into_words(self) -> [u64; 3] {
         let lease = ManuallyDrop::new(self);
-        [lease.shard.into(), lease.standing.word(), lease.left.into()]
+        [lease.index.into(), lease.standing.word(), lease.left.into()]
     }
 }
 
