@@ -35,6 +35,7 @@
 #include <memory>
 #include <new>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <thread>
 #include <type_traits>
@@ -238,6 +239,7 @@ class [[nodiscard]] Decision {
     /// What is left after it: tokens, or free slots.
     constexpr std::uint32_t remaining() const noexcept { return said_.remaining; }
     const char* explain() const noexcept { return status_.explain(); }
+    const seawall_decision_t& c() const noexcept { return said_; }
 
   private:
     seawall_decision_t said_;
@@ -551,6 +553,11 @@ class Outcome {
     /// It says nothing of the service: cancelled, or a mistake of the caller's.
     static constexpr Outcome ignored() noexcept { return {Kind::Ignored, SEAWALL_UNKNOWN}; }
 
+    /// `retry_after` counts for `Throttled` only.
+    static constexpr Outcome of(Kind kind, std::optional<std::chrono::nanoseconds> retry_after = std::nullopt) noexcept {
+        return {kind, kind == Kind::Throttled ? detail::or_unknown(retry_after) : SEAWALL_UNKNOWN};
+    }
+
     constexpr Kind kind() const noexcept { return kind_; }
     constexpr std::uint32_t c() const noexcept { return static_cast<std::uint32_t>(kind_); }
     constexpr std::uint64_t retry_after_ns() const noexcept { return retry_after_ns_; }
@@ -661,6 +668,13 @@ class InWorkspace {
 };
 
 }  // namespace detail
+
+// -------------------------------------------------------------------------------------------------------------- version
+
+/// The version of the library that runs.
+inline const char* version() noexcept { return seawall_version(); }
+/// Whether the library that runs goes with this header. If not, nothing else may be called.
+inline bool is_compatible() noexcept { return seawall_abi_version() == SEAWALL_ABI_VERSION; }
 
 // --------------------------------------------------------------------------------------------------------------- random
 
@@ -859,6 +873,12 @@ class BreakerPermit : public Permit<BasicCircuitBreaker<Clock>, seawall_breaker_
         seawall_breaker_permit_is_probe(this->c(), &is_probe);
         return is_probe != 0;
     }
+    /// Of which state of the breaker it is: what is reported of an earlier one is ignored.
+    std::uint32_t generation() noexcept {
+        std::uint32_t generation = 0;
+        seawall_breaker_permit_generation(this->c(), &generation);
+        return generation;
+    }
     /// The transition to half-open, if this permit made it.
     std::optional<Transition> transition;
 };
@@ -1054,12 +1074,9 @@ inline std::optional<std::chrono::nanoseconds> retry_after_seconds(const char* v
 
 /// What an attempt that failed so tells of the service: a permanent error is a success of it.
 inline Outcome outcome_of(ErrorClass error, std::optional<std::chrono::nanoseconds> retry_after = std::nullopt) noexcept {
-    switch (error) {
-        case ErrorClass::Permanent: return Outcome::success();
-        case ErrorClass::Throttled: return Outcome::throttled(retry_after);
-        case ErrorClass::Retryable: break;
-    }
-    return Outcome::failure();
+    std::uint32_t outcome = SEAWALL_OUTCOME_IGNORED;
+    seawall_error_class_outcome(static_cast<std::uint32_t>(error), &outcome);
+    return Outcome::of(static_cast<Outcome::Kind>(outcome), retry_after);
 }
 
 /// How clients are kept apart.
@@ -1220,6 +1237,25 @@ struct RetryCost {
     static constexpr RetryTokens error = {SEAWALL_RETRY_COST_ERROR};
     static constexpr RetryTokens timeout = {SEAWALL_RETRY_COST_TIMEOUT};
     static constexpr RetryTokens hedge = {SEAWALL_RETRY_COST_HEDGE};
+};
+
+/// What is known of one failed attempt: for `AttemptFailure`, and for `try_withdraw`.
+struct Classification {
+    ErrorClass error;
+    RetryTokens cost;
+    std::optional<std::chrono::nanoseconds> retry_after;
+
+    static constexpr Classification retryable() noexcept { return from_c(SEAWALL_CLASSIFICATION_RETRYABLE); }
+    /// Its work is still going on in the server: its retry costs more.
+    static constexpr Classification timeout() noexcept { return from_c(SEAWALL_CLASSIFICATION_TIMEOUT); }
+    static constexpr Classification permanent() noexcept { return from_c(SEAWALL_CLASSIFICATION_PERMANENT); }
+    static constexpr Classification
+    throttled(std::optional<std::chrono::nanoseconds> retry_after = std::nullopt) noexcept {
+        return from_c(SEAWALL_CLASSIFICATION_THROTTLED(detail::or_unknown(retry_after)));
+    }
+    static constexpr Classification from_c(const seawall_classification_t& c) noexcept {
+        return {static_cast<ErrorClass>(c.error_class), {c.cost_millionths}, detail::known(c.retry_after_ns)};
+    }
 };
 
 /// What a retry budget is made of; as it stands, for unknown traffic: see seawall_retry_budget_config_t.
@@ -2246,6 +2282,52 @@ class BasicCall {
 };
 using Call = BasicCall<std::chrono::steady_clock>;
 
+/// A guard at one moment; while others call, the parts are read one after the other.
+template <class Clock>
+struct BasicSnapshot {
+    typename Clock::time_point now;
+    /// The state of the breaker; of several, of the first that is open, or else half-open: of this shard.
+    State breaker;
+    std::uint32_t shard;
+    /// How many attempts may be in flight, and how many are.
+    std::uint32_t limit;
+    std::uint32_t in_flight;
+    /// The token bucket.
+    Rate rate;
+    std::uint32_t burst;
+    std::uint32_t tokens;
+    RetryTokens budget;
+    /// Of a guard that has buckets by key: rate and burst of each, and how many attempts passed without a place.
+    std::optional<Rate> keyed_rate;
+    std::uint32_t keyed_burst;
+    std::uint64_t keyed_let_through;
+    /// What each says to an attempt of one token; nothing where it would pass.
+    std::optional<Decision> pause_refusal;
+    std::optional<Decision> breaker_refusal;
+    std::optional<Decision> limit_refusal;
+    std::optional<Decision> bucket_refusal;
+
+    static BasicSnapshot from_c(const seawall_snapshot_t& c) noexcept {
+        return {detail::to_point<Clock>(c.now_ns),
+                static_cast<State>(c.breaker),
+                c.shard,
+                c.limit,
+                c.in_flight,
+                Rate::from_c(c.rate),
+                c.burst,
+                c.tokens,
+                {c.budget_millionths},
+                c.keyed_burst != 0 ? std::optional(Rate::from_c(c.keyed_rate)) : std::nullopt,
+                c.keyed_burst,
+                c.keyed_let_through,
+                detail::refusal(c.pause_refusal),
+                detail::refusal(c.breaker_refusal),
+                detail::refusal(c.limit_refusal),
+                detail::refusal(c.bucket_refusal)};
+    }
+};
+using Snapshot = BasicSnapshot<std::chrono::steady_clock>;
+
 /// What became of a call that `run` sent.
 class [[nodiscard]] Sent {
   public:
@@ -2384,6 +2466,30 @@ class BasicGuard : public detail::InWorkspace<seawall_guard_t> {
         }
     }
 
+    /// The guard at one moment; nothing, where it is not there.
+    std::optional<BasicSnapshot<Clock>> snapshot(time_point now = Clock::now()) noexcept {
+        seawall_snapshot_t c = SEAWALL_SNAPSHOT_INIT;
+        const Status status = seawall_guard_snapshot(this->handle_, detail::to_ns(now), &c);
+        return status ? std::optional(BasicSnapshot<Clock>::from_c(c)) : std::nullopt;
+    }
+    /// In words: what refuses now, why, and when an attempt would pass.
+    std::string explain(time_point now = Clock::now()) {
+        return text([&](char* into, std::size_t size, std::size_t* length) {
+            return seawall_guard_explain(this->handle_, detail::to_ns(now), into, size, length);
+        });
+    }
+    /// A refusal in words, as `try_attempt` made it at `now`.
+    std::string explain(const Decision& refused, time_point now = Clock::now()) {
+        return text([&](char* into, std::size_t size, std::size_t* length) {
+            return seawall_guard_explain_refusal(this->handle_, refused.status().code(), &refused.c(),
+                                                 detail::to_ns(now), into, size, length);
+        });
+    }
+    /// As the first, into memory of the caller's, which ends with a zero: whole sentences, as many as fit.
+    Status explain_into(char* into, std::size_t size, time_point now = Clock::now()) noexcept {
+        return seawall_guard_explain(this->handle_, detail::to_ns(now), into, size, nullptr);
+    }
+
     /// Until when the server asked to be spared.
     std::optional<time_point> paused_until(time_point now = Clock::now()) noexcept {
         std::uint64_t until_ns = 0;
@@ -2453,6 +2559,13 @@ class BasicGuard : public detail::InWorkspace<seawall_guard_t> {
   private:
     template <class>
     friend class BasicCall;
+    template <class Explain>
+    static std::string text(Explain explain) {
+        char words[SEAWALL_LONGEST_EXPLANATION];
+        std::size_t length = 0;
+        const Status status = explain(words, sizeof words, &length);
+        return status ? std::string(words, length) : std::string(status.explain());
+    }
     void tell(const std::optional<Transition>& transition) noexcept {
         if (transition && listener_) listener_(*transition);
     }

@@ -187,6 +187,31 @@ static void the_parts_are_those_of_the_guard() {
     CHECK(guard.rebase(at(0), at(SECONDS(5))) && guard.keyed().available(alice, at(SECONDS(5))) == 0);
 }
 
+static void it_says_in_figures_and_in_words_what_refuses_and_why() {
+    auto config = service();
+    config.keyed = seawall::KeyedConfig{};
+    config.keyed_salt = 7;
+    auto made = Guard::try_create(config, 7, at(0));
+    auto call = made->begin({}, at(0)), second = made->begin({}, at(0));
+    CHECK(call.try_attempt(at(0))->success(at(0)).verdict == seawall::Verdict::Done);
+    const auto refused = second.try_attempt(at(0));
+    CHECK(!refused && refused.decision().stage() == Stage::TokenBucket);
+    const auto snapshot = made->snapshot(at(0));
+    CHECK(snapshot && snapshot->now == at(0) && snapshot->breaker == seawall::State::Closed && snapshot->tokens == 0);
+    CHECK(snapshot->bucket_refusal->reason() == seawall::Reason::NotYet && !snapshot->pause_refusal);
+    CHECK(snapshot->bucket_refusal->retry_after() == refused.retry_after() && !snapshot->limit_refusal);
+    CHECK(!snapshot->breaker_refusal && snapshot->burst == 20 && snapshot->rate == seawall::per_second(320));
+    CHECK(snapshot->limit == 4 && snapshot->in_flight == 0 && snapshot->budget == made->budget().balance(at(0)));
+    CHECK(snapshot->keyed_rate == seawall::per_second(10) && snapshot->keyed_burst == 10);
+    CHECK(made->explain(at(0)).find("token bucket refuses") != std::string::npos);
+    CHECK(made->explain(refused.decision(), at(0)).find("token bucket") != std::string::npos);
+    char words[200];
+    CHECK(made->explain_into(words, sizeof words, at(0)) && made->explain(at(0)).rfind(words, 0) == 0);
+    CHECK(made->explain_into(words, 0, at(0)) == SEAWALL_E_SIZE);
+    seawall::Guard none;
+    CHECK(!none.snapshot() && none.explain() == seawall_status_text(SEAWALL_E_NULL));
+}
+
 static void a_workspace_of_the_callers_is_shared_by_who_attaches() {
     const auto config = ready();
     std::vector<std::uint64_t> memory(Guard::required_size(config) / 8 + 1);
@@ -265,6 +290,7 @@ int main() {
     RUN(transitions_come_to_the_listener_who_may_call_back);
     RUN(a_mode_lets_pass_what_it_would_refuse);
     RUN(the_parts_are_those_of_the_guard);
+    RUN(it_says_in_figures_and_in_words_what_refuses_and_why);
     RUN(a_workspace_of_the_callers_is_shared_by_who_attaches);
     RUN(run_sends_until_it_is_delivered_and_sleeps_as_the_guard_says);
 #if SEAWALL_EXCEPTIONS

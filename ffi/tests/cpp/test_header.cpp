@@ -22,8 +22,13 @@ static void a_status_says_what_it_is() {
     CHECK(seawall::percent(101).ppm > 1'000'000 && seawall::percent(5) != seawall::percent(6));
 }
 
+static void the_library_is_that_of_the_header() {
+    CHECK(seawall::is_compatible() && strcmp(seawall::version(), seawall_version()) == 0);
+}
+
 int main() {
     RUN(two_units_share_objects_and_the_manual_clock);
+    RUN(the_library_is_that_of_the_header);
     RUN(a_status_says_what_it_is);
     return 0;
 }

@@ -86,6 +86,10 @@ static void an_answer_is_classified_as_http_means_it() {
         CHECK_OK(seawall_error_class_outcome(static_cast<std::uint32_t>(error), &outcome));
         CHECK(seawall::outcome_of(error).c() == outcome);
     }
+    CHECK(seawall::Classification::timeout().cost == seawall::RetryCost::timeout);
+    CHECK(seawall::Classification::throttled(2s).retry_after == 2s && !seawall::Classification::throttled().retry_after);
+    CHECK(seawall::Classification::permanent().error == ErrorClass::Permanent);
+    CHECK(seawall::Classification::retryable().cost == seawall::RetryCost::error);
     CHECK(seawall::outcome_of(ErrorClass::Throttled, 2s).retry_after_ns() == SECONDS(2));
 }
 
