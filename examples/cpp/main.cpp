@@ -18,17 +18,18 @@ int main(int count, char** arguments) {
     const unsigned long lines = std::strtoul(arguments[3], nullptr, 10);
     const std::chrono::seconds patience(count > 4 ? std::strtol(arguments[4], nullptr, 10) : 60);
 
-    // All that it has to be told: how many calls this process makes in a second, and how long one may take. The seed tells
-    // it from the others of its fleet, so that they do not all come back at once.
-    const auto config = seawall::GuardConfig::for_service(seawall::per_second(20), 1s);
+    // All that it has to be told: how many messages this process sends in a second, and how long one may take. The seed
+    // tells it from the others of its fleet, so that they do not all come back at once.
+    const auto config = seawall::GuardConfig::for_service(seawall::per_second(2), 1s);
     auto guard = seawall::Guard::try_create(config, seawall::entropy());
     if (!guard) {
         std::fprintf(stderr, "%s\n", guard.status().explain());
         return 2;
     }
     guard->on_transition([](const seawall::Transition& change) {
-        std::printf("the server is taken for %s: %s\n", change.to == seawall::State::Closed ? "well" : "down",
-                    seawall::name(change.cause));
+        if (change.from == seawall::State::Closed || change.to == seawall::State::Closed) {
+            std::printf("the breaker is %s: %s\n", seawall::name(change.to), seawall::name(change.cause));
+        }
     });
 
     chat::Connection connection(port, arguments[2], 1s);

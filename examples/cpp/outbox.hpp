@@ -32,12 +32,15 @@ class Outbox {
     /// Sends what is there, in the order in which it was put in, until nothing is left or it is `until`. What could not be
     /// delivered stays. Says whether nothing is left.
     bool flush(Clock::time_point until) {
+        seawall::Request request;
+        request.deadline = until;
         while (!lines_.empty() && Clock::now() < until) {
-            const auto sent = guard_.run({}, until, [&] { return send(lines_.front()); });
+            const auto sent = guard_.run(request, until - Clock::now(), [&] { return send(lines_.front()); });
             attempts_ += sent.attempts();
             waited_ += sent.waited();
-            if (sent) lines_.pop_front();   // The server has it, or will never take it.
-            else if (!sent.is_refused()) ++given_up_; // It failed for good: a new call begins, through the same gates.
+            if (sent) lines_.pop_front();        // The server has it, or will never take it.
+            else if (sent.is_refused()) break;   // Not before `until`.
+            else ++given_up_;                    // It stays, and is a new call, through the same gates.
         }
         return lines_.empty();
     }
