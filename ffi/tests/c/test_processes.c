@@ -9,7 +9,7 @@
 
 #include "check.h"
 
-#define BURST 200000
+#define BURST 50000
 
 /* What the processes share. */
 typedef struct {

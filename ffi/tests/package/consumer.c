@@ -1,5 +1,7 @@
 /* The program of a user who has only what was installed: ten at once, and not one more. C99 and C++11. */
+#ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 199309L
+#endif
 #include <seawall.h>
 #include <seawall_clock.h>
 #include <stdio.h>
