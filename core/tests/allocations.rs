@@ -9,12 +9,12 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use seawall::{
-    AimdConfig, AimdController, AttemptFailure, BreakerConfig, BucketConfig, CircuitBreaker, Clock, ConcurrencyLimit,
-    ConcurrencyLimitView, ErrorClass, Fill, Guard, GuardConfig, Instant, Jitter, KeyedBuckets, KeyedBucketsView,
-    KeyedConfig, LeasedBucket, LeasedBucketView, LeasedConfig, LimitConfig, ManualClock, Mode, OneWriter, Outcome,
-    Random, Rate, Ratio, Recorder, Refused, Request, RetryBudget, RetryBudgetConfig, RetryConfig, RetryCost,
-    RetryStrategy, RetryTokens, ShardedWindow, SharedRandom, SlidingWindow, Snapshot, Stage, State, TokenBucket,
-    TripRule, Verdict, WarmUp, WhenFull, WindowConfig, retry_after_seconds,
+    AimdConfig, AimdController, AttemptFailure, BreakerConfig, BucketConfig, Call, CircuitBreaker, Clock,
+    ConcurrencyLimit, ConcurrencyLimitView, ErrorClass, Fill, Guard, GuardConfig, GuardState, Instant, Jitter,
+    KeyedBuckets, KeyedBucketsView, KeyedConfig, LeasedBucket, LeasedBucketView, LeasedConfig, LimitConfig,
+    ManualClock, Mode, OneWriter, Outcome, Permit, Random, Rate, Ratio, Recorder, Refused, Request, RetryBudget,
+    RetryBudgetConfig, RetryConfig, RetryCost, RetryStrategy, RetryTokens, ShardedWindow, SharedRandom, SlidingWindow,
+    Snapshot, Stage, State, TokenBucket, TripRule, Verdict, WarmUp, WhenFull, WindowConfig, retry_after_seconds,
 };
 
 struct Counting;
@@ -355,6 +355,31 @@ fn guard_by_key() {
     assert!(made.is_some_and(|(guard, keys)| guard.with_keyed(keys).keyed().let_through() == 0));
 }
 
+/// A guard of run-time sizes, with calls and permits as words, and its text in memory of the caller's.
+fn guard_by_view() {
+    let guard = BY_KEY.view();
+    for outcome in [Outcome::Success, Outcome::Failure, Outcome::Throttled(Some(STEP)), Outcome::Ignored] {
+        CLOCK.advance(STEP + STEP);
+        let now = CLOCK.now();
+        let call = guard.begin(Request::DEFAULT, now).to_words();
+        let Some(mut call) = Call::from_words(call) else { continue };
+        black_box(guard.peek(&call, now).is_ok());
+        if let Ok(admission) = guard.try_attempt(&mut call, now) {
+            let permit = Permit::from_words(admission.permit.to_words()).unwrap();
+            black_box(guard.finish(&mut call, permit, outcome, now).transition.is_some());
+            black_box(guard.cancel(permit, now));
+        }
+        guard.abandon(&mut call, now);
+        black_box((guard.paused_until(now), guard.mode(Stage::KeyedBucket), guard.breaker(3).state(now)));
+    }
+    let now = CLOCK.now();
+    let snapshot = guard.snapshot(core::iter::empty::<&Recorder<2, 32>>(), now);
+    black_box(snapshot.explain_into(&mut [0; 300]).len());
+    assert!(guard.rebase(now, now).is_ok() && guard.reset(now, |told| _ = black_box(told)).is_ok());
+    let config = GuardConfig::for_service(Rate::per_second(20), Duration::from_secs(1));
+    black_box((GuardState::new(config, 7, now).is_ok(), config.token_bucket(7, now).is_ok()));
+}
+
 static WINDOW: SlidingWindow = match SlidingWindow::new(WindowConfig::DEFAULT) {
     Ok(window) => window,
     Err(_) => panic!("the default is legal"),
@@ -508,6 +533,7 @@ fn paths() -> Vec<(&'static str, fn())> {
         ("Guard of four shards", guard_of_four_shards),
         ("Guard, in all modes", guard_in_all_modes),
         ("Guard, with buckets by key", guard_by_key),
+        ("GuardView", guard_by_view),
         ("TokenBucket, bookings, drains and clocks", book_take_what_there_is_and_move),
         ("CircuitBreaker, its trips, refusals, probes and ramp", trip_refuse_probe_and_close),
         ("CircuitBreaker, forced, tripped and configured", force_trip_and_configure),

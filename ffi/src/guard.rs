@@ -346,16 +346,18 @@ pub unsafe extern "C" fn seawall_guard_try_attempt(
     check!(check_pointer(permit));
     check!(check_wanted(admission));
     check!(check_decision(decision));
+    // To ask changes nothing of a call: it need not be written back.
     let answer = guard.core.try_attempt(&mut taken, instant(now_ns));
     let given = match &answer {
         Ok(admission) => seawall_permit_t::of(admission.permit, guard.number),
         Err(_) => seawall_permit_t::NONE,
     };
-    // SAFETY: all four are checked, and the caller's word.
+    // SAFETY: all three are checked, and the caller's word.
     unsafe {
-        call.write(seawall_call_t::of(taken, guard.number));
         permit.write(given);
-        tell_wanted(admission, seawall_admission_t::of(answer.as_ref().ok()));
+        if !admission.is_null() {
+            admission.write(seawall_admission_t::of(answer.as_ref().ok()));
+        }
         decide(answer.map(|_| ()), decision, || 0)
     }
 }

@@ -224,6 +224,22 @@ static void a_stage_in_shadow_says_what_it_would_refuse(void) {
     CHECK_STATUS(SEAWALL_E_VALUE, seawall_guard_mode(guard, 8, &mode));
 }
 
+static void a_guard_may_begin_with_all_of_it_in_shadow(void) {
+    static const seawall_guard_modes_t enforce = SEAWALL_GUARD_MODES_ENFORCE, shadow = SEAWALL_GUARD_MODES_SHADOW;
+    seawall_guard_config_t config = service_of(5, 1);
+    seawall_admission_t admission;
+    seawall_permit_t permit;
+    uint32_t sent;
+    CHECK(memcmp(&config.modes, &enforce, sizeof enforce) == 0);
+    config.modes = shadow;
+    make_of(&guarded, &config, 7, 0);
+    for (sent = 0; sent < 5; ++sent) {
+        seawall_call_t call = begun(guard, sent, 0, 0);
+        CHECK_OK(seawall_guard_try_attempt(guard, &call, 0, &permit, &admission, NULL));
+        CHECK((admission.shadow.stage == 0) == (sent == 0));
+    }
+}
+
 static void each_part_has_a_handle_that_the_functions_of_its_type_take(void) {
     const seawall_rate_t rate = SEAWALL_RATE_INIT(7, SEAWALL_SECOND);
     seawall_guard_config_t config = service_of(20, 3);
@@ -484,6 +500,7 @@ int main(void) {
     RUN(no_call_and_no_permit_of_another_guard_is_taken_nor_any_words);
     RUN(one_retry_after_pauses_every_call);
     RUN(a_stage_in_shadow_says_what_it_would_refuse);
+    RUN(a_guard_may_begin_with_all_of_it_in_shadow);
     RUN(each_part_has_a_handle_that_the_functions_of_its_type_take);
     RUN(a_clock_that_stepped_back_is_told_and_a_rebase_heals_it);
     RUN(a_workspace_is_as_large_as_is_said_wherever_it_begins_and_can_be_found_again);
