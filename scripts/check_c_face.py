@@ -3,6 +3,7 @@
 - A C test calls it, and a C test begins a configuration with every `_INIT` macro.
 - include/seawall.hpp calls it too, so that nothing is missing in C++, where C++ has nothing of its own for it.
 - Its comment has a `Threads:` and a `Returns:`, and names only what is there.
+- The table of threads in docs/C.md says of which functions that is "exclusive".
 """
 
 import re
@@ -17,6 +18,18 @@ ONLY_IN_C = re.compile(
 )
 
 TESTS = c_header.HEADER.parent.parent / "ffi" / "tests" / "c"
+
+
+def check_threads(functions: list) -> list[str]:
+    """What the table says is exclusive, by a name or by the end of one, is what the comments say, and nothing else is."""
+    table = (c_header.HEADER.parent.parent / "docs" / "C.md").read_text().split("## Threads")[1].split("\n## ")[0]
+    rows = [row.split("|")[1] for row in table.splitlines() if re.match(r"\|[^|]*\| exclusive", row)]
+    ends = tuple(name for row in rows for name in re.findall(r"`(\w+)`", row))
+    return [
+        f"{function.name}: its comment and docs/C.md differ in who may call it"
+        for function in functions
+        if bool(re.search(r"Threads: exclusive", function.comment)) != function.name.endswith(ends)
+    ] + ([] if ends else ["docs/C.md has no table of threads"])
 
 
 def main() -> int:
@@ -36,6 +49,7 @@ def main() -> int:
             for word in ("Threads:", "Returns:")
             if not re.search(rf"(^|\. ){word} ", function.comment, re.MULTILINE)
         ]
+    faults += check_threads(functions)
     for name in initialisers:
         if not re.search(rf"\b{name}\b", code):
             faults.append(f"{name}: no program of ffi/tests/c uses it")
