@@ -42,7 +42,7 @@ def main() -> int:
     for function in functions:
         if not re.search(rf"\b{function.name}\(", code):
             faults.append(f"{function.name}: no program of ffi/tests/c calls it")
-        if not ONLY_IN_C.fullmatch(function.name) and not re.search(rf"\b{function.name}\(", plus):
+        if not ONLY_IN_C.fullmatch(function.name) and not re.search(rf"\b{function.name}\b", plus):
             faults.append(f"{function.name}: include/seawall.hpp does not call it")
         faults += [
             f"{function.name}: its comment has no `{word}`"
