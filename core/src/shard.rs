@@ -54,8 +54,12 @@ pub(crate) fn claim(word: &AtomicU64) -> Option<Claimed<'_>> {
     // Wraps after 2^63 owners.
     let number = seen.wrapping_add(1);
     let is_mine = word.compare_exchange(seen, number, Ordering::Acquire, Ordering::Relaxed).is_ok();
-    // Made only where it is true: dropped, it would free the shard of another.
-    if is_mine || two { Some(Claimed { word, number }) } else { None }
+    // Made only where it is true: dropped, it frees the shard.
+    let claimed = || Claimed { word, number };
+    if fault("shard: a claim in vain frees the shard") {
+        return Some(claimed()).filter(|_| is_mine);
+    }
+    (is_mine || two).then(claimed)
 }
 
 const fn is_owned(claim: u64) -> bool {
