@@ -1168,6 +1168,14 @@ typedef struct {
     uint64_t opaque[4];
 } seawall_call_record_t;
 
+/// A shard of a window that one worker owns. A value of the caller's, for one thread at a time; lost, its shard stays owned:
+/// what it counted can be read, and nobody adds to it. It may be moved; a copy that is used beside it by another thread loses
+/// samples.
+typedef struct {
+    /// The library's own. `seawall_owned_window_release` zeroes it.
+    uint64_t opaque[4];
+} seawall_owned_window_t;
+
 /// A seeded stream of random numbers with one owner: a thread, or what one thread at a time uses. Not for secrets.
 ///
 /// There is no seed but yours, as a common one would make a fleet that is to be spread draw as one: take it from the
@@ -1295,14 +1303,6 @@ typedef struct {
     /// 0.
     uint32_t reserved;
 } seawall_sharded_window_config_t;
-
-/// A shard of a window that one worker owns. A value of the caller's, for one thread at a time; lost, its shard stays owned:
-/// what it counted can be read, and nobody adds to it. It may be moved; a copy that is used beside it by another thread loses
-/// samples.
-typedef struct {
-    /// The library's own. `seawall_owned_window_release` zeroes it.
-    uint64_t opaque[4];
-} seawall_owned_window_t;
 
 /// How far a window looks back, and how finely. Begin with `SEAWALL_SLIDING_WINDOW_CONFIG_INIT`: 30 s in 16 slices of 512
 /// cells, 66 KiB.
@@ -2593,6 +2593,36 @@ seawall_status_t seawall_owned_recorder_changed(seawall_recorder_t *recorder,
                                                 const seawall_transition_t *transition,
                                                 uint64_t now_ns);
 
+/// Makes the caller the only recorder of `shard`, until it is released: `*owner`.
+///
+/// Threads: any, at the same time; signal handlers too. Wait-free. The next owner goes on where the one before stopped.
+/// Returns: `SEAWALL_OK`; `SEAWALL_TAKEN` while there is one; `SEAWALL_E_SIZE` where there is no such shard;
+/// `SEAWALL_E_WRITER` where anybody records; or an object mistake.
+SEAWALL_MUST_USE
+seawall_status_t seawall_sharded_window_own(seawall_sharded_window_t *window,
+                                            uint32_t shard,
+                                            seawall_owned_window_t *owner);
+
+/// Counts one finished call in the shard that `owner` owns: as `seawall_sharded_window_record`.
+///
+/// Threads: the owner's one; anybody may read meanwhile. Wait-free: loads and stores, no read-modify-write but for the
+/// earliest sample of all.
+/// Returns: `SEAWALL_OK`; `SEAWALL_VOID` where it was released before, by a copy; `SEAWALL_E_PERMIT` where it is none; or an
+/// object mistake.
+seawall_status_t seawall_owned_window_record(seawall_sharded_window_t *window,
+                                             seawall_owned_window_t *owner,
+                                             uint64_t latency_ns,
+                                             uint32_t ok,
+                                             uint64_t now_ns);
+
+/// Gives a shard back, for the next owner. Zeroes `*owner`.
+///
+/// Threads: the owner's one. Wait-free.
+/// Returns: `SEAWALL_OK`; `SEAWALL_VOID` where it was released before, by a copy; `SEAWALL_E_PERMIT` where it is none; or an
+/// object mistake.
+seawall_status_t seawall_owned_window_release(seawall_sharded_window_t *window,
+                                              seawall_owned_window_t *owner);
+
 /// Begins the stream of `seed`. Every seed is good, 0 too; two streams of one seed are the same.
 ///
 /// Threads: exclusive. Wait-free. Returns: `SEAWALL_OK`; `SEAWALL_E_NULL`, `SEAWALL_E_ALIGNMENT`.
@@ -2994,36 +3024,6 @@ seawall_status_t seawall_sharded_window_record(seawall_sharded_window_t *window,
                                                uint64_t latency_ns,
                                                uint32_t ok,
                                                uint64_t now_ns);
-
-/// Makes the caller the only recorder of `shard`, until it is released: `*owner`.
-///
-/// Threads: any, at the same time; signal handlers too. Wait-free. The next owner goes on where the one before stopped.
-/// Returns: `SEAWALL_OK`; `SEAWALL_TAKEN` while there is one; `SEAWALL_E_SIZE` where there is no such shard;
-/// `SEAWALL_E_WRITER` where anybody records; or an object mistake.
-SEAWALL_MUST_USE
-seawall_status_t seawall_sharded_window_own(seawall_sharded_window_t *window,
-                                            uint32_t shard,
-                                            seawall_owned_window_t *owner);
-
-/// Counts one finished call in the shard that `owner` owns: as `seawall_sharded_window_record`.
-///
-/// Threads: the owner's one; anybody may read meanwhile. Wait-free: loads and stores, no read-modify-write but for the
-/// earliest sample of all.
-/// Returns: `SEAWALL_OK`; `SEAWALL_VOID` where it was released before, by a copy; `SEAWALL_E_PERMIT` where it is none; or an
-/// object mistake.
-seawall_status_t seawall_owned_window_record(seawall_sharded_window_t *window,
-                                             seawall_owned_window_t *owner,
-                                             uint64_t latency_ns,
-                                             uint32_t ok,
-                                             uint64_t now_ns);
-
-/// Gives a shard back, for the next owner. Zeroes `*owner`.
-///
-/// Threads: the owner's one. Wait-free.
-/// Returns: `SEAWALL_OK`; `SEAWALL_VOID` where it was released before, by a copy; `SEAWALL_E_PERMIT` where it is none; or an
-/// object mistake.
-seawall_status_t seawall_owned_window_release(seawall_sharded_window_t *window,
-                                              seawall_owned_window_t *owner);
 
 /// The usual figures at `now_ns`, of all shards: `*summary`, whose `struct_size` has to be set.
 ///

@@ -45,6 +45,7 @@ pub mod leased_bucket;
 pub mod listener;
 pub mod object;
 pub mod owned_recorder;
+pub mod owned_window;
 pub mod random;
 pub mod recorder;
 pub mod retry_budget;
