@@ -32,6 +32,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
+#include <iterator>
 #include <memory>
 #include <new>
 #include <optional>
@@ -40,6 +42,7 @@
 #include <thread>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #if defined(__linux__) || defined(__APPLE__)
 #include <sys/random.h>
@@ -1595,6 +1598,195 @@ class ConcurrencyLimitPart : public detail::LimitCalls<ConcurrencyLimitPart<Cloc
 
 using ConcurrencyLimit = BasicConcurrencyLimit<std::chrono::steady_clock>;
 
+// ----------------------------------------------------------------------------------------- window summary, AIMD of rates
+
+/// What a window saw, or you measured; latencies are absent where there were no calls.
+struct WindowSummary {
+    std::uint64_t count = 0;
+    std::uint64_t errors = 0;
+    /// How much time they stand for.
+    std::chrono::nanoseconds observed = {};
+    std::optional<std::chrono::nanoseconds> mean = std::nullopt;
+    std::optional<std::chrono::nanoseconds> max = std::nullopt;
+    std::optional<std::chrono::nanoseconds> p50 = std::nullopt;
+    std::optional<std::chrono::nanoseconds> p95 = std::nullopt;
+    std::optional<std::chrono::nanoseconds> p99 = std::nullopt;
+    /// Since the window was made.
+    std::uint64_t total_count = 0;
+    std::uint64_t total_errors = 0;
+
+    static constexpr WindowSummary from_c(const seawall_window_summary_t& c) noexcept {
+        return {c.count,
+                c.errors,
+                detail::from_ns(c.observed_ns),
+                detail::known(c.mean_ns),
+                detail::known(c.max_ns),
+                detail::known(c.p50_ns),
+                detail::known(c.p95_ns),
+                detail::known(c.p99_ns),
+                c.total_count,
+                c.total_errors};
+    }
+    constexpr seawall_window_summary_t to_c() const noexcept {
+        seawall_window_summary_t c = SEAWALL_WINDOW_SUMMARY_INIT;
+        c.count = count;
+        c.errors = errors;
+        c.observed_ns = detail::to_ns(observed);
+        c.mean_ns = detail::or_unknown(mean);
+        c.max_ns = detail::or_unknown(max);
+        c.p50_ns = detail::or_unknown(p50);
+        c.p95_ns = detail::or_unknown(p95);
+        c.p99_ns = detail::or_unknown(p99);
+        c.total_count = total_count;
+        c.total_errors = total_errors;
+        return c;
+    }
+    /// Calls a second over the time really observed.
+    constexpr double throughput() const noexcept {
+        const double seconds = std::chrono::duration<double>(observed).count();
+        return seconds > 0 ? static_cast<double>(count) / seconds : 0;
+    }
+    /// The share of calls that failed.
+    constexpr double error_rate() const noexcept {
+        return count > 0 ? static_cast<double>(errors) / static_cast<double>(count) : 0;
+    }
+};
+
+enum class RateChangeReason : std::uint32_t {
+    Errors = SEAWALL_RATE_REASON_ERRORS,
+    Latency = SEAWALL_RATE_REASON_LATENCY,
+    Healthy = SEAWALL_RATE_REASON_HEALTHY,
+};
+inline const char* name(RateChangeReason reason) noexcept {
+    return seawall_rate_reason_text(static_cast<std::uint32_t>(reason));
+}
+
+/// A change of the rate, told to the one caller that brought it about: the bucket does not know of it yet.
+struct RateChange {
+    Rate from;
+    Rate to;
+    RateChangeReason reason;
+};
+
+namespace detail {
+inline constexpr seawall_aimd_controller_config_t aimd_default = SEAWALL_AIMD_CONTROLLER_CONFIG_INIT;
+}
+
+/// How a controller of a rate behaves: see seawall_aimd_controller_config_t.
+struct AimdConfig {
+    Rate initial_rate = Rate::from_c(detail::aimd_default.initial_rate);
+    Rate min_rate = Rate::from_c(detail::aimd_default.min_rate);
+    Rate max_rate = Rate::from_c(detail::aimd_default.max_rate);
+    Rate step = Rate::from_c(detail::aimd_default.step);
+    Ratio factor = {detail::aimd_default.factor_ppm};
+    Ratio error_threshold = {detail::aimd_default.error_threshold_ppm};
+    std::chrono::nanoseconds latency_threshold = detail::from_ns(detail::aimd_default.latency_threshold_ns);
+    std::chrono::nanoseconds interval = detail::from_ns(detail::aimd_default.interval_ns);
+    std::uint64_t minimum_samples = detail::aimd_default.minimum_samples;
+    Ratio error_baseline_max = {detail::aimd_default.error_baseline_max_ppm};
+    std::chrono::nanoseconds latency_baseline_max = detail::from_ns(detail::aimd_default.latency_baseline_max_ns);
+
+    constexpr seawall_aimd_controller_config_t to_c() const noexcept {
+        seawall_aimd_controller_config_t c = SEAWALL_AIMD_CONTROLLER_CONFIG_INIT;
+        c.factor_ppm = factor.ppm;
+        c.initial_rate = initial_rate.to_c();
+        c.min_rate = min_rate.to_c();
+        c.max_rate = max_rate.to_c();
+        c.step = step.to_c();
+        c.error_threshold_ppm = error_threshold.ppm;
+        c.error_baseline_max_ppm = error_baseline_max.ppm;
+        c.latency_threshold_ns = detail::to_ns(latency_threshold);
+        c.interval_ns = detail::to_ns(interval);
+        c.minimum_samples = minimum_samples;
+        c.latency_baseline_max_ns = detail::to_ns(latency_baseline_max);
+        return c;
+    }
+};
+
+/// Finds the rate that a service can bear: grows it step by step, and cuts it when calls fail or take too long.
+template <class Clock>
+class BasicAimdController {
+  public:
+    using time_point = typename Clock::time_point;
+
+    constexpr BasicAimdController() noexcept : storage_{} {}
+    BasicAimdController(const BasicAimdController&) = delete;
+    BasicAimdController& operator=(const BasicAimdController&) = delete;
+#if SEAWALL_EXCEPTIONS
+    explicit BasicAimdController(const AimdConfig& config) : storage_{} { detail::require(init(config)); }
+#endif
+    static Result<BasicAimdController> try_create(const AimdConfig& config) noexcept {
+        return Result<BasicAimdController>(detail::Making{}, config);
+    }
+
+    /// Makes it, while nobody else uses it. On a mistake it is as it was.
+    Status init(const AimdConfig& config) noexcept {
+        const auto c_config = config.to_c();
+        return seawall_aimd_controller_init(&storage_, &c_config);
+    }
+    /// Judges what a window saw, at most once an interval; hand the change to the bucket.
+    std::optional<RateChange> observe(const WindowSummary& summary, time_point now = Clock::now()) noexcept {
+        const auto c_summary = summary.to_c();
+        seawall_rate_change_t change{};
+        return told(seawall_aimd_controller_observe(&storage_, &c_summary, detail::to_ns(now), &change), change);
+    }
+    /// The plain rule, for callers that measure by themselves.
+    std::optional<RateChange> update(std::optional<Ratio> error_rate, std::optional<std::chrono::nanoseconds> p95,
+                                     time_point now = Clock::now()) noexcept {
+        seawall_rate_change_t change{};
+        const std::uint32_t error_rate_ppm = error_rate ? error_rate->ppm : SEAWALL_UNKNOWN_PPM;
+        return told(seawall_aimd_controller_update(&storage_, error_rate_ppm, detail::or_unknown(p95),
+                                                   detail::to_ns(now), &change),
+                    change);
+    }
+    Rate current_rate() noexcept {
+        seawall_rate_t rate = {0, SEAWALL_SECOND};
+        seawall_aimd_controller_current_rate(&storage_, &rate);
+        return Rate::from_c(rate);
+    }
+    /// Sets the rate by hand, and says what holds now: between floor and ceiling.
+    Rate set_rate(Rate rate) noexcept {
+        seawall_rate_t in_force = {0, SEAWALL_SECOND};
+        seawall_aimd_controller_set_rate(&storage_, rate.to_c(), &in_force);
+        return Rate::from_c(in_force);
+    }
+    Status reset(time_point now = Clock::now()) noexcept {
+        return seawall_aimd_controller_reset(&storage_, detail::to_ns(now));
+    }
+    /// Moves it to a clock that reads `new_now` where the old one read `old_now`.
+    Status rebase(time_point old_now, time_point new_now) noexcept {
+        return seawall_aimd_controller_rebase(&storage_, detail::to_ns(old_now), detail::to_ns(new_now));
+    }
+    /// When the next judgement may come.
+    time_point due_at() noexcept {
+        std::uint64_t due_at_ns = 0;
+        seawall_aimd_controller_due_at(&storage_, &due_at_ns);
+        return detail::to_point<Clock>(due_at_ns);
+    }
+    /// What is taken for healthy; nothing before the first judgement.
+    std::optional<Ratio> error_baseline() noexcept {
+        Ratio share;
+        const Status known = seawall_aimd_controller_error_baseline(&storage_, &share.ppm);
+        return known ? std::optional(share) : std::nullopt;
+    }
+    std::optional<std::chrono::nanoseconds> latency_baseline() noexcept {
+        std::uint64_t p95_ns = 0;
+        const Status known = seawall_aimd_controller_latency_baseline(&storage_, &p95_ns);
+        return known ? std::optional(detail::from_ns(p95_ns)) : std::nullopt;
+    }
+    seawall_aimd_controller_t* c() noexcept { return &storage_; }
+
+  private:
+    static std::optional<RateChange> told(Status status, const seawall_rate_change_t& change) noexcept {
+        if (!status) return std::nullopt;
+        return RateChange{Rate::from_c(change.from), Rate::from_c(change.to),
+                          static_cast<RateChangeReason>(change.reason)};
+    }
+    seawall_aimd_controller_t storage_;
+};
+
+using AimdController = BasicAimdController<std::chrono::steady_clock>;
+
 // -------------------------------------------------------------------------------------------------------- keyed buckets
 
 /// What becomes of a new key while the table has no place for it.
@@ -1996,6 +2188,518 @@ class BasicLeasedBucket : public detail::InWorkspace<seawall_leased_bucket_t> {
 
 using LeasedBucket = BasicLeasedBucket<std::chrono::steady_clock>;
 
+// ------------------------------------------------------------------------------------------------------------- windows
+
+namespace detail {
+
+inline constexpr seawall_sliding_window_config_t sliding_default = SEAWALL_SLIDING_WINDOW_CONFIG_INIT;
+inline constexpr seawall_sharded_window_config_t sharded_default = SEAWALL_SHARDED_WINDOW_CONFIG_INIT;
+
+/// The functions of C that both kinds of windows have.
+struct SlidingWindowApi {
+    static constexpr auto summary = seawall_sliding_window_summary;
+    static constexpr auto quantile = seawall_sliding_window_quantile;
+    static constexpr auto error_rate = seawall_sliding_window_error_rate;
+    static constexpr auto mark = seawall_sliding_window_mark;
+    static constexpr auto rebase = seawall_sliding_window_rebase;
+    static constexpr auto total_count = seawall_sliding_window_total_count;
+    static constexpr auto total_errors = seawall_sliding_window_total_errors;
+    static constexpr auto total_late = seawall_sliding_window_total_late;
+    static constexpr auto window = seawall_sliding_window_window;
+    static constexpr auto slice = seawall_sliding_window_slice;
+    static constexpr auto slices = seawall_sliding_window_slices;
+    static constexpr auto cells = seawall_sliding_window_cells;
+    static constexpr auto relative_error = seawall_sliding_window_relative_error;
+};
+struct ShardedWindowApi {
+    static constexpr auto summary = seawall_sharded_window_summary;
+    static constexpr auto quantile = seawall_sharded_window_quantile;
+    static constexpr auto error_rate = seawall_sharded_window_error_rate;
+    static constexpr auto mark = seawall_sharded_window_mark;
+    static constexpr auto rebase = seawall_sharded_window_rebase;
+    static constexpr auto total_count = seawall_sharded_window_total_count;
+    static constexpr auto total_errors = seawall_sharded_window_total_errors;
+    static constexpr auto total_late = seawall_sharded_window_total_late;
+    static constexpr auto window = seawall_sharded_window_window;
+    static constexpr auto slice = seawall_sharded_window_slice;
+    static constexpr auto slices = seawall_sharded_window_slices;
+    static constexpr auto cells = seawall_sharded_window_cells;
+    static constexpr auto relative_error = seawall_sharded_window_relative_error;
+};
+
+/// What a window of either kind tells.
+template <class Self, class Clock, class Api>
+class WindowCalls {
+  public:
+    using time_point = typename Clock::time_point;
+
+    /// The usual figures, with the totals since it was made; all of nothing, where it is not there.
+    WindowSummary summary(time_point now = Clock::now()) noexcept {
+        seawall_window_summary_t summary = SEAWALL_WINDOW_SUMMARY_INIT;
+        Api::summary(self(), to_ns(now), &summary);
+        return WindowSummary::from_c(summary);
+    }
+    /// The latency that this share of the calls kept to; nothing, if there were none.
+    std::optional<std::chrono::nanoseconds> quantile(Ratio q, time_point now = Clock::now()) noexcept {
+        std::uint64_t latency_ns = 0;
+        const Status found = Api::quantile(self(), q.ppm, to_ns(now), &latency_ns);
+        return found ? std::optional(from_ns(latency_ns)) : std::nullopt;
+    }
+    /// The share of failed calls; nothing, if there were none: no evidence is not health.
+    std::optional<Ratio> error_rate(time_point now = Clock::now()) noexcept {
+        Ratio rate;
+        const Status found = Api::error_rate(self(), to_ns(now), &rate.ppm);
+        return found ? std::optional(rate) : std::nullopt;
+    }
+    /// Forgets what came before; the totals stay.
+    Status mark(time_point now = Clock::now()) noexcept { return Api::mark(self(), to_ns(now)); }
+    /// Starts anew on a clock that reads `new_now` where the old one read `old_now`; the totals stay.
+    Status rebase(time_point old_now, time_point new_now) noexcept {
+        return Api::rebase(self(), to_ns(old_now), to_ns(new_now));
+    }
+    /// All samples ever recorded, those of them that failed, and those that came too late for their slice.
+    std::uint64_t total_count() noexcept { return number(Api::total_count); }
+    std::uint64_t total_errors() noexcept { return number(Api::total_errors); }
+    std::uint64_t total_late() noexcept { return number(Api::total_late); }
+    /// The width of the window, and of a slice: how much it forgets at a time.
+    std::chrono::nanoseconds window() noexcept { return from_ns(number(Api::window)); }
+    std::chrono::nanoseconds slice() noexcept { return from_ns(number(Api::slice)); }
+    /// How many slices, and how many cells each.
+    std::uint32_t slices() noexcept {
+        std::uint32_t slices = 0;
+        Api::slices(self(), &slices);
+        return slices;
+    }
+    std::uint32_t cells() noexcept {
+        std::uint32_t cells = 0;
+        Api::cells(self(), &cells);
+        return cells;
+    }
+    /// The largest relative error of a quantile or a mean.
+    Ratio relative_error() noexcept {
+        Ratio error;
+        Api::relative_error(self(), &error.ppm);
+        return error;
+    }
+
+  private:
+    auto* self() noexcept { return static_cast<Self*>(this)->c(); }
+    template <class Get>
+    std::uint64_t number(Get get) noexcept {
+        std::uint64_t number = 0;
+        get(self(), &number);
+        return number;
+    }
+};
+
+}  // namespace detail
+
+/// How far a window looks back, and how finely: see seawall_sliding_window_config_t.
+struct WindowConfig {
+    std::chrono::nanoseconds window = detail::from_ns(detail::sliding_default.window_ns);
+    std::uint32_t slices = detail::sliding_default.slices;
+    std::uint32_t cells = detail::sliding_default.cells;
+
+    constexpr seawall_sliding_window_config_t to_c() const noexcept {
+        seawall_sliding_window_config_t c = SEAWALL_SLIDING_WINDOW_CONFIG_INIT;
+        c.window_ns = detail::to_ns(window);
+        c.slices = slices;
+        c.cells = cells;
+        return c;
+    }
+};
+
+/// Counts, error rate, throughput and latency quantiles of the last stretch of time.
+template <class Clock>
+class BasicSlidingWindow : public detail::InWorkspace<seawall_sliding_window_t>,
+                           public detail::WindowCalls<BasicSlidingWindow<Clock>, Clock, detail::SlidingWindowApi> {
+  public:
+    using time_point = typename Clock::time_point;
+
+    /// One that is not there yet.
+    BasicSlidingWindow() noexcept = default;
+#if SEAWALL_EXCEPTIONS
+    explicit BasicSlidingWindow(const WindowConfig& config) { detail::require(init(config)); }
+#endif
+    static Result<BasicSlidingWindow> try_create(const WindowConfig& config = {}) noexcept {
+        return Result<BasicSlidingWindow>(detail::Making{}, config);
+    }
+    /// How many bytes its workspace must have; 0 where slices or cells cannot be.
+    static std::size_t required_size(const WindowConfig& config) noexcept {
+        std::size_t size = 0;
+        const auto c_config = config.to_c();
+        seawall_sliding_window_required_size(&c_config, &size);
+        return size;
+    }
+
+    /// Makes it, while nobody else uses it, in a workspace that it allocates.
+    Status init(const WindowConfig& config) noexcept {
+        const auto c_config = config.to_c();
+        std::size_t size = 0;
+        const Status known = seawall_sliding_window_required_size(&c_config, &size);
+        return this->make_own(known, size, [&](void* data, std::size_t bytes, seawall_sliding_window_t** handle) {
+            return seawall_sliding_window_init(data, bytes, &c_config, handle);
+        });
+    }
+    /// Makes it in a workspace of the caller's.
+    Status init_in(Workspace workspace, const WindowConfig& config) noexcept {
+        const auto c_config = config.to_c();
+        return seawall_sliding_window_init(workspace.data, workspace.size, &c_config, &this->handle_);
+    }
+    /// Finds the one that is in a workspace already.
+    Status attach(Workspace workspace) noexcept {
+        return seawall_sliding_window_attach(workspace.data, workspace.size, &this->handle_);
+    }
+    /// Counts one finished call: how long it took, and whether it went well.
+    void record(std::chrono::nanoseconds latency, bool ok, time_point now = Clock::now()) noexcept {
+        seawall_sliding_window_record(this->handle_, detail::to_ns(latency), ok ? 1 : 0, detail::to_ns(now));
+    }
+};
+
+using SlidingWindow = BasicSlidingWindow<std::chrono::steady_clock>;
+
+/// Who records into a shard.
+enum class Writers : std::uint32_t {
+    /// Anybody, with `record` of the window.
+    Many = SEAWALL_WRITERS_MANY,
+    /// One owner at a time, with `record` of what `own` gives.
+    One = SEAWALL_WRITERS_ONE,
+};
+
+/// How far a window looks back, how finely, for how many, and who records: see seawall_sharded_window_config_t.
+struct ShardedWindowConfig {
+    std::chrono::nanoseconds window = detail::from_ns(detail::sharded_default.window_ns);
+    std::uint32_t shards = detail::sharded_default.shards;
+    std::uint32_t slices = detail::sharded_default.slices;
+    std::uint32_t cells = detail::sharded_default.cells;
+    Writers writers = static_cast<Writers>(detail::sharded_default.writers);
+
+    constexpr seawall_sharded_window_config_t to_c() const noexcept {
+        seawall_sharded_window_config_t c = SEAWALL_SHARDED_WINDOW_CONFIG_INIT;
+        c.window_ns = detail::to_ns(window);
+        c.shards = shards;
+        c.slices = slices;
+        c.cells = cells;
+        c.writers = static_cast<std::uint32_t>(writers);
+        return c;
+    }
+};
+
+template <class Clock>
+class BasicShardedWindow;
+
+/// A shard of a window that one worker owns, for one thread at a time; dropped, another may own it.
+template <class Clock>
+class OwnedWindow {
+  public:
+    using time_point = typename Clock::time_point;
+
+    /// One that owns nothing.
+    OwnedWindow() noexcept : window_(nullptr), words_{} {}
+    OwnedWindow(OwnedWindow&& other) noexcept : window_(std::exchange(other.window_, nullptr)), words_(other.words_) {}
+    OwnedWindow& operator=(OwnedWindow&& other) noexcept {
+        if (this != &other) {
+            release();
+            window_ = std::exchange(other.window_, nullptr);
+            words_ = other.words_;
+        }
+        return *this;
+    }
+    OwnedWindow(const OwnedWindow&) = delete;
+    OwnedWindow& operator=(const OwnedWindow&) = delete;
+    ~OwnedWindow() { release(); }
+
+    explicit operator bool() const noexcept { return window_ != nullptr; }
+    /// Counts one finished call, by plain loads and stores.
+    void record(std::chrono::nanoseconds latency, bool ok, time_point now = Clock::now()) noexcept {
+        seawall_owned_window_record(window_, &words_, detail::to_ns(latency), ok ? 1 : 0, detail::to_ns(now));
+    }
+    /// Ends it.
+    void release() noexcept {
+        if (window_ != nullptr) seawall_owned_window_release(std::exchange(window_, nullptr), &words_);
+    }
+
+  private:
+    template <class>
+    friend class BasicShardedWindow;
+    seawall_sharded_window_t* window_;
+    seawall_owned_window_t words_;
+};
+
+/// A sliding window of which each worker has a part, read as one.
+template <class Clock>
+class BasicShardedWindow : public detail::InWorkspace<seawall_sharded_window_t>,
+                           public detail::WindowCalls<BasicShardedWindow<Clock>, Clock, detail::ShardedWindowApi> {
+  public:
+    using time_point = typename Clock::time_point;
+
+    /// One that is not there yet.
+    BasicShardedWindow() noexcept = default;
+#if SEAWALL_EXCEPTIONS
+    explicit BasicShardedWindow(const ShardedWindowConfig& config) { detail::require(init(config)); }
+#endif
+    static Result<BasicShardedWindow> try_create(const ShardedWindowConfig& config = {}) noexcept {
+        return Result<BasicShardedWindow>(detail::Making{}, config);
+    }
+    /// How many bytes its workspace must have; 0 where shards, slices or cells cannot be.
+    static std::size_t required_size(const ShardedWindowConfig& config) noexcept {
+        std::size_t size = 0;
+        const auto c_config = config.to_c();
+        seawall_sharded_window_required_size(&c_config, &size);
+        return size;
+    }
+
+    /// Makes it, while nobody else uses it, in a workspace that it allocates.
+    Status init(const ShardedWindowConfig& config) noexcept {
+        const auto c_config = config.to_c();
+        std::size_t size = 0;
+        const Status known = seawall_sharded_window_required_size(&c_config, &size);
+        return this->make_own(known, size, [&](void* data, std::size_t bytes, seawall_sharded_window_t** handle) {
+            return seawall_sharded_window_init(data, bytes, &c_config, handle);
+        });
+    }
+    /// Makes it in a workspace of the caller's.
+    Status init_in(Workspace workspace, const ShardedWindowConfig& config) noexcept {
+        const auto c_config = config.to_c();
+        return seawall_sharded_window_init(workspace.data, workspace.size, &c_config, &this->handle_);
+    }
+    /// Finds the one that is in a workspace already.
+    Status attach(Workspace workspace) noexcept {
+        return seawall_sharded_window_attach(workspace.data, workspace.size, &this->handle_);
+    }
+    /// Counts one finished call in `shard`, taken modulo the number of shards; answers a mistake where shards have owners.
+    Status record(std::uint32_t shard, std::chrono::nanoseconds latency, bool ok,
+                  time_point now = Clock::now()) noexcept {
+        return seawall_sharded_window_record(this->handle_, shard, detail::to_ns(latency), ok ? 1 : 0,
+                                             detail::to_ns(now));
+    }
+    /// Makes the caller the only one who records into this shard; empty where somebody is, and where anybody records.
+    OwnedWindow<Clock> own(std::uint32_t shard) noexcept {
+        OwnedWindow<Clock> owner;
+        if (seawall_sharded_window_own(this->handle_, shard, &owner.words_) == SEAWALL_OK) owner.window_ = this->handle_;
+        return owner;
+    }
+    std::uint32_t shards() noexcept {
+        std::uint32_t shards = 0;
+        seawall_sharded_window_shards(this->handle_, &shards);
+        return shards;
+    }
+};
+
+using ShardedWindow = BasicShardedWindow<std::chrono::steady_clock>;
+
+// ------------------------------------------------------------------------------------------------------------ recorder
+
+namespace detail {
+
+inline constexpr seawall_recorder_config_t recorder_default = SEAWALL_RECORDER_CONFIG_INIT;
+
+template <class Clock>
+class CallNotes;
+
+}  // namespace detail
+
+/// How far a recorder looks back, how finely, and who writes it: see seawall_recorder_config_t.
+struct RecorderConfig {
+    std::chrono::nanoseconds window = detail::from_ns(detail::recorder_default.window_ns);
+    std::uint32_t slices = detail::recorder_default.slices;
+    std::uint32_t cells = detail::recorder_default.cells;
+    Writers writers = static_cast<Writers>(detail::recorder_default.writers);
+
+    constexpr seawall_recorder_config_t to_c() const noexcept {
+        seawall_recorder_config_t c = SEAWALL_RECORDER_CONFIG_INIT;
+        c.window_ns = detail::to_ns(window);
+        c.slices = slices;
+        c.cells = cells;
+        c.writers = static_cast<std::uint32_t>(writers);
+        return c;
+    }
+};
+
+/// What recorders counted, of calls and of attempts: see seawall_counts_t, whose fields these are.
+struct Counts : seawall_counts_t {
+    Counts() noexcept : seawall_counts_t SEAWALL_COUNTS_INIT {}
+
+    /// The attempts that a stage refused.
+    std::uint64_t refused_by(Stage stage) const noexcept {
+        const auto at = static_cast<std::size_t>(stage) - 1;
+        std::uint64_t sum = 0;
+        if (at < std::size(refused_for)) {
+            for (const std::uint64_t count : refused_for[at]) sum += count;
+        }
+        return sum;
+    }
+};
+
+template <class Clock>
+class BasicRecorder;
+
+/// The only one who writes a recorder, for one thread at a time; dropped, another may.
+template <class Clock>
+class OwnedRecorder {
+  public:
+    /// One that owns nothing.
+    OwnedRecorder() noexcept : recorder_(nullptr), words_{} {}
+    OwnedRecorder(const OwnedRecorder&) = delete;
+    OwnedRecorder& operator=(const OwnedRecorder&) = delete;
+    ~OwnedRecorder() { release(); }
+
+    explicit operator bool() const noexcept { return recorder_ != nullptr; }
+    /// The breaker changed outside of a call.
+    Status changed(const seawall_transition_t& transition, typename Clock::time_point now = Clock::now()) noexcept {
+        return seawall_owned_recorder_changed(recorder_, &words_, &transition, detail::to_ns(now));
+    }
+    /// Ends it, when its calls are over.
+    void release() noexcept {
+        if (recorder_ != nullptr) seawall_owned_recorder_release(std::exchange(recorder_, nullptr), &words_);
+    }
+
+  private:
+    template <class>
+    friend class BasicRecorder;
+    template <class>
+    friend class detail::CallNotes;
+    seawall_recorder_t* recorder_;
+    seawall_owned_recorder_t words_;
+};
+
+/// Counts and measures what a worker does through a guard: give it to `Guard::begin`, and read it with `Guard::snapshot`. One
+/// a worker is fastest; shared by several it counts no less.
+template <class Clock>
+class BasicRecorder : public detail::InWorkspace<seawall_recorder_t> {
+  public:
+    using time_point = typename Clock::time_point;
+
+    /// One that is not there yet.
+    BasicRecorder() noexcept = default;
+#if SEAWALL_EXCEPTIONS
+    explicit BasicRecorder(const RecorderConfig& config) { detail::require(init(config)); }
+#endif
+    static Result<BasicRecorder> try_create(const RecorderConfig& config = {}) noexcept {
+        return Result<BasicRecorder>(detail::Making{}, config);
+    }
+    /// How many bytes its workspace must have; 0 where slices or cells cannot be.
+    static std::size_t required_size(const RecorderConfig& config) noexcept {
+        std::size_t size = 0;
+        const auto c_config = config.to_c();
+        seawall_recorder_required_size(&c_config, &size);
+        return size;
+    }
+
+    /// Makes it, while nobody else uses it, in a workspace that it allocates.
+    Status init(const RecorderConfig& config) noexcept {
+        const auto c_config = config.to_c();
+        std::size_t size = 0;
+        const Status known = seawall_recorder_required_size(&c_config, &size);
+        return this->make_own(known, size, [&](void* data, std::size_t bytes, seawall_recorder_t** handle) {
+            return seawall_recorder_init(data, bytes, &c_config, handle);
+        });
+    }
+    /// Makes it in a workspace of the caller's.
+    Status init_in(Workspace workspace, const RecorderConfig& config) noexcept {
+        const auto c_config = config.to_c();
+        return seawall_recorder_init(workspace.data, workspace.size, &c_config, &this->handle_);
+    }
+    /// Finds the one that is in a workspace already.
+    Status attach(Workspace workspace) noexcept {
+        return seawall_recorder_attach(workspace.data, workspace.size, &this->handle_);
+    }
+
+    /// Makes `owner`, which has to own nothing, the only one who writes it; answers `SEAWALL_TAKEN` while there is another.
+    Status own(OwnedRecorder<Clock>& owner) noexcept {
+        if (owner.recorder_ != nullptr) return SEAWALL_TAKEN;
+        const Status status = seawall_recorder_own(this->handle_, &owner.words_);
+        if (status) owner.recorder_ = this->handle_;
+        return status;
+    }
+    /// The breaker changed outside of a call: forced, tripped or reset.
+    Status changed(const seawall_transition_t& transition, time_point now = Clock::now()) noexcept {
+        return seawall_recorder_changed(this->handle_, &transition, detail::to_ns(now));
+    }
+    /// What it counted since it was made.
+    Counts totals() noexcept {
+        Counts counts;
+        seawall_recorder_totals(this->handle_, &counts);
+        return counts;
+    }
+    /// What it counted in its window.
+    Counts recent(time_point now = Clock::now()) noexcept {
+        Counts counts;
+        seawall_recorder_recent(this->handle_, detail::to_ns(now), &counts);
+        return counts;
+    }
+    /// Goes over to another clock, with the guard: the windows start anew, the totals stay.
+    Status rebase(time_point old_now, time_point new_now) noexcept {
+        return seawall_recorder_rebase(this->handle_, detail::to_ns(old_now), detail::to_ns(new_now));
+    }
+    std::uint32_t slices() noexcept {
+        std::uint32_t slices = 0;
+        seawall_recorder_slices(this->handle_, &slices);
+        return slices;
+    }
+    std::uint32_t cells() noexcept {
+        std::uint32_t cells = 0;
+        seawall_recorder_cells(this->handle_, &cells);
+        return cells;
+    }
+};
+
+using Recorder = BasicRecorder<std::chrono::steady_clock>;
+
+namespace detail {
+
+/// What a call tells its recorder, if it has one: shared by all, or of an owner.
+template <class Clock>
+class CallNotes {
+  public:
+    CallNotes() noexcept : recorder_(nullptr), owner_(nullptr), record_{} {}
+    CallNotes(BasicRecorder<Clock>& recorder, std::uint64_t now_ns) noexcept
+        : recorder_(recorder.c()), owner_(nullptr), record_{} {
+        seawall_recorder_begun(recorder_, now_ns, &record_);
+    }
+    CallNotes(OwnedRecorder<Clock>& owner, std::uint64_t now_ns) noexcept
+        : recorder_(owner.recorder_), owner_(&owner.words_), record_{} {
+        seawall_owned_recorder_begun(recorder_, owner_, now_ns, &record_);
+    }
+
+    void attempted(Status status, const seawall_decision_t& said, const seawall_admission_t* admission,
+                   std::uint64_t now_ns) noexcept {
+        if (recorder_ == nullptr) return;
+        if (owner_ != nullptr) {
+            seawall_owned_recorder_attempted(recorder_, owner_, &record_, status.code(), &said, admission, now_ns);
+        } else {
+            seawall_recorder_attempted(recorder_, &record_, status.code(), &said, admission, now_ns);
+        }
+    }
+    void cancelled(std::uint64_t now_ns) noexcept {
+        if (recorder_ == nullptr) return;
+        if (owner_ != nullptr) seawall_owned_recorder_cancelled(recorder_, owner_, &record_, now_ns);
+        else seawall_recorder_cancelled(recorder_, &record_, now_ns);
+    }
+    void finished(std::uint32_t outcome, const seawall_finished_t& finished, std::uint64_t now_ns) noexcept {
+        if (recorder_ == nullptr) return;
+        if (owner_ != nullptr) seawall_owned_recorder_finished(recorder_, owner_, &record_, outcome, &finished, now_ns);
+        else seawall_recorder_finished(recorder_, &record_, outcome, &finished, now_ns);
+        is_over_ = finished.verdict != SEAWALL_VERDICT_RETRY_AT;
+    }
+    /// A call that ends without an end, refused or not: its caller gave it up.
+    void abandoned(std::uint64_t now_ns) noexcept {
+        if (recorder_ == nullptr || is_over_) return;
+        is_over_ = true;
+        if (owner_ != nullptr) seawall_owned_recorder_abandoned(recorder_, owner_, &record_, now_ns);
+        else seawall_recorder_abandoned(recorder_, &record_, now_ns);
+    }
+    bool is_open() const noexcept { return recorder_ != nullptr && !is_over_; }
+
+  private:
+    seawall_recorder_t* recorder_;
+    seawall_owned_recorder_t* owner_;
+    seawall_call_record_t record_;
+    bool is_over_ = false;
+};
+
+}  // namespace detail
+
 // --------------------------------------------------------------------------------------------------------------- guard
 
 /// What a stage does with the calls that it would refuse.
@@ -2204,13 +2908,19 @@ class BasicCall {
 
     BasicCall(BasicGuard<Clock>& guard, const BasicRequest<Clock>& request, time_point now = Clock::now()) noexcept
         : guard_(guard), words_{} {
-        const auto c_request = request.to_c();
-        seawall_guard_begin(guard.c(), &c_request, detail::to_ns(now), &words_);
+        begin(request, now);
+    }
+    /// One whose ways and end go to `recorder`: a `BasicRecorder`, or the `OwnedRecorder` of this worker.
+    template <class Recorder>
+    BasicCall(BasicGuard<Clock>& guard, const BasicRequest<Clock>& request, Recorder& recorder,
+              time_point now = Clock::now()) noexcept
+        : guard_(guard), words_{}, notes_(recorder, detail::to_ns(now)) {
+        begin(request, now);
     }
     BasicCall(const BasicCall&) = delete;
     BasicCall& operator=(const BasicCall&) = delete;
     ~BasicCall() {
-        if (is_paid_) abandon();
+        if (is_paid_ || notes_.is_open()) abandon();
     }
 
     /// Asks to send the next attempt.
@@ -2220,6 +2930,7 @@ class BasicCall {
         seawall_decision_t said{};
         const Status status =
             seawall_guard_try_attempt(guard_.c(), &words_, detail::to_ns(now), &words, &admission, &said);
+        notes_.attempted(status, said, status ? &admission : nullptr, detail::to_ns(now));
         if (!status) return {Decision(status, said), Permit()};
         is_paid_ = false;
         Permit permit(*this, words);
@@ -2241,6 +2952,7 @@ class BasicCall {
                                                    detail::to_ns(now), &c);
         Finished finished;
         if (!status) return finished;
+        notes_.finished(outcome.c(), c, detail::to_ns(now));
         finished.verdict = static_cast<Verdict>(c.verdict);
         if (finished.verdict == Verdict::RetryAt) finished.retry_at = detail::to_point<Clock>(c.retry_at_ns);
         if (c.give_up != 0) finished.give_up = static_cast<GiveUpReason>(c.give_up);
@@ -2254,12 +2966,14 @@ class BasicCall {
     }
     /// Gives an admitted attempt back that was never sent; permits do that by themselves.
     bool cancel(seawall_permit_t& permit, time_point now = Clock::now()) noexcept {
+        notes_.cancelled(detail::to_ns(now));
         return seawall_guard_cancel(guard_.c(), &permit, detail::to_ns(now)) == SEAWALL_OK;
     }
     /// It is not sent again, whatever its verdict was.
     void abandon(time_point now = Clock::now()) noexcept {
         is_paid_ = false;
         seawall_guard_abandon(guard_.c(), &words_, detail::to_ns(now));
+        notes_.abandoned(detail::to_ns(now));
     }
     /// How many attempts were sent and have ended.
     std::uint32_t attempts() const noexcept {
@@ -2276,8 +2990,14 @@ class BasicCall {
     seawall_call_t* c() noexcept { return &words_; }
 
   private:
+    void begin(const BasicRequest<Clock>& request, time_point now) noexcept {
+        const auto c_request = request.to_c();
+        seawall_guard_begin(guard_.c(), &c_request, detail::to_ns(now), &words_);
+    }
+
     BasicGuard<Clock>& guard_;
     seawall_call_t words_;
+    detail::CallNotes<Clock> notes_;
     bool is_paid_ = false;
 };
 using Call = BasicCall<std::chrono::steady_clock>;
@@ -2327,6 +3047,24 @@ struct BasicSnapshot {
     }
 };
 using Snapshot = BasicSnapshot<std::chrono::steady_clock>;
+
+/// A guard at one moment, with what recorders counted and measured beside it.
+template <class Clock>
+struct BasicRecorded {
+    BasicSnapshot<Clock> snapshot;
+    /// Why the breaker is in its state, and for how long: as far as a recorder heard of it.
+    std::optional<Cause> breaker_cause;
+    std::optional<std::chrono::nanoseconds> breaker_for;
+    /// How much time `recent` stands for.
+    std::chrono::nanoseconds observed;
+    /// Of attempts, from leave to report; and of calls, from beginning to delivery.
+    WindowSummary attempts;
+    WindowSummary deliveries;
+    /// What was counted in the window, and since the recorders were made.
+    Counts recent;
+    Counts total;
+};
+using Recorded = BasicRecorded<std::chrono::steady_clock>;
 
 /// What became of a call that `run` sent.
 class [[nodiscard]] Sent {
@@ -2410,6 +3148,11 @@ class BasicGuard : public detail::InWorkspace<seawall_guard_t> {
 
     /// A logical call begins. Takes nothing.
     Call begin(const Request& request = {}, time_point now = Clock::now()) noexcept { return Call(*this, request, now); }
+    /// One whose ways and end are counted by `recorder`: a `BasicRecorder`, or the `OwnedRecorder` of this worker.
+    template <class Recorder>
+    Call begin(const Request& request, Recorder& recorder, time_point now = Clock::now()) noexcept {
+        return Call(*this, request, recorder, now);
+    }
     /// A logical call of a user, a tenant, a connection begins.
     Call call(std::uint64_t key, time_point now = Clock::now()) noexcept { return Call(*this, Request{key}, now); }
 
@@ -2426,6 +3169,17 @@ class BasicGuard : public detail::InWorkspace<seawall_guard_t> {
     template <class Operation, class SleepUntil>
     Sent run(const Request& request, std::chrono::nanoseconds max_wait, Operation&& operation,
              SleepUntil&& sleep_until) {
+        Call call(*this, request);
+        return run(call, max_wait, std::forward<Operation>(operation), std::forward<SleepUntil>(sleep_until));
+    }
+    /// As above, a call that has begun: one with a recorder, for instance.
+    template <class Operation>
+    Sent run(Call& call, std::chrono::nanoseconds max_wait, Operation&& operation) {
+        return run(call, max_wait, std::forward<Operation>(operation),
+                   [](time_point until) { std::this_thread::sleep_until(until); });
+    }
+    template <class Operation, class SleepUntil>
+    Sent run(Call& call, std::chrono::nanoseconds max_wait, Operation&& operation, SleepUntil&& sleep_until) {
         // How often to ask where nobody can know when there is a free slot.
         constexpr std::chrono::nanoseconds step = std::chrono::milliseconds(5);
         Sent sent;
@@ -2433,7 +3187,6 @@ class BasicGuard : public detail::InWorkspace<seawall_guard_t> {
             sleep_until(until);
             sent.waited_ += std::chrono::duration_cast<std::chrono::nanoseconds>(until - now);
         };
-        Call call(*this, request);
         for (;;) {
             time_point now = Clock::now();
             std::chrono::nanoseconds waited{};
@@ -2471,6 +3224,38 @@ class BasicGuard : public detail::InWorkspace<seawall_guard_t> {
         seawall_snapshot_t c = SEAWALL_SNAPSHOT_INIT;
         const Status status = seawall_guard_snapshot(this->handle_, detail::to_ns(now), &c);
         return status ? std::optional(BasicSnapshot<Clock>::from_c(c)) : std::nullopt;
+    }
+    /// The guard at one moment, with what `recorders` counted and measured: a list of pointers to them. Nothing, where the
+    /// guard or one of them is not there.
+    template <class Recorders = std::initializer_list<BasicRecorder<Clock>*>>
+    std::optional<BasicRecorded<Clock>> snapshot(const Recorders& recorders, time_point now = Clock::now()) {
+        const auto handles = handles_of(recorders);
+        seawall_snapshot_t c = SEAWALL_SNAPSHOT_INIT;
+        seawall_recorded_t recorded = SEAWALL_RECORDED_INIT;
+        const Status status = seawall_guard_snapshot_recorded(this->handle_, handles.data(), handles.size(),
+                                                              detail::to_ns(now), &c, &recorded);
+        if (!status) return std::nullopt;
+        BasicRecorded<Clock> told{BasicSnapshot<Clock>::from_c(c),
+                                  std::nullopt,
+                                  detail::known(recorded.breaker_for_ns),
+                                  detail::from_ns(recorded.observed_ns),
+                                  WindowSummary::from_c(recorded.attempts),
+                                  WindowSummary::from_c(recorded.deliveries),
+                                  {},
+                                  {}};
+        if (recorded.breaker_cause != 0) told.breaker_cause = static_cast<Cause>(recorded.breaker_cause);
+        static_cast<seawall_counts_t&>(told.recent) = recorded.recent;
+        static_cast<seawall_counts_t&>(told.total) = recorded.total;
+        return told;
+    }
+    /// In words, with what `recorders` counted.
+    template <class Recorders = std::initializer_list<BasicRecorder<Clock>*>>
+    std::string explain_recorded(const Recorders& recorders, time_point now = Clock::now()) {
+        const auto handles = handles_of(recorders);
+        return text([&](char* into, std::size_t size, std::size_t* length) {
+            return seawall_guard_explain_recorded(this->handle_, handles.data(), handles.size(), detail::to_ns(now), into,
+                                                  size, length);
+        });
     }
     /// In words: what refuses now, why, and when an attempt would pass.
     std::string explain(time_point now = Clock::now()) {
@@ -2559,6 +3344,12 @@ class BasicGuard : public detail::InWorkspace<seawall_guard_t> {
   private:
     template <class>
     friend class BasicCall;
+    template <class Recorders>
+    static std::vector<seawall_recorder_t*> handles_of(const Recorders& recorders) {
+        std::vector<seawall_recorder_t*> handles;
+        for (auto* recorder : recorders) handles.push_back(recorder->c());
+        return handles;
+    }
     template <class Explain>
     static std::string text(Explain explain) {
         char words[SEAWALL_LONGEST_EXPLANATION];
@@ -2573,195 +3364,6 @@ class BasicGuard : public detail::InWorkspace<seawall_guard_t> {
 };
 
 using Guard = BasicGuard<std::chrono::steady_clock>;
-
-// ----------------------------------------------------------------------------------------- window summary, AIMD of rates
-
-/// What a window saw, or you measured; latencies are absent where there were no calls.
-struct WindowSummary {
-    std::uint64_t count = 0;
-    std::uint64_t errors = 0;
-    /// How much time they stand for.
-    std::chrono::nanoseconds observed = {};
-    std::optional<std::chrono::nanoseconds> mean = std::nullopt;
-    std::optional<std::chrono::nanoseconds> max = std::nullopt;
-    std::optional<std::chrono::nanoseconds> p50 = std::nullopt;
-    std::optional<std::chrono::nanoseconds> p95 = std::nullopt;
-    std::optional<std::chrono::nanoseconds> p99 = std::nullopt;
-    /// Since the window was made.
-    std::uint64_t total_count = 0;
-    std::uint64_t total_errors = 0;
-
-    static constexpr WindowSummary from_c(const seawall_window_summary_t& c) noexcept {
-        return {c.count,
-                c.errors,
-                detail::from_ns(c.observed_ns),
-                detail::known(c.mean_ns),
-                detail::known(c.max_ns),
-                detail::known(c.p50_ns),
-                detail::known(c.p95_ns),
-                detail::known(c.p99_ns),
-                c.total_count,
-                c.total_errors};
-    }
-    constexpr seawall_window_summary_t to_c() const noexcept {
-        seawall_window_summary_t c = SEAWALL_WINDOW_SUMMARY_INIT;
-        c.count = count;
-        c.errors = errors;
-        c.observed_ns = detail::to_ns(observed);
-        c.mean_ns = detail::or_unknown(mean);
-        c.max_ns = detail::or_unknown(max);
-        c.p50_ns = detail::or_unknown(p50);
-        c.p95_ns = detail::or_unknown(p95);
-        c.p99_ns = detail::or_unknown(p99);
-        c.total_count = total_count;
-        c.total_errors = total_errors;
-        return c;
-    }
-    /// Calls a second over the time really observed.
-    constexpr double throughput() const noexcept {
-        const double seconds = std::chrono::duration<double>(observed).count();
-        return seconds > 0 ? static_cast<double>(count) / seconds : 0;
-    }
-    /// The share of calls that failed.
-    constexpr double error_rate() const noexcept {
-        return count > 0 ? static_cast<double>(errors) / static_cast<double>(count) : 0;
-    }
-};
-
-enum class RateChangeReason : std::uint32_t {
-    Errors = SEAWALL_RATE_REASON_ERRORS,
-    Latency = SEAWALL_RATE_REASON_LATENCY,
-    Healthy = SEAWALL_RATE_REASON_HEALTHY,
-};
-inline const char* name(RateChangeReason reason) noexcept {
-    return seawall_rate_reason_text(static_cast<std::uint32_t>(reason));
-}
-
-/// A change of the rate, told to the one caller that brought it about: the bucket does not know of it yet.
-struct RateChange {
-    Rate from;
-    Rate to;
-    RateChangeReason reason;
-};
-
-namespace detail {
-inline constexpr seawall_aimd_controller_config_t aimd_default = SEAWALL_AIMD_CONTROLLER_CONFIG_INIT;
-}
-
-/// How a controller of a rate behaves: see seawall_aimd_controller_config_t.
-struct AimdConfig {
-    Rate initial_rate = Rate::from_c(detail::aimd_default.initial_rate);
-    Rate min_rate = Rate::from_c(detail::aimd_default.min_rate);
-    Rate max_rate = Rate::from_c(detail::aimd_default.max_rate);
-    Rate step = Rate::from_c(detail::aimd_default.step);
-    Ratio factor = {detail::aimd_default.factor_ppm};
-    Ratio error_threshold = {detail::aimd_default.error_threshold_ppm};
-    std::chrono::nanoseconds latency_threshold = detail::from_ns(detail::aimd_default.latency_threshold_ns);
-    std::chrono::nanoseconds interval = detail::from_ns(detail::aimd_default.interval_ns);
-    std::uint64_t minimum_samples = detail::aimd_default.minimum_samples;
-    Ratio error_baseline_max = {detail::aimd_default.error_baseline_max_ppm};
-    std::chrono::nanoseconds latency_baseline_max = detail::from_ns(detail::aimd_default.latency_baseline_max_ns);
-
-    constexpr seawall_aimd_controller_config_t to_c() const noexcept {
-        seawall_aimd_controller_config_t c = SEAWALL_AIMD_CONTROLLER_CONFIG_INIT;
-        c.factor_ppm = factor.ppm;
-        c.initial_rate = initial_rate.to_c();
-        c.min_rate = min_rate.to_c();
-        c.max_rate = max_rate.to_c();
-        c.step = step.to_c();
-        c.error_threshold_ppm = error_threshold.ppm;
-        c.error_baseline_max_ppm = error_baseline_max.ppm;
-        c.latency_threshold_ns = detail::to_ns(latency_threshold);
-        c.interval_ns = detail::to_ns(interval);
-        c.minimum_samples = minimum_samples;
-        c.latency_baseline_max_ns = detail::to_ns(latency_baseline_max);
-        return c;
-    }
-};
-
-/// Finds the rate that a service can bear: grows it step by step, and cuts it when calls fail or take too long.
-template <class Clock>
-class BasicAimdController {
-  public:
-    using time_point = typename Clock::time_point;
-
-    constexpr BasicAimdController() noexcept : storage_{} {}
-    BasicAimdController(const BasicAimdController&) = delete;
-    BasicAimdController& operator=(const BasicAimdController&) = delete;
-#if SEAWALL_EXCEPTIONS
-    explicit BasicAimdController(const AimdConfig& config) : storage_{} { detail::require(init(config)); }
-#endif
-    static Result<BasicAimdController> try_create(const AimdConfig& config) noexcept {
-        return Result<BasicAimdController>(detail::Making{}, config);
-    }
-
-    /// Makes it, while nobody else uses it. On a mistake it is as it was.
-    Status init(const AimdConfig& config) noexcept {
-        const auto c_config = config.to_c();
-        return seawall_aimd_controller_init(&storage_, &c_config);
-    }
-    /// Judges what a window saw, at most once an interval; hand the change to the bucket.
-    std::optional<RateChange> observe(const WindowSummary& summary, time_point now = Clock::now()) noexcept {
-        const auto c_summary = summary.to_c();
-        seawall_rate_change_t change{};
-        return told(seawall_aimd_controller_observe(&storage_, &c_summary, detail::to_ns(now), &change), change);
-    }
-    /// The plain rule, for callers that measure by themselves.
-    std::optional<RateChange> update(std::optional<Ratio> error_rate, std::optional<std::chrono::nanoseconds> p95,
-                                     time_point now = Clock::now()) noexcept {
-        seawall_rate_change_t change{};
-        const std::uint32_t error_rate_ppm = error_rate ? error_rate->ppm : SEAWALL_UNKNOWN_PPM;
-        return told(seawall_aimd_controller_update(&storage_, error_rate_ppm, detail::or_unknown(p95),
-                                                   detail::to_ns(now), &change),
-                    change);
-    }
-    Rate current_rate() noexcept {
-        seawall_rate_t rate = {0, SEAWALL_SECOND};
-        seawall_aimd_controller_current_rate(&storage_, &rate);
-        return Rate::from_c(rate);
-    }
-    /// Sets the rate by hand, and says what holds now: between floor and ceiling.
-    Rate set_rate(Rate rate) noexcept {
-        seawall_rate_t in_force = {0, SEAWALL_SECOND};
-        seawall_aimd_controller_set_rate(&storage_, rate.to_c(), &in_force);
-        return Rate::from_c(in_force);
-    }
-    Status reset(time_point now = Clock::now()) noexcept {
-        return seawall_aimd_controller_reset(&storage_, detail::to_ns(now));
-    }
-    /// Moves it to a clock that reads `new_now` where the old one read `old_now`.
-    Status rebase(time_point old_now, time_point new_now) noexcept {
-        return seawall_aimd_controller_rebase(&storage_, detail::to_ns(old_now), detail::to_ns(new_now));
-    }
-    /// When the next judgement may come.
-    time_point due_at() noexcept {
-        std::uint64_t due_at_ns = 0;
-        seawall_aimd_controller_due_at(&storage_, &due_at_ns);
-        return detail::to_point<Clock>(due_at_ns);
-    }
-    /// What is taken for healthy; nothing before the first judgement.
-    std::optional<Ratio> error_baseline() noexcept {
-        Ratio share;
-        const Status known = seawall_aimd_controller_error_baseline(&storage_, &share.ppm);
-        return known ? std::optional(share) : std::nullopt;
-    }
-    std::optional<std::chrono::nanoseconds> latency_baseline() noexcept {
-        std::uint64_t p95_ns = 0;
-        const Status known = seawall_aimd_controller_latency_baseline(&storage_, &p95_ns);
-        return known ? std::optional(detail::from_ns(p95_ns)) : std::nullopt;
-    }
-    seawall_aimd_controller_t* c() noexcept { return &storage_; }
-
-  private:
-    static std::optional<RateChange> told(Status status, const seawall_rate_change_t& change) noexcept {
-        if (!status) return std::nullopt;
-        return RateChange{Rate::from_c(change.from), Rate::from_c(change.to),
-                          static_cast<RateChangeReason>(change.reason)};
-    }
-    seawall_aimd_controller_t storage_;
-};
-
-using AimdController = BasicAimdController<std::chrono::steady_clock>;
 
 }  // namespace seawall
 

@@ -67,7 +67,11 @@ static void a_lease_is_owned_by_one_until_it_is_dropped() {
         CHECK(!lease && moved && moved.tokens() == held && moved.try_take(1, at(0)) && moved.tokens() == held - 1);
     }
     CHECK(bucket.available(at(0)) == 95);
-    CHECK(bucket.own(0));
+    auto owner = bucket.own(0);
+    owner = bucket.own(1);
+    CHECK(bucket.own(0) && !bucket.own(1));
+    owner.release();
+    CHECK(!owner && bucket.own(1));
     CHECK(bucket.peek(50, at(0)) && bucket.try_take(1, 50, at(0)) && bucket.available(at(0)) == 45);
     CHECK(bucket.refund(4, at(0)) && bucket.available(at(0)) == 49);
     CHECK(bucket.set_rate(seawall::per_second(7), at(0)) && bucket.rate() == seawall::per_second(7));
