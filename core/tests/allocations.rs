@@ -9,9 +9,10 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use seawall::{
-    AimdConfig, AimdController, AttemptFailure, BreakerConfig, BucketConfig, CircuitBreaker, Clock, ConcurrencyLimit,
-    ErrorClass, Fill, Guard, GuardConfig, Instant, Jitter, KeyedBuckets, KeyedConfig, LeasedBucket, LeasedConfig,
-    LimitConfig, ManualClock, Mode, OneWriter, Outcome, Random, Rate, Ratio, Recorder, Refused, Request, RetryBudget,
+    AimdConfig, AimdController, AttemptFailure, BreakerConfig, BucketConfig, Call, CircuitBreaker, Clock,
+    ConcurrencyLimit, ConcurrencyLimitView, ErrorClass, Fill, Guard, GuardConfig, GuardState, Instant, Jitter,
+    KeyedBuckets, KeyedBucketsView, KeyedConfig, LeasedBucket, LeasedBucketView, LeasedConfig, LimitConfig,
+    ManualClock, Mode, OneWriter, Outcome, Permit, Random, Rate, Ratio, Recorder, Refused, Request, RetryBudget,
     RetryBudgetConfig, RetryConfig, RetryCost, RetryStrategy, RetryTokens, ShardedWindow, SharedRandom, SlidingWindow,
     Snapshot, Stage, State, TokenBucket, TripRule, Verdict, WarmUp, WhenFull, WindowConfig, retry_after_seconds,
 };
@@ -303,6 +304,26 @@ fn limit_let_through_and_remove_keys() {
     black_box(KEYS.available(alice, CLOCK.now()));
 }
 
+/// What has a size of run time is made in place; what its storage takes is not counted.
+fn make_anew_in_place() {
+    let now = CLOCK.now();
+    let mut limit = ConcurrencyLimit::<8>::new(LimitConfig { ceiling: 8, ..LimitConfig::DEFAULT }).unwrap();
+    let mut keys = KeyedBuckets::<1>::new(KEYED, 7, now).unwrap();
+    let mut leased = LeasedBucket::<2>::new(LeasedConfig::new(BucketConfig::new(Rate::per_second(500))), now).unwrap();
+    let (limit, keys, leased): (&mut ConcurrencyLimitView, &mut KeyedBucketsView, &mut LeasedBucketView) =
+        black_box((&mut *limit, &mut *keys, &mut *leased));
+    assert!(limit.renew(LimitConfig { ceiling: 4, ..LimitConfig::DEFAULT }).is_ok());
+    assert!(
+        keys.renew(KEYED, 8, now).is_ok()
+            && leased.renew(LeasedConfig::new(BucketConfig::new(Rate::per_second(9))), now).is_ok()
+    );
+    let lease = leased.own(1).unwrap().into_words();
+    assert!(leased.lease_from_words(lease).is_some() && keys.try_take(7, 1, now).is_ok());
+    let permit = limit.try_attempt(now).unwrap();
+    assert!(limit.report(&permit, Outcome::Success, now).is_some());
+    black_box((ConcurrencyLimitView::size_for(8), KeyedBucketsView::size_for(8), LeasedBucketView::size_for(8)));
+}
+
 static BY_KEY: Guard<64, 1, KeyedBuckets<1>> = match (
     Guard::<64>::new(GuardConfig::for_service(Rate::per_second(20), Duration::from_secs(1)), 7, Instant::ORIGIN),
     KeyedBuckets::new(KEYED, 7, Instant::ORIGIN),
@@ -332,6 +353,31 @@ fn guard_by_key() {
     let config = GuardConfig::for_service(Rate::per_second(20), Duration::from_secs(1));
     let made = Guard::<64>::new(config, 7, now).ok().zip(KeyedBuckets::<1>::new(KEYED, 7, now).ok());
     assert!(made.is_some_and(|(guard, keys)| guard.with_keyed(keys).keyed().let_through() == 0));
+}
+
+/// A guard of run-time sizes, with calls and permits as words, and its text in memory of the caller's.
+fn guard_by_view() {
+    let guard = BY_KEY.view();
+    for outcome in [Outcome::Success, Outcome::Failure, Outcome::Throttled(Some(STEP)), Outcome::Ignored] {
+        CLOCK.advance(STEP + STEP);
+        let now = CLOCK.now();
+        let call = guard.begin(Request::DEFAULT, now).to_words();
+        let Some(mut call) = Call::from_words(call) else { continue };
+        black_box(guard.peek(&call, now).is_ok());
+        if let Ok(admission) = guard.try_attempt(&mut call, now) {
+            let permit = Permit::from_words(admission.permit.to_words()).unwrap();
+            black_box(guard.finish(&mut call, permit, outcome, now).transition.is_some());
+            black_box(guard.cancel(permit, now));
+        }
+        guard.abandon(&mut call, now);
+        black_box((guard.paused_until(now), guard.mode(Stage::KeyedBucket), guard.breaker(3).state(now)));
+    }
+    let now = CLOCK.now();
+    let snapshot = guard.snapshot(core::iter::empty::<&Recorder<2, 32>>(), now);
+    black_box(snapshot.explain_into(&mut [0; 300]).len());
+    assert!(guard.rebase(now, now).is_ok() && guard.reset(now, |told| _ = black_box(told)).is_ok());
+    let config = GuardConfig::for_service(Rate::per_second(20), Duration::from_secs(1));
+    black_box((GuardState::new(config, 7, now).is_ok(), config.token_bucket(7, now).is_ok()));
 }
 
 static WINDOW: SlidingWindow = match SlidingWindow::new(WindowConfig::DEFAULT) {
@@ -487,11 +533,13 @@ fn paths() -> Vec<(&'static str, fn())> {
         ("Guard of four shards", guard_of_four_shards),
         ("Guard, in all modes", guard_in_all_modes),
         ("Guard, with buckets by key", guard_by_key),
+        ("GuardView", guard_by_view),
         ("TokenBucket, bookings, drains and clocks", book_take_what_there_is_and_move),
         ("CircuitBreaker, its trips, refusals, probes and ramp", trip_refuse_probe_and_close),
         ("CircuitBreaker, forced, tripped and configured", force_trip_and_configure),
         ("ConcurrencyLimit", fill_refuse_grow_and_cut),
         ("KeyedBuckets", limit_let_through_and_remove_keys),
+        ("ConcurrencyLimitView, KeyedBucketsView, LeasedBucketView, made in place", make_anew_in_place),
         ("SlidingWindow, WindowSnapshot", record_and_read),
         ("ShardedWindow, OwnedWindow", record_and_read_shards),
         ("Recorder, Snapshot, explain", record_calls_and_explain_them),

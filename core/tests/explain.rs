@@ -104,6 +104,13 @@ fn a_guard_at_rest_says_that_an_attempt_passes() {
 }
 
 #[test]
+fn without_a_recorder_nothing_is_said_of_the_past() {
+    let guard = guard(config());
+    let snapshot = guard.snapshot(core::iter::empty::<&Recorder<2, 32>>(), at(40 * SECOND));
+    assert_eq!(snapshot.explain::<64>(), "Now an attempt passes.");
+}
+
+#[test]
 fn an_open_breaker_says_since_when_and_why_and_when_it_probes() {
     let worker = Worker::new(GuardConfig {
         budget: RetryBudgetConfig { initial: RetryTokens::whole(8), cap: RetryTokens::whole(8), ..config().budget },
@@ -315,6 +322,9 @@ fn no_text_is_longer_than_was_asked_for_and_none_ends_within_a_sentence() {
         let refused = Refused::not_yet(Stage::TokenBucket, Some(Duration::MAX));
         let text = snapshot.explain_refusal::<N>(refused);
         assert!(text.len() <= N && (text.is_empty() || text.ends_with('.')), "{text}");
+        // Into memory of the caller's it is the same.
+        assert_eq!(snapshot.explain_into(&mut [0xFF; N]), short);
+        assert_eq!(snapshot.explain_refusal_into(refused, &mut [0xFF; N]), text);
     }
     let snapshot = absurd();
     whole::<0>(&snapshot);

@@ -213,7 +213,7 @@ fn wrong_batches_and_bursts_are_typed_errors_that_change_nothing() {
     assert_eq!(error(config.batch(26)), BucketConfigError::BurstUnderLeases);
     let none = LeasedConfig::new(BucketConfig::new(Rate::per_second(100)).burst(0));
     assert_eq!(error(none), BucketConfigError::ZeroBurst);
-    assert!(error(config.batch(26)).to_string().contains("at least shards x (batch - 1) + 1"));
+    assert!(error(config.batch(26)).to_string().contains("allowed are shards x (batch - 1) + 1"));
 
     let bucket = LeasedBucket::<4>::new(config.batch(25), at(0)).unwrap();
     assert_eq!(bucket.set_burst(96, at(0)), Err(ChangeError::Config(BucketConfigError::BurstUnderLeases)));
@@ -295,4 +295,36 @@ fn threads_take_exactly_the_burst_whether_they_own_share_or_steal() {
         let rest = (0..5_000).filter(|_| bucket.try_take(3, 1, at(0)).is_ok()).count();
         assert_eq!(sum + rest, 5_000);
     }
+}
+
+#[test]
+fn a_lease_that_is_kept_as_words_goes_on_and_no_words_make_a_token() {
+    let config = LeasedConfig::new(BucketConfig::new(Rate::ZERO).burst(100)).batch(10);
+    let bucket = LeasedBucket::<3>::new(config, at(0)).unwrap();
+    let mut words = bucket.own(1).unwrap().into_words();
+    let mut taken = 0;
+    for _ in 0..300 {
+        let mut lease = bucket.lease_from_words(words).expect("it is owned");
+        taken += u32::from(lease.try_take(1, at(0)).is_ok());
+        words = lease.into_words();
+    }
+    assert_eq!((taken, bucket.available(at(0))), (100, 0));
+    assert!(bucket.own(1).is_none());
+
+    // Any words: a lease, or none; and what it grants was never more than there was.
+    let bucket = LeasedBucket::<3>::new(config, at(0)).unwrap();
+    let [shard, standing, left] = bucket.own(1).unwrap().into_words();
+    let odd = [0, 1, 3, 1 << 16, 1 << 17, 1 << 18, u64::from(u32::MAX), 1 << 32 | 1, u64::MAX];
+    let is_none = |words| bucket.lease_from_words(words).map(OwnedLease::into_words).is_none();
+    assert!(!is_none([shard, standing, left]));
+    assert!(is_none([0, standing, left]), "nobody owns that shard");
+    assert!(odd.iter().filter(|word| **word != shard).all(|word| is_none([*word, standing, left])));
+    assert!(odd.iter().filter(|word| **word != 1 << 17).all(|word| is_none([shard, *word, left])));
+    assert!(odd.iter().filter(|word| **word > 9).all(|word| is_none([shard, standing, *word])));
+    // Whose term has ended: the tokens are void.
+    bucket.drain_to(0, at(0));
+    let mut lease = bucket.lease_from_words([shard, standing, left]).unwrap();
+    assert!(lease.try_take(1, at(0)).is_err());
+    drop(lease);
+    assert!(is_none([shard, standing, left]));
 }

@@ -4,7 +4,7 @@
 //! and in `docs/C.md`. `ffi/artifact` makes the libraries of it. It stands on the core alone, and adds no mechanism to it.
 //!
 //! # The rules of the face
-//! - **Objects** lie in the caller's storage. One of a fixed size is a complete type of words ([`object::Object`]), and
+//! - **Objects** lie in the caller's storage. One of a fixed size is a complete type of words ([`object`]), and
 //!   `_init` fills it; one whose size depends on its configuration lies in a workspace of the size that
 //!   `_required_size` tells, and `_init` gives the handle ([`workspace`]). The first word is a tag: the kind of object and
 //!   the number of the ABI. Memory of zeros is no object, and every call on it answers `SEAWALL_E_UNINITIALISED`.
@@ -15,7 +15,8 @@
 //! - **Out-parameters** come last, may be NULL where that is said, and are written only as each function says; none is
 //!   written when the status is below 0.
 //! - **Values with two ends** (reservations, permits, calls) are words with a tag of their own. What ends one zeroes it.
-//! - No function allocates, locks, waits, panics, calls back or touches `errno` or a thread-local. All but `_init`, `_fini`
+//! - No function allocates, locks, waits, panics, or touches `errno` or a thread-local; none calls back but the one that is
+//!   asked to, [`listener::seawall_transition_tell`]. All but `_init`, `_fini`
 //!   and those that say otherwise may be called from any thread and any signal handler, at the same time.
 #![no_std]
 #![allow(dead_code, reason = "until every type is here")]
@@ -28,14 +29,28 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod aimd_controller;
 pub mod breaker_permit;
+pub mod call;
 pub mod circuit_breaker;
+pub mod classification;
+pub mod concurrency_limit;
 pub mod decision;
+pub mod guard;
+pub mod guard_config;
+pub mod keyed_buckets;
+pub mod leased_bucket;
+pub mod listener;
 pub mod object;
+pub mod random;
+pub mod retry_budget;
+pub mod retry_strategy;
+pub mod snapshot;
 pub mod status;
 pub mod texts;
 pub mod token_bucket;
 pub mod values;
 pub mod version;
 pub mod versioned;
+pub mod window_summary;
 pub mod workspace;

@@ -10,8 +10,8 @@
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use crate::status::{
-    Misuse, SEAWALL_E_ALIGNMENT, SEAWALL_E_NULL, SEAWALL_E_TYPE, SEAWALL_E_UNINITIALISED, SEAWALL_NOTHING_DONE,
-    SEAWALL_OK, seawall_status_t,
+    Misuse, SEAWALL_E_ALIGNMENT, SEAWALL_E_NULL, SEAWALL_E_TYPE, SEAWALL_E_UNINITIALISED, SEAWALL_NONE,
+    SEAWALL_NOTHING_DONE, SEAWALL_OK, SEAWALL_VOID, seawall_status_t,
 };
 use crate::version::SEAWALL_ABI_VERSION;
 
@@ -123,6 +123,21 @@ pub(crate) struct Held<T> {
     value: T,
 }
 
+impl<T: Object> Held<T> {
+    /// An object, to lie in what is published as a whole.
+    pub(crate) const fn new(value: T) -> Self {
+        const { T::FITS };
+        Self { tag: Tag { tag: AtomicU32::new(T::KIND.tag()), reserved: 0 }, value }
+    }
+}
+
+impl<T> AsRef<T> for Held<T> {
+    #[inline(always)]
+    fn as_ref(&self) -> &T {
+        &self.value
+    }
+}
+
 /// The object in `storage`.
 ///
 /// # Safety
@@ -200,6 +215,20 @@ pub(crate) unsafe fn tell<T>(out: *mut T, value: impl FnOnce() -> T) -> seawall_
     SEAWALL_OK
 }
 
+/// As [`tell`], where there may be no value: then nothing is written.
+///
+/// # Safety
+/// `out` is NULL or points to a `T` that may be written.
+pub(crate) unsafe fn tell_some<T>(out: *mut T, value: Option<T>) -> seawall_status_t {
+    match value {
+        // SAFETY: the caller's word.
+        Some(value) => unsafe { tell(out, || value) },
+        None if out.is_null() => SEAWALL_E_NULL,
+        None if !out.is_aligned() => SEAWALL_E_ALIGNMENT,
+        None => SEAWALL_NONE,
+    }
+}
+
 /// Whether a `T` may be written there: NULL is, as the caller does not want one.
 #[inline(always)]
 pub(crate) fn check_wanted<T>(out: *mut T) -> Result<(), Misuse> {
@@ -216,6 +245,11 @@ pub(crate) unsafe fn tell_wanted<T>(out: *mut T, value: T) {
         // SAFETY: the caller's word.
         unsafe { out.write(value) };
     }
+}
+
+/// Whether a permit or lease was still good.
+pub(crate) const fn done_or_void(done: bool) -> seawall_status_t {
+    if done { SEAWALL_OK } else { SEAWALL_VOID }
 }
 
 /// Whether something was done that may be refused without a reason.

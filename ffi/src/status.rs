@@ -315,10 +315,12 @@ status_of! {
         ZeroBatch = SEAWALL_E_BUCKET_ZERO_BATCH,
         BatchTooLarge = SEAWALL_E_BUCKET_BATCH_TOO_LARGE,
         BurstUnderLeases = SEAWALL_E_BUCKET_BURST_UNDER_LEASES,
+        Shards = SEAWALL_E_SIZE,
     }
     KeyedConfigError {
         ZeroBurst = SEAWALL_E_KEYED_ZERO_BURST,
         RateTooFast = SEAWALL_E_KEYED_RATE_TOO_FAST,
+        Groups = SEAWALL_E_SIZE,
     }
     LimitConfigError {
         Floor = SEAWALL_E_LIMIT_FLOOR,
@@ -330,6 +332,7 @@ status_of! {
         Lease = SEAWALL_E_LIMIT_LEASE,
         Tolerance = SEAWALL_E_LIMIT_TOLERANCE,
         Saturation = SEAWALL_E_LIMIT_SATURATION,
+        Slots = SEAWALL_E_SIZE,
     }
     BreakerConfigError {
         Consecutive = SEAWALL_E_BREAKER_CONSECUTIVE,

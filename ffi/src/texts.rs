@@ -2,11 +2,17 @@
 
 use core::ffi::{CStr, c_char};
 
-use seawall::{Cause, LimitReason, Stage, State};
+use seawall::{Cause, GiveUpReason, LimitReason, RateChangeReason, Stage, State};
 
+use crate::aimd_controller::{SEAWALL_RATE_REASON_ERRORS, SEAWALL_RATE_REASON_HEALTHY, SEAWALL_RATE_REASON_LATENCY};
 use crate::decision::{
     SEAWALL_STAGE_CIRCUIT_BREAKER, SEAWALL_STAGE_CONCURRENCY_LIMIT, SEAWALL_STAGE_DEADLINE, SEAWALL_STAGE_KEYED_BUCKET,
     SEAWALL_STAGE_PAUSE, SEAWALL_STAGE_RETRY_BUDGET, SEAWALL_STAGE_TOKEN_BUCKET,
+};
+use crate::retry_strategy::{
+    SEAWALL_GIVE_UP_ATTEMPTS_EXHAUSTED, SEAWALL_GIVE_UP_BUDGET_SPENT, SEAWALL_GIVE_UP_DEADLINE_EXCEEDED,
+    SEAWALL_GIVE_UP_PERMANENT, SEAWALL_GIVE_UP_PERMIT_VOID, SEAWALL_GIVE_UP_RETRY_AFTER_TOO_LONG,
+    SEAWALL_GIVE_UP_SERVICE_FAILING,
 };
 use crate::values::{
     SEAWALL_CAUSE_CLOCK_STEPPED, SEAWALL_CAUSE_CONSECUTIVE_FAILURES, SEAWALL_CAUSE_FAILURE_SHARE, SEAWALL_CAUSE_FORCED,
@@ -93,6 +99,32 @@ names! {
     SEAWALL_STAGE_KEYED_BUCKET = Stage::KeyedBucket;
 }
 
+const fn give_up_number(reason: GiveUpReason) -> u32 {
+    reason as u32
+}
+
+names! {
+    give_up_name, give_up_number, c"not a reason to give up";
+    SEAWALL_GIVE_UP_PERMANENT = GiveUpReason::Permanent;
+    SEAWALL_GIVE_UP_ATTEMPTS_EXHAUSTED = GiveUpReason::AttemptsExhausted;
+    SEAWALL_GIVE_UP_DEADLINE_EXCEEDED = GiveUpReason::DeadlineExceeded;
+    SEAWALL_GIVE_UP_RETRY_AFTER_TOO_LONG = GiveUpReason::RetryAfterTooLong;
+    SEAWALL_GIVE_UP_BUDGET_SPENT = GiveUpReason::BudgetSpent;
+    SEAWALL_GIVE_UP_PERMIT_VOID = GiveUpReason::PermitVoid;
+    SEAWALL_GIVE_UP_SERVICE_FAILING = GiveUpReason::ServiceFailing;
+}
+
+const fn rate_reason_number(reason: RateChangeReason) -> u32 {
+    reason as u32
+}
+
+names! {
+    rate_reason_name, rate_reason_number, c"not a reason of a change of a rate";
+    SEAWALL_RATE_REASON_ERRORS = RateChangeReason::Errors;
+    SEAWALL_RATE_REASON_LATENCY = RateChangeReason::Latency;
+    SEAWALL_RATE_REASON_HEALTHY = RateChangeReason::Healthy;
+}
+
 /// The limit grew: good replies while at least half of it was used.
 pub const SEAWALL_LIMIT_REASON_GROWTH: u32 = 1;
 /// A reply was slow.
@@ -142,6 +174,22 @@ pub extern "C" fn seawall_cause_text(cause: u32) -> *const c_char {
 #[unsafe(no_mangle)]
 pub extern "C" fn seawall_stage_text(stage: u32) -> *const c_char {
     stage_name(stage).as_ptr()
+}
+
+/// The name of a `SEAWALL_GIVE_UP_…`, as in logs. Never NULL; lives for ever.
+///
+/// Threads: any, at the same time. Wait-free. Returns: a text without a line break; of another number, that it is none.
+#[unsafe(no_mangle)]
+pub extern "C" fn seawall_give_up_text(reason: u32) -> *const c_char {
+    give_up_name(reason).as_ptr()
+}
+
+/// The name of a `SEAWALL_RATE_REASON_…`, as in metrics and logs. Never NULL; lives for ever.
+///
+/// Threads: any, at the same time. Wait-free. Returns: a text without a line break; of another number, that it is none.
+#[unsafe(no_mangle)]
+pub extern "C" fn seawall_rate_reason_text(reason: u32) -> *const c_char {
+    rate_reason_name(reason).as_ptr()
 }
 
 /// The name of a `SEAWALL_LIMIT_REASON_…`, as in metrics and logs. Never NULL; lives for ever.

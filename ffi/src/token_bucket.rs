@@ -76,7 +76,7 @@ impl seawall_token_bucket_config_t {
     }
 }
 
-fn fill_of(tokens: u32) -> Fill {
+pub(crate) fn fill_of(tokens: u32) -> Fill {
     if tokens == SEAWALL_FILL_FULL { Fill::Full } else { Fill::Tokens(tokens) }
 }
 

@@ -107,6 +107,16 @@ pub(crate) fn outcome_of(outcome: u32, retry_after_ns: u64) -> Result<Outcome, M
     }
 }
 
+pub(crate) const fn outcome_number(outcome: Outcome) -> u32 {
+    match outcome {
+        Outcome::Success => SEAWALL_OUTCOME_SUCCESS,
+        Outcome::Failure => SEAWALL_OUTCOME_FAILURE,
+        Outcome::Throttled(_) => SEAWALL_OUTCOME_THROTTLED,
+        // One that is added later says nothing until it has a number here.
+        _ => SEAWALL_OUTCOME_IGNORED,
+    }
+}
+
 /// The breaker lets calls through.
 pub const SEAWALL_STATE_CLOSED: u32 = 1;
 /// It lets none through.

@@ -215,10 +215,20 @@ impl ConcurrencyLimitView {
         self.report(&permit, outcome, now).flatten()
     }
 
-    /// As [`finish`](Self::finish), and `None` if the permit was void: of two reports one is told apart.
+    /// As [`finish`](Self::finish), for who wants to know that a permit was void: `None` then. Of several reports of one
+    /// permit one is told apart.
+    ///
+    /// ```
+    /// use seawall::{ConcurrencyLimit, Instant, LimitConfig, Outcome};
+    /// let limit = ConcurrencyLimit::<64>::new(LimitConfig::DEFAULT)?;
+    /// let permit = limit.try_attempt(Instant::ORIGIN).unwrap();
+    /// assert_eq!(limit.report(&permit, Outcome::Ignored, Instant::ORIGIN), Some(None));
+    /// assert_eq!(limit.report(&permit, Outcome::Ignored, Instant::ORIGIN), None);
+    /// # Ok::<(), seawall::LimitConfigError>(())
+    /// ```
     // A call would cost a third of the whole: most of what follows are a few comparisons.
     #[inline(always)]
-    pub(crate) fn report(&self, permit: &LimitPermit, outcome: Outcome, now: Instant) -> Option<Option<LimitChange>> {
+    pub fn report(&self, permit: &LimitPermit, outcome: Outcome, now: Instant) -> Option<Option<LimitChange>> {
         if !self.release(permit) {
             return None;
         }

@@ -1,5 +1,7 @@
 //! A shard with one user: [`OwnedLease`].
 
+use core::mem::ManuallyDrop;
+
 use crate::leased_bucket::shard_word::{ShardWord, Standing};
 use crate::leased_bucket::view::{LeasedBucketView, Shard, steal};
 use crate::refused::Refused;
@@ -25,6 +27,7 @@ use crate::token_bucket::TokenBucket;
 #[must_use = "dropped, the shard is free again"]
 pub struct OwnedLease<'a> {
     home: &'a ShardWord,
+    index: u32,
     standing: Standing,
     /// At most a batch less one.
     left: u32,
@@ -50,9 +53,42 @@ impl LeasedBucketView {
     /// ```
     #[must_use]
     pub fn own(&self, shard: u32) -> Option<OwnedLease<'_>> {
-        let home = self.home(shard)?;
-        let (standing, left) = home.claim()?;
-        Some(OwnedLease { home, standing, left, most_idle: self.most_idle, bucket: &self.bucket, shards: &self.shards })
+        let index = self.index_of(shard)?;
+        let (standing, left) = self.shards.get(index as usize)?.word().claim()?;
+        self.lease(index, standing, left)
+    }
+
+    #[inline]
+    fn lease(&self, index: u32, standing: Standing, left: u32) -> Option<OwnedLease<'_>> {
+        let home = self.shards.get(index as usize)?.word();
+        let (most_idle, bucket, shards) = (self.most_idle, &self.bucket, &self.shards);
+        Some(OwnedLease { home, index, standing, left, most_idle, bucket, shards })
+    }
+
+    /// The lease of this bucket that [`OwnedLease::into_words`] took apart: one that went on, not a second one. `None` of
+    /// words that are none, or where nobody owns the shard any more.
+    ///
+    /// Words that are turned back a second time are not always found out. They spend what they hold once more, less than a
+    /// batch, and may end the ownership of who owns the shard by then, whose tokens are void.
+    ///
+    /// ```
+    /// use seawall::{BucketConfig, Instant, LeasedBucket, LeasedConfig, Rate};
+    /// let config = LeasedConfig::new(BucketConfig::new(Rate::per_second(100_000)));
+    /// let bucket = LeasedBucket::<4>::new(config, Instant::ORIGIN)?;
+    /// let words = bucket.own(0).expect("nobody owns it").into_words();
+    /// drop(bucket.lease_from_words(words).expect("it is owned by these words"));
+    /// assert!(bucket.lease_from_words(words).is_none() && bucket.lease_from_words([0; 3]).is_none());
+    /// # Ok::<(), seawall::BucketConfigError>(())
+    /// ```
+    #[must_use]
+    #[inline]
+    pub fn lease_from_words(&self, [index, standing, left]: [u64; 3]) -> Option<OwnedLease<'_>> {
+        let standing = Standing::of_owner(standing)?;
+        let (index, left) = (u32::try_from(index).ok()?, u32::try_from(left).ok()?);
+        let lease = ManuallyDrop::new(self.lease(index, standing, left)?);
+        // Not dropped where it is none: that would end another's.
+        let is_one = left <= self.most_idle && lease.home.load().is_owned();
+        is_one.then(|| ManuallyDrop::into_inner(lease))
     }
 }
 
@@ -122,6 +158,25 @@ impl OwnedLease<'_> {
     #[must_use]
     pub const fn tokens(&self) -> u32 {
         self.left
+    }
+
+    /// The lease as plain words, to keep it where no Rust value can be kept: the shard stays owned, and the words are
+    /// turned back with [`LeasedBucketView::lease_from_words`] once.
+    ///
+    /// ```
+    /// use seawall::{BucketConfig, Instant, LeasedBucket, LeasedConfig, Rate};
+    /// let config = LeasedConfig::new(BucketConfig::new(Rate::per_second(1)).burst(100)).batch(10);
+    /// let bucket = LeasedBucket::<2>::new(config, Instant::ORIGIN)?;
+    /// let words = bucket.own(1).expect("nobody owns it").into_words();
+    /// assert!(bucket.own(1).is_none());
+    /// assert_eq!(bucket.lease_from_words(words).map(|lease| lease.tokens()), Some(9));
+    /// # Ok::<(), seawall::BucketConfigError>(())
+    /// ```
+    #[must_use = "without them the shard stays owned for ever"]
+    #[inline]
+    pub fn into_words(self) -> [u64; 3] {
+        let lease = ManuallyDrop::new(self);
+        [lease.index.into(), lease.standing.word(), lease.left.into()]
     }
 }
 

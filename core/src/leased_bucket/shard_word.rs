@@ -34,7 +34,8 @@ impl Seen {
         self.0 & (OWNED | FILLING) != 0 && !fault("leased bucket: two may bring a batch")
     }
 
-    const fn is_owned(self) -> bool {
+    #[inline]
+    pub(super) const fn is_owned(self) -> bool {
         self.0 & OWNED != 0
     }
 
@@ -51,6 +52,19 @@ impl Seen {
 /// The term and the bits of an owner or a filler, for as long as they stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Standing(u64);
+
+impl Standing {
+    /// What an owner may have; a standing without the bit, or with others beside it, is none of an owner's.
+    #[inline]
+    pub(super) fn of_owner(word: u64) -> Option<Self> {
+        (word & (TERM - 1) == OWNED).then_some(Self(word))
+    }
+
+    #[inline]
+    pub(super) const fn word(self) -> u64 {
+        self.0
+    }
+}
 
 impl ShardWord {
     const_constructor! {

@@ -195,11 +195,17 @@ impl LeasedBucketView {
         idle_in(self.shards.len(), self.most_idle)
     }
 
-    /// The caller's shard; none only where a view has no shard at all.
+    /// The place of a shard, taken modulo their number; none only where a view has no shard at all.
     #[inline]
-    pub(super) fn home(&self, shard: u32) -> Option<&ShardWord> {
-        let index = (shard as usize).checked_rem(self.shards.len())?;
-        Some(self.shards.get(index)?.word())
+    pub(super) fn index_of(&self, shard: u32) -> Option<u32> {
+        // Of 32 bits, as a division of 64 costs more: there are at most 2^15.
+        shard.checked_rem(self.shards.len() as u32)
+    }
+
+    /// The caller's shard.
+    #[inline]
+    fn home(&self, shard: u32) -> Option<&ShardWord> {
+        Some(self.shards.get(self.index_of(shard)? as usize)?.word())
     }
 
     /// Takes `n` tokens, all or none, for the caller's shard, which is taken modulo the number of shards. Taking 0 always

@@ -9,7 +9,7 @@ use crate::refused::{Reason, Refused, Stage};
 use crate::retry_budget::RetryTokens;
 use crate::retry_strategy::GiveUpReason;
 use crate::snapshot::Snapshot;
-use crate::snapshot::words::{Text, Words, counted, duration, number, rate, tenths};
+use crate::snapshot::words::{Buffer, Text, Words, counted, duration, number, rate, tenths};
 use crate::transition::State;
 
 impl Snapshot {
@@ -47,8 +47,38 @@ impl Snapshot {
     /// ```
     #[must_use]
     pub fn explain<const N: usize>(&self) -> String<N> {
-        let mut text = Text::new();
-        text.sentence(&|to| self.say_refusals(to));
+        let mut text = String::new();
+        self.tell(&mut Text::new(&mut text, N));
+        text
+    }
+
+    /// As [`explain`](Self::explain), into memory of the caller's: as long a text as fits there, of whole sentences.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use seawall::{Guard, GuardConfig, Instant, Rate, Recorder};
+    /// let config = GuardConfig::for_service(Rate::per_second(20), Duration::from_secs(1));
+    /// let guard = Guard::<64>::new(config, 7, Instant::ORIGIN)?;
+    /// // Without a recorder it says what would happen now.
+    /// let snapshot = guard.snapshot(core::iter::empty::<&Recorder<4, 32>>(), Instant::ORIGIN);
+    /// let mut buffer = [0; 40];
+    /// assert_eq!(snapshot.explain_into(&mut buffer), "Now an attempt passes.");
+    /// assert_eq!(snapshot.explain_into(&mut buffer[..10]), "");
+    /// # Ok::<(), seawall::GuardConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn explain_into<'a>(&self, buffer: &'a mut [u8]) -> &'a str {
+        let room = buffer.len();
+        let mut text = Buffer::new(buffer);
+        self.tell(&mut Text::new(&mut text, room));
+        text.text()
+    }
+
+    fn tell(&self, text: &mut Text<'_>) {
+        // Without a recorder nothing is known of the past.
+        if !self.observed.is_zero() {
+            text.sentence(&|to| self.say_refusals(to));
+        }
         for refused in self.refusals.iter().flatten() {
             text.sentence(&|to| {
                 to.say("Now the ");
@@ -78,7 +108,6 @@ impl Snapshot {
         if self.total.begun() != 0 {
             text.sentence(&|to| self.say_delivered(to));
         }
-        text.finish()
     }
 
     /// One refusal in words, with what this snapshot knows of the stage that refused: why, and when to come back.
@@ -102,7 +131,34 @@ impl Snapshot {
     /// ```
     #[must_use]
     pub fn explain_refusal<const N: usize>(&self, refused: Refused) -> String<N> {
-        let mut text = Text::new();
+        let mut text = String::new();
+        self.tell_refusal(&mut Text::new(&mut text, N), refused);
+        text
+    }
+
+    /// As [`explain_refusal`](Self::explain_refusal), into memory of the caller's; empty if the sentence does not fit.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use seawall::{Guard, GuardConfig, Instant, Rate, Recorder, Refused, Stage};
+    /// let config = GuardConfig::for_service(Rate::per_second(20), Duration::from_secs(1));
+    /// let guard = Guard::<64>::new(config, 7, Instant::ORIGIN)?;
+    /// let snapshot = guard.snapshot(core::iter::empty::<&Recorder<4, 32>>(), Instant::ORIGIN);
+    /// assert_eq!(
+    ///     snapshot.explain_refusal_into(Refused::never(Stage::TokenBucket), &mut [0; 256]),
+    ///     "Refused by the token bucket: it never holds more than 20 tokens, and more were asked for."
+    /// );
+    /// # Ok::<(), seawall::GuardConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn explain_refusal_into<'a>(&self, refused: Refused, buffer: &'a mut [u8]) -> &'a str {
+        let room = buffer.len();
+        let mut text = Buffer::new(buffer);
+        self.tell_refusal(&mut Text::new(&mut text, room), refused);
+        text.text()
+    }
+
+    fn tell_refusal(&self, text: &mut Text<'_>, refused: Refused) {
         text.sentence(&|to| {
             to.say("Refused by the ");
             to.say(refused.stage().name());
@@ -110,7 +166,6 @@ impl Snapshot {
             self.say_why(to, refused);
             to.say(".");
         });
-        text.finish()
     }
 
     fn say_window(&self, to: &mut dyn Words) {

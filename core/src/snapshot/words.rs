@@ -28,34 +28,62 @@ impl<const N: usize> Words for String<N> {
     }
 }
 
-/// A text of at most `N` bytes, of whole sentences.
-pub(super) struct Text<const N: usize> {
-    text: String<N>,
+/// A caller's memory.
+pub(super) struct Buffer<'a> {
+    bytes: &'a mut [u8],
+    length: usize,
+}
+
+impl<'a> Buffer<'a> {
+    pub(super) const fn new(bytes: &'a mut [u8]) -> Self {
+        Self { bytes, length: 0 }
+    }
+
+    pub(super) fn text(self) -> &'a str {
+        // Words are text, and each was written whole or not at all.
+        self.bytes.get(..self.length).and_then(|bytes| core::str::from_utf8(bytes).ok()).unwrap_or_default()
+    }
+}
+
+impl Words for Buffer<'_> {
+    fn say(&mut self, word: &str) {
+        // There is room: the sentence was measured.
+        let Some(place) = self.bytes.get_mut(self.length..).and_then(|rest| rest.get_mut(..word.len())) else { return };
+        for (to, from) in place.iter_mut().zip(word.as_bytes()) {
+            *to = *from;
+        }
+        self.length += word.len();
+    }
+}
+
+/// A text of at most `room` bytes, of whole sentences.
+pub(super) struct Text<'a> {
+    to: &'a mut dyn Words,
+    length: usize,
+    room: usize,
     is_full: bool,
 }
 
-impl<const N: usize> Text<N> {
-    pub(super) const fn new() -> Self {
-        Self { text: String::new(), is_full: false }
+impl<'a> Text<'a> {
+    pub(super) fn new(to: &'a mut dyn Words, room: usize) -> Self {
+        Self { to, length: 0, room, is_full: false }
     }
 
     /// Adds what `tell` says as a sentence, or nothing at all from the first one on that does not fit. `tell` is asked
     /// twice, and says the same.
     pub(super) fn sentence(&mut self, tell: &dyn Fn(&mut dyn Words)) {
-        let mut length = Length(if self.text.is_empty() { 0 } else { 1 });
+        let mut length = Length(if self.length == 0 { 0 } else { 1 });
         tell(&mut length);
-        if self.is_full || length.0 > N.saturating_sub(self.text.len()) {
+        if self.is_full || length.0 > self.room.saturating_sub(self.length) {
             self.is_full = true;
             return;
         }
-        if !self.text.is_empty() {
-            self.text.say(" ");
+        if self.length != 0 {
+            self.to.say(" ");
         }
-        tell(&mut self.text);
-    }
-
-    pub(super) fn finish(self) -> String<N> {
-        self.text
+        tell(self.to);
+        // At most the room.
+        self.length += length.0;
     }
 }
 
@@ -135,9 +163,9 @@ mod tests {
     use super::*;
 
     fn said(tell: impl Fn(&mut dyn Words)) -> std::string::String {
-        let mut text = Text::<64>::new();
-        text.sentence(&tell);
-        text.finish().as_str().into()
+        let mut text = String::<64>::new();
+        Text::new(&mut text, 64).sentence(&tell);
+        text.as_str().into()
     }
 
     #[test]
@@ -182,18 +210,30 @@ mod tests {
 
     #[test]
     fn a_text_ends_at_the_first_sentence_that_does_not_fit() {
-        let mut text = Text::<10>::new();
-        for sentence in ["Some.", "Much too long.", "So."] {
-            text.sentence(&|to| to.say(sentence));
+        let said = |room, sentences: &[&str]| {
+            let (mut string, mut bytes) = (String::<16>::new(), [0; 16]);
+            let mut buffer = Buffer::new(&mut bytes);
+            for to in [&mut string as &mut dyn Words, &mut buffer] {
+                let mut text = Text::new(to, room);
+                for sentence in sentences {
+                    text.sentence(&|to| to.say(sentence));
+                }
+            }
+            assert_eq!(buffer.text(), string);
+            string
+        };
+        assert_eq!(said(10, &["Some.", "Much too long.", "So."]), "Some.");
+        assert_eq!(said(9, &["Some.", "So."]), "Some. So.");
+        assert_eq!(said(8, &["Some.", "So."]), "Some.");
+    }
+
+    #[test]
+    fn what_is_said_past_the_end_of_a_buffer_is_left_out_as_a_whole() {
+        let mut bytes = [0; 5];
+        let mut buffer = Buffer::new(&mut bytes);
+        for word in ["µs", "Ωmega", "s."] {
+            buffer.say(word);
         }
-        assert_eq!(text.finish(), "Some.");
-        let mut text = Text::<9>::new();
-        text.sentence(&|to| to.say("Some."));
-        text.sentence(&|to| to.say("So."));
-        assert_eq!(text.finish(), "Some. So.");
-        let mut text = Text::<8>::new();
-        text.sentence(&|to| to.say("Some."));
-        text.sentence(&|to| to.say("So."));
-        assert_eq!(text.finish(), "Some.");
+        assert_eq!(buffer.text(), "µss.");
     }
 }

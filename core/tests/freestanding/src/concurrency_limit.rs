@@ -45,6 +45,9 @@ crate::proofs! {
     fn proof_limit_finish(a, b, c) {
         told(LIMIT.finish(LimitPermit::from_words([a, b, c]), outcome(c), Instant::from_nanos(b)))
     }
+    fn proof_limit_report(a, b, c) {
+        LIMIT.report(&LimitPermit::from_words([a, b, c]), outcome(c), Instant::from_nanos(b)).map_or(1, told)
+    }
     fn proof_limit_cancel(a, b, c) {
         LIMIT.cancel(LimitPermit::from_words([a, b, c]), Instant::from_nanos(a));
         0

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use seawall::{
     Call, CircuitBreaker, ConcurrencyLimit, GuardConfig, GuardState, GuardView, Instant, KeyedBuckets, KeyedConfig,
-    LimitConfig, Mode, Outcome, Permit, Rate, Request, RetryBudget, Stage, TokenBucket, WhenFull,
+    LimitConfig, Mode, Outcome, Permit, Rate, Recorder, Refused, Request, RetryBudget, Stage, TokenBucket, WhenFull,
 };
 
 const CONFIG: GuardConfig = GuardConfig::for_shards(Rate::per_second(20), Duration::from_secs(1), 3);
@@ -86,6 +86,15 @@ crate::proofs! {
             + guard.limit().in_flight(now) as u64
             + guard.budget().balance(now).as_millionths() as u64
             + guard.keyed().map_or(0, |keyed| keyed.let_through())
+    }
+
+    fn proof_snapshot_in_words_of_a_view(a, b, c) {
+        let Some(guard) = guard(a & 15) else { return 0 };
+        let snapshot = guard.snapshot(core::iter::empty::<&Recorder<2, 32>>(), Instant::from_nanos(b));
+        let mut buffer = [0; 256];
+        let Some(room) = buffer.get_mut(..c as usize) else { return 0 };
+        let length = snapshot.explain_into(room).len();
+        (length + snapshot.explain_refusal_into(Refused::never(Stage::TokenBucket), room).len()) as u64
     }
 
     fn proof_guard_view_changes(a, b, c) {

@@ -24,6 +24,13 @@ crate::proofs! {
         }
     }
 
+    fn proof_leased_words(a, b, c) {
+        match LEASED.lease_from_words([a, b, c]) {
+            Some(lease) => lease.into_words()[1],
+            None => 0,
+        }
+    }
+
     fn proof_leased_new(a, b, c) {
         let config = LeasedConfig { bucket: BucketConfig::new(Rate::per_second(a)).burst(b as u32), batch: Some(c as u32) };
         LeasedBucket::<2>::new(config, Instant::from_nanos(c)).is_ok() as u64
