@@ -6,12 +6,17 @@ use std::thread;
 
 use proptest::prelude::*;
 use seawall::{
-    Admission, Finished, GiveUpReason, Guard, GuardConfig, Instant, OneWriter, Outcome, Rate, Recorder, Refused,
-    Request, Stage, Verdict, WindowConfig, WindowConfigError,
+    Admission, CallRecord, Finished, GiveUpReason, Guard, GuardConfig, Instant, OneWriter, Outcome, Rate, Recorder,
+    RecorderView, Refused, Request, Stage, Verdict, WindowConfig, WindowConfigError,
 };
 
 const SECOND: u64 = 1_000_000_000;
 const WINDOW: WindowConfig = WindowConfig { window: Duration::from_secs(8) };
+
+/// The words of a recorder of run-time sizes that has these.
+const WORDS: usize = RecorderView::words_for(8, 32).unwrap();
+/// A record of which nothing is known: its mark alone.
+const EMPTY: [u64; CallRecord::WORDS] = [0x4EC0 << 48, 0, 0];
 
 type Shared = Recorder<8, 32>;
 type Owned = Recorder<8, 32, OneWriter>;
@@ -72,10 +77,17 @@ proptest! {
         let (guard, shared, owned) = (guard(), Shared::new(WINDOW).expect("legal"), owned());
         let (admission, finished) = said();
         let mut owner = owned.own().expect("nobody else owns it");
+        // The same two, of sizes that are known when the program runs.
+        let (mut storage, mut other_storage) = (RecorderView::storage::<WORDS>(), RecorderView::storage::<WORDS>());
+        let [shared_view, owned_view]: [&mut RecorderView; 2] = [&mut storage, &mut other_storage];
+        shared_view.renew(WINDOW, 8, 32).expect("legal");
+        owned_view.renew_for_owner(WINDOW, 8, 32).expect("legal");
+        let mut view_owner = owned_view.own().expect("made for owners").expect("nobody else owns it");
         let mut now = 50 * SECOND;
         for step in steps {
-            let mut records = [shared.begun(at(now)), owner.begun(at(now))];
-            let [one, other] = &mut records;
+            let by_anybody = shared_view.begun(at(now)).expect("anybody may");
+            let mut records = [shared.begun(at(now)), owner.begun(at(now)), by_anybody, view_owner.begun(at(now))];
+            let [one, other, third, fourth] = &mut records;
             match step {
                 Step::Refused(stage) => {
                     let stages = [Stage::Pause, Stage::CircuitBreaker, Stage::TokenBucket, Stage::RetryBudget];
@@ -85,12 +97,18 @@ proptest! {
                     });
                     shared.attempted(one, &answer, at(now));
                     owner.attempted(other, &answer, at(now));
+                    shared_view.attempted(third, &answer, at(now)).expect("anybody may");
+                    view_owner.attempted(fourth, &answer, at(now));
                 }
                 Step::Cancelled => {
                     shared.attempted(one, &Ok(admission), at(now));
                     owner.attempted(other, &Ok(admission), at(now));
+                    shared_view.attempted(third, &Ok(admission), at(now)).expect("anybody may");
+                    view_owner.attempted(fourth, &Ok(admission), at(now));
                     shared.cancelled(one, at(now));
                     owner.cancelled(other, at(now));
+                    shared_view.cancelled(third, at(now)).expect("anybody may");
+                    view_owner.cancelled(fourth, at(now));
                 }
                 Step::Ended(outcome, verdict, took) => {
                     let outcome =
@@ -105,21 +123,34 @@ proptest! {
                     for _ in 0..2 {
                         shared.attempted(one, &Ok(admission), at(now));
                         owner.attempted(other, &Ok(admission), at(now));
+                        shared_view.attempted(third, &Ok(admission), at(now)).expect("anybody may");
+                        view_owner.attempted(fourth, &Ok(admission), at(now));
+                        // As a face keeps them between two calls.
+                        for record in [&mut *third, &mut *fourth] {
+                            let kept = core::mem::replace(record, CallRecord::from_words(EMPTY).unwrap());
+                            *record = CallRecord::from_words(kept.into_words()).expect("words that were given");
+                        }
                         let end = at(now + took);
                         shared.finished(one, outcome, &finished, end);
                         owner.finished(other, outcome, &finished, end);
+                        shared_view.finished(third, outcome, &finished, end).expect("anybody may");
+                        view_owner.finished(fourth, outcome, &finished, end);
                     }
                 }
                 Step::Abandoned => {
-                    let [one, other] = records;
+                    let [one, other, third, fourth] = records;
                     shared.abandoned(one, at(now));
                     owner.abandoned(other, at(now));
+                    shared_view.abandoned(third, at(now)).expect("anybody may");
+                    view_owner.abandoned(fourth, at(now));
                 }
                 Step::Changed => {
                     let transition = guard.breaker(0).trip(at(now), 1).or_else(|| guard.breaker(0).reset(at(now)));
                     if let Some(transition) = transition {
                         shared.changed(transition, at(now));
                         owner.changed(transition, at(now));
+                        shared_view.changed(transition, at(now));
+                        view_owner.changed(transition, at(now));
                     }
                 }
                 Step::Forward(by) => now += by,
@@ -127,12 +158,18 @@ proptest! {
                 Step::Rebase(to) => {
                     shared.rebase(at(now), at(to));
                     owned.rebase(at(now), at(to));
+                    shared_view.rebase(at(now), at(to));
+                    owned_view.rebase(at(now), at(to));
                     now = to;
                 }
             }
             prop_assert_eq!(shared.totals(), owned.totals());
             prop_assert_eq!(shared.recent(at(now)), owned.recent(at(now)));
             prop_assert_eq!(guard.snapshot([&shared], at(now)), guard.snapshot([&owned], at(now)));
+            for view in [&*shared_view, &*owned_view] {
+                prop_assert_eq!((view.totals(), view.recent(at(now))), (owned.totals(), owned.recent(at(now))));
+                prop_assert_eq!(guard.snapshot([view], at(now)), guard.snapshot([&owned], at(now)));
+            }
         }
     }
 }

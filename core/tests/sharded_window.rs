@@ -12,7 +12,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use proptest::prelude::*;
 use seawall::{
-    Instant, OneWriter, Ratio, ShardedWindow, SlidingWindow, WindowConfig, WindowConfigError, WindowSummary,
+    Instant, OneWriter, Ratio, ShardedWindow, ShardedWindowView, SlidingWindow, WindowConfig, WindowConfigError,
+    WindowSummary,
 };
 
 const SECOND: u64 = 1_000_000_000;
@@ -346,18 +347,32 @@ fn the_vectors_of_the_oracle_are_what_a_sharded_window_does() {
         }
     }
     let mut product = many(SECOND);
+    // The same with sizes that are known when the program runs.
+    let mut storage = ShardedWindowView::storage::<{ ShardedWindowView::words_for(3, 8, 128).unwrap() }>();
+    let view: &mut ShardedWindowView = &mut storage;
     support::vectors::check("sharded_window", &lines, |step| {
         let now = || at(step.number("now"));
         match step.operation {
-            "new" => product = many(step.number("window_ns")),
-            "record" => product.record(
-                step.number("shard") as u32,
-                Duration::from_nanos(step.number("latency_ns")),
-                step.number("ok") == 1,
-                now(),
-            ),
-            "mark" => product.mark(now()),
-            "summary" => return words(product.summary(now()), product.total_late()),
+            "new" => {
+                let config = WindowConfig { window: Duration::from_nanos(step.number("window_ns")) };
+                product = many(step.number("window_ns"));
+                view.renew(config, 3, 8, 128).expect("a legal window");
+            }
+            "record" => {
+                let latency = Duration::from_nanos(step.number("latency_ns"));
+                let (shard, ok) = (step.number("shard") as u32, step.number("ok") == 1);
+                product.record(shard, latency, ok, now());
+                view.record(shard, latency, ok, now()).expect("anybody may");
+            }
+            "mark" => {
+                product.mark(now());
+                view.mark(now());
+            }
+            "summary" => {
+                let summary = product.summary(now());
+                assert_eq!((view.summary(now()), view.total_late()), (summary, product.total_late()));
+                return words(summary, product.total_late());
+            }
             other => panic!("what is {other}?"),
         }
         "ok".to_owned()

@@ -8,7 +8,7 @@ mod support;
 use core::time::Duration;
 
 use proptest::prelude::*;
-use seawall::{Instant, Rate, Ratio, SlidingWindow, WindowConfig, WindowConfigError, WindowSummary};
+use seawall::{Instant, Rate, Ratio, SlidingWindow, SlidingWindowView, WindowConfig, WindowConfigError, WindowSummary};
 
 const SECOND: u64 = 1_000_000_000;
 const YEAR: u64 = 365 * 86_400 * SECOND;
@@ -422,15 +422,34 @@ fn the_vectors_of_the_oracle_are_what_the_window_does() {
         }
     }
     let mut product = window::<8, CELLS>(SECOND);
+    // The same with sizes that are known when the program runs.
+    let mut storage = SlidingWindowView::storage::<{ SlidingWindowView::words_for(8, CELLS).unwrap() }>();
+    let view: &mut SlidingWindowView = &mut storage;
     support::vectors::check("sliding_window", &lines, |step| {
         let now = || at(step.number("now"));
         match step.operation {
-            "new" => product = window(step.number("window_ns")),
-            "record" => product.record(Duration::from_nanos(step.number("latency_ns")), step.number("ok") == 1, now()),
-            "mark" => product.mark(now()),
-            "rebase" => product.rebase(at(step.number("old_now")), at(step.number("new_now"))),
+            "new" => {
+                let config = WindowConfig { window: Duration::from_nanos(step.number("window_ns")) };
+                product = window(step.number("window_ns"));
+                view.renew(config, 8, CELLS).expect("a legal window");
+            }
+            "record" => {
+                let (latency, ok) = (Duration::from_nanos(step.number("latency_ns")), step.number("ok") == 1);
+                product.record(latency, ok, now());
+                view.record(latency, ok, now());
+            }
+            "mark" => {
+                product.mark(now());
+                view.mark(now());
+            }
+            "rebase" => {
+                product.rebase(at(step.number("old_now")), at(step.number("new_now")));
+                view.rebase(at(step.number("old_now")), at(step.number("new_now")));
+            }
             "summary" => {
                 let summary = product.summary(now());
+                assert_eq!((view.summary(now()), view.total_late()), (summary, product.total_late()));
+                assert_eq!(view.error_rate(now()), product.error_rate(now()));
                 let WindowSummary { count, errors, observed, mean, max, p50, p95, p99, total_count, total_errors } =
                     summary;
                 return format!(
