@@ -111,6 +111,16 @@ proptest! {
 }
 
 #[test]
+fn to_ask_changes_nothing_of_a_call() {
+    let parts = Parts::new(7);
+    let mut call = parts.guard().begin(Request::DEFAULT, Instant::ORIGIN);
+    let before = call;
+    let admitted = (0..20).filter(|_| parts.guard().try_attempt(&mut call, Instant::ORIGIN).is_ok()).count();
+    assert!((1..20).contains(&admitted));
+    assert_eq!(call, before);
+}
+
+#[test]
 fn a_call_is_not_taken_for_a_permit_nor_a_permit_for_a_call() {
     let parts = Parts::new(7);
     let mut call = parts.guard().begin(Request::DEFAULT, Instant::ORIGIN);

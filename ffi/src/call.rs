@@ -66,12 +66,14 @@ pub struct seawall_permit_t {
 }
 
 /// What a value of the caller's is made of: tag, the number of the guard, the words of the core, 0.
+#[inline(always)]
 const fn sealed(kind: Kind, guard: u64, words: [u64; 9]) -> [u64; 12] {
     let [a, b, c, d, e, f, g, h, i] = words;
     [kind.tag() as u64, guard, a, b, c, d, e, f, g, h, i, 0]
 }
 
 /// The words of the core, and the number of the guard that they are of.
+#[inline(always)]
 const fn opened(kind: Kind, opaque: [u64; 12]) -> Option<(u64, [u64; 9])> {
     let [tag, guard, a, b, c, d, e, f, g, h, i, zero] = opaque;
     if tag != kind.tag() as u64 || zero != 0 {
@@ -81,6 +83,7 @@ const fn opened(kind: Kind, opaque: [u64; 12]) -> Option<(u64, [u64; 9])> {
 }
 
 impl seawall_call_t {
+    #[inline(always)]
     pub(crate) fn of(call: Call, guard: u64) -> Self {
         Self { opaque: sealed(Kind::Call, guard, call.to_words()) }
     }
@@ -115,6 +118,7 @@ impl seawall_call_t {
 impl seawall_permit_t {
     pub(crate) const NONE: Self = Self { opaque: [0; 12] };
 
+    #[inline(always)]
     pub(crate) fn of(permit: Permit, guard: u64) -> Self {
         Self { opaque: sealed(Kind::Permit, guard, permit.to_words()) }
     }
