@@ -22,15 +22,10 @@
  * "Exclusive" means that nobody else uses the object meanwhile.
  *
  * WHAT CANNOT BE DETECTED: a pointer to memory that is not yours, or too small, or freed; an object that is used while it
-<<<<<<< HEAD
  * is made, ended, moved or overwritten; a permit that is used by two threads at once, or with another object of its type
  * than the one that gave it; a copy of a reservation that is cancelled after the original, which counts as a refund; a copy
- * of a circuit breaker's permit that is used after the original, which counts as one more call if it was no probe's.
-=======
- * is made, ended, moved or overwritten; a permit that is used by two threads at once; a copy of a
- * reservation that is cancelled after the original, which counts as a refund; a copy of a lease that is used beside the
- * original, which spends its tokens, less than a batch, twice.
->>>>>>> views
+ * of a circuit breaker's permit that is used after the original, which counts as one more call if it was no probe's; a copy
+ * of a lease that is used beside the original, which spends its tokens, less than a batch, twice.
  */
 
 
