@@ -121,13 +121,14 @@ pub struct seawall_limit_permit_t {
 /// `permit` is NULL or points to a permit that nobody else uses.
 unsafe fn taken(permit: *mut seawall_limit_permit_t) -> Result<LimitPermit, Misuse> {
     check_pointer(permit)?;
+    // No reference: what is no permit may be anything, the limit too.
     // SAFETY: checked, and the caller's word.
-    let opaque = unsafe { &mut (*permit).opaque };
-    let [tag, words @ ..] = *opaque;
+    let [tag, words @ ..] = unsafe { (*permit).opaque };
     if tag != u64::from(Kind::LimitPermit.tag()) {
         return Err(Misuse(SEAWALL_E_PERMIT));
     }
-    *opaque = [0; 4];
+    // SAFETY: as above.
+    unsafe { (*permit).opaque = [0; 4] };
     Ok(LimitPermit::from_words(words))
 }
 

@@ -284,13 +284,15 @@ pub unsafe extern "C" fn seawall_token_bucket_cancel(
     // SAFETY: the caller's word.
     let bucket = check!(unsafe { get::<TokenBucket>(bucket) });
     check!(check_pointer(reservation));
+    // No reference: what is no reservation may be anything, the bucket too.
     // SAFETY: checked, and the caller's word.
-    let words = unsafe { &mut (*reservation).opaque };
-    if words[0] != u64::from(Kind::Reservation.tag()) {
+    let [tag, words @ ..] = unsafe { (*reservation).opaque };
+    if tag != u64::from(Kind::Reservation.tag()) {
         return SEAWALL_E_PERMIT;
     }
-    let [_, first, second, third] = core::mem::take(words);
-    done(bucket.cancel(Reservation::from_words([first, second, third]), instant(now_ns)))
+    // SAFETY: as above.
+    unsafe { (*reservation).opaque = [0; 4] };
+    done(bucket.cancel(Reservation::from_words(words), instant(now_ns)))
 }
 
 /// Gives `n` tokens back that were taken and never used.
