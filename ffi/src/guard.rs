@@ -36,10 +36,11 @@ use crate::workspace::{self, ALIGNMENT, Header, InWorkspace, begin, check_place,
 
 /// Guards the calls to one service. It lies in a workspace; this is its handle.
 ///
-/// How a call goes: `seawall_guard_begin`. Then `seawall_guard_try_attempt`: refused with `SEAWALL_NOT_YET`, ask again after
-/// `decision->retry_after_ns`; with another status, `seawall_guard_abandon`. Admitted, send it, wait for at most the
-/// time-out that the guard was made for, and say by `seawall_guard_finish` how it ended: `SEAWALL_VERDICT_RETRY_AT`
-/// is to ask again at `finished->retry_at_ns`, any other verdict ends the call.
+/// How a call goes: `seawall_guard_begin`. Then `seawall_guard_try_attempt`: refused with `SEAWALL_NOT_YET` or
+/// `SEAWALL_NO_PLACE`, ask again after `decision->retry_after_ns`; otherwise refused, or no longer wanted,
+/// `seawall_guard_abandon`. Admitted, send it, wait for at most the time-out that the guard was made for, and say by
+/// `seawall_guard_finish` how it ended: `SEAWALL_VERDICT_RETRY_AT` is to ask again at `finished->retry_at_ns`, any other
+/// verdict ends the call.
 pub struct seawall_guard_t {
     _opaque: [u64; 1],
 }
