@@ -45,6 +45,10 @@
 #endif
 #endif
 
+/* Nanoseconds in a second and in a millisecond; of 64 bits, so that a number of them does not overflow an int. */
+#define SEAWALL_SECOND UINT64_C(1000000000)
+#define SEAWALL_MILLISECOND UINT64_C(1000000)
+
 /* Configurations of real defaults, to begin with. The tests hold them to those of the library. */
 #define SEAWALL_RATE_INIT(count, period_ns) {(count), (period_ns)}
 #define SEAWALL_WARM_UP_NONE {0, 0, {0, 1000000000}, 0}
@@ -492,12 +496,6 @@
 
 /// All of the tokens that the bucket holds.
 #define SEAWALL_FILL_FULL UINT32_MAX
-
-/// Nanoseconds in a second.
-#define SEAWALL_SECOND 1000000000
-
-/// Nanoseconds in a millisecond.
-#define SEAWALL_MILLISECOND 1000000
 
 /// A duration that is not known, or has no bound.
 #define SEAWALL_UNKNOWN UINT64_MAX
@@ -1896,6 +1894,27 @@ seawall_status_t seawall_guard_reset(seawall_guard_t *guard,
                                      size_t room,
                                      uint32_t *told);
 
+/// Fills a configuration for a process that sends up to `expected` calls to a service, and gives each attempt
+/// `call_timeout_ns`: 64 slots, one shard, every stage enforced, no buckets by key. `config->struct_size` has to be set, as
+/// by the `_INIT` macro.
+///
+/// Threads: any, for a struct of the caller's own. Wait-free.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_NULL`, `SEAWALL_E_ALIGNMENT`, `SEAWALL_E_STRUCT_SIZE`, `SEAWALL_E_RATE_ZERO_PERIOD`. A
+/// time-out of 0 is found by `seawall_guard_init`.
+seawall_status_t seawall_guard_config_for_service(seawall_guard_config_t *config,
+                                                  seawall_rate_t expected,
+                                                  uint64_t call_timeout_ns);
+
+/// As `seawall_guard_config_for_service`, for a service of `shards` parts that fail one by one, each with its share of the
+/// expected calls. 0 counts as 1.
+///
+/// Threads: any, for a struct of the caller's own. Wait-free.
+/// Returns: as `seawall_guard_config_for_service`.
+seawall_status_t seawall_guard_config_for_shards(seawall_guard_config_t *config,
+                                                 seawall_rate_t expected,
+                                                 uint64_t call_timeout_ns,
+                                                 uint32_t shards);
+
 /// The token bucket of a guard, for every `seawall_token_bucket_…` but `_init` and `_fini`. It lives as long as the guard.
 ///
 /// Threads: any, at the same time. Wait-free. Returns: `SEAWALL_OK`, or an object mistake.
@@ -1935,27 +1954,6 @@ seawall_status_t seawall_guard_keyed(seawall_guard_t *guard,
 ///
 /// Threads: any, at the same time. Wait-free. Returns: `SEAWALL_OK`, or an object mistake.
 seawall_status_t seawall_guard_shards(seawall_guard_t *guard, uint32_t *shards);
-
-/// Fills a configuration for a process that sends up to `expected` calls to a service, and gives each attempt
-/// `call_timeout_ns`: 64 slots, one shard, every stage enforced, no buckets by key. `config->struct_size` has to be set, as
-/// by the `_INIT` macro.
-///
-/// Threads: any, for a struct of the caller's own. Wait-free.
-/// Returns: `SEAWALL_OK`; `SEAWALL_E_NULL`, `SEAWALL_E_ALIGNMENT`, `SEAWALL_E_STRUCT_SIZE`, `SEAWALL_E_RATE_ZERO_PERIOD`. A
-/// time-out of 0 is found by `seawall_guard_init`.
-seawall_status_t seawall_guard_config_for_service(seawall_guard_config_t *config,
-                                                  seawall_rate_t expected,
-                                                  uint64_t call_timeout_ns);
-
-/// As `seawall_guard_config_for_service`, for a service of `shards` parts that fail one by one, each with its share of the
-/// expected calls. 0 counts as 1.
-///
-/// Threads: any, for a struct of the caller's own. Wait-free.
-/// Returns: as `seawall_guard_config_for_service`.
-seawall_status_t seawall_guard_config_for_shards(seawall_guard_config_t *config,
-                                                 seawall_rate_t expected,
-                                                 uint64_t call_timeout_ns,
-                                                 uint32_t shards);
 
 /// Fills a configuration for `rate`: a burst of one second of it (at least 1), 64 groups. `config->struct_size` has to be
 /// set, as by the `_INIT` macro.

@@ -1,7 +1,7 @@
 """Holds the documents to the tree: every command, link and proof that one names has to exist.
 
-Commands are the lines of fenced `sh` blocks. Links are relative ones. Proofs are the `path::name` of
-docs/GUARANTEES.md: the file exists and the name occurs in it as a word.
+Commands are the lines of fenced `sh` blocks. Links are relative ones. Proofs are the `folder/file::name` of any
+document: the file exists and the name occurs in it as a word.
 """
 
 import json
@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FENCE = re.compile(r"^```(?:sh|bash|console|shell)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
-PROOF = re.compile(r"`([\w./-]+)::(\w+)`")
+PROOF = re.compile(r"`([\w./-]+/[\w./-]+)::(\w+)`")
 
 
 def git(*arguments: str) -> list[str]:
@@ -81,6 +81,11 @@ def check_proofs(text: str) -> list[str]:
             faults.append(f"{path}::{name}: there is no such file")
         elif not re.search(rf"\b{name}\b", (ROOT / path).read_text()):
             faults.append(f"{path}::{name}: the file has no such name")
+    return faults
+
+
+def check_rows(text: str) -> list[str]:
+    faults = []
     for row in re.findall(r"^\|(.*)\|\s*$", text, re.MULTILINE):
         cells = [cell.strip() for cell in row.split("|")]
         if len(cells) != 3 or not all(cells):
@@ -105,9 +110,10 @@ def main() -> int:
             inside = (ROOT / file).parent.joinpath(link).resolve()
             if not inside.is_relative_to(ROOT) or not exists(str(inside.relative_to(ROOT))):
                 faults.append(f"{file}: the link {link} leads nowhere")
+        proofs += len(PROOF.findall(text))
+        faults += [f"{file}: {fault}" for fault in check_proofs(text)]
         if file == "docs/GUARANTEES.md":
-            proofs = len(PROOF.findall(text))
-            faults += [f"{file}: {fault}" for fault in check_proofs(text)]
+            faults += [f"{file}: {fault}" for fault in check_rows(text)]
     print(*faults, sep="\n", end="\n" if faults else "")
     print(f"{commands} commands, {links} links and {proofs} proofs looked up, {len(faults)} faults")
     return bool(faults)

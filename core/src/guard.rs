@@ -299,7 +299,7 @@ impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Guard<SLOTS, SH
     /// [`cancel`](Self::cancel) what it did not send.
     ///
     /// # Errors
-    /// [`Refused`] with the stage. [`Stage::Deadline`]: too late, for ever. [`Stage::RetryBudget`]: for ever where the
+    /// [`Refused`] with the stage. [`Stage::Deadline`](crate::Stage::Deadline): too late, for ever. [`Stage::RetryBudget`](crate::Stage::RetryBudget): for ever where the
     /// call is over, or until the instant of its [`Verdict::RetryAt`], whatever the mode of the budget. Else as the stage
     /// itself refuses, if it is enforced.
     ///

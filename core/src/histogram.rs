@@ -61,7 +61,11 @@ impl Scale {
     /// How many cells a group has.
     #[inline]
     pub(crate) const fn steps(self) -> usize {
-        1 << self.step_bits
+        // Under 32 bits are shifted in; that it is no 0 has to be said, where the scale is not a constant.
+        match 1 << self.step_bits {
+            0 => 1,
+            steps => steps,
+        }
     }
 
     /// The cell of a latency.

@@ -7,8 +7,12 @@ use seawall::{Curve, Instant, Outcome, Rate, Ratio, Transition, WarmUp};
 use crate::status::{Misuse, SEAWALL_E_RATE_ZERO_PERIOD, SEAWALL_E_RATIO, SEAWALL_E_VALUE};
 
 /// Nanoseconds in a second.
+///
+/// cbindgen:ignore
 pub const SEAWALL_SECOND: u64 = 1_000_000_000;
 /// Nanoseconds in a millisecond.
+///
+/// cbindgen:ignore
 pub const SEAWALL_MILLISECOND: u64 = 1_000_000;
 /// A duration that is not known, or has no bound.
 pub const SEAWALL_UNKNOWN: u64 = u64::MAX;

@@ -19,8 +19,8 @@ use crate::transition::Transition;
 /// wherever they lie.
 ///
 /// Its calls are those of the guard, and do and promise the same; a call that began at the guard may go on at its view. It
-/// is some references, to be copied and made anew for each call as you like. What it costs beside a `Guard`: the sizes are
-/// read instead of known, some dozen instructions a call.
+/// is some references, to be copied and made anew for each call as you like. A call costs a little more than that of a `Guard`:
+/// the sizes are read where those are known.
 ///
 /// The parts belong together: who gives the breakers of one guard to another has one guard that judges by both. `B` is what
 /// the breakers lie in, where a face keeps something beside each; elsewhere leave it away.

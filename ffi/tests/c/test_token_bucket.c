@@ -288,6 +288,8 @@ static void the_library_is_that_of_the_header(void) {
     CHECK(strcmp(version, seawall_version()) == 0);
     CHECK(seawall_abi_version() == SEAWALL_ABI_VERSION);
     CHECK(strcmp(seawall_status_text(SEAWALL_OK), "done") == 0);
+    /* Ten seconds are ten seconds, whatever type the ten is of. */
+    CHECK(10 * SEAWALL_SECOND == UINT64_C(10000000000) && 10000 * SEAWALL_MILLISECOND == 10 * SEAWALL_SECOND);
     CHECK(seawall_status_text(12345) != NULL);
 }
 
