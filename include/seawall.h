@@ -26,7 +26,8 @@
  * is made, ended, moved or overwritten; a permit that is used by two threads at once, or with another object of its type
  * than the one that gave it; a copy of a reservation that is cancelled after the original, which counts as a refund; a copy
  * of a circuit breaker's permit that is used after the original, which counts as one more call if it was no probe's; a copy
- * of a lease that is used beside the original, which spends its tokens, less than a batch, twice.
+ * of a lease that is used beside the original, which spends its tokens, less than a batch, twice; a copy of a call's record,
+ * which counts again; a copy of an owner that another thread uses beside it, which loses counts.
  */
 
 
@@ -74,6 +75,17 @@
     {sizeof(seawall_retry_budget_config_t), 100000, 10000000, 1000000, 1000000, 0, 10000000000}
 #define SEAWALL_WINDOW_SUMMARY_INIT \
     {sizeof(seawall_window_summary_t), 0, 0, 0, 0, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, 0, 0}
+#define SEAWALL_SLIDING_WINDOW_CONFIG_INIT {sizeof(seawall_sliding_window_config_t), 16, 30000000000, 512, 0}
+#define SEAWALL_SHARDED_WINDOW_CONFIG_INIT \
+    {sizeof(seawall_sharded_window_config_t), 16, 30000000000, 512, 8, SEAWALL_WRITERS_MANY, 0}
+#define SEAWALL_RECORDER_CONFIG_INIT {sizeof(seawall_recorder_config_t), 8, 30000000000, 512, SEAWALL_WRITERS_MANY}
+#define SEAWALL_COUNTS_INIT \
+    {sizeof(seawall_counts_t), 0, 0, 0, 0, 0, 0, {0, 0, 0, 0}, 0, 0, 0, 0, {0, 0, 0, 0, 0, 0, 0}, \
+     {{0, 0, 0, 0}, {0, 0, 0, 0}, {0, 0, 0, 0}, {0, 0, 0, 0}, {0, 0, 0, 0}, {0, 0, 0, 0}, {0, 0, 0, 0}}, \
+     {{0, 0, 0, 0}, {0, 0, 0, 0}, {0, 0, 0, 0}, {0, 0, 0, 0}, {0, 0, 0, 0}, {0, 0, 0, 0}, {0, 0, 0, 0}}, {0, 0, 0, 0}}
+#define SEAWALL_RECORDED_INIT \
+    {sizeof(seawall_recorded_t), 0, UINT64_MAX, 0, SEAWALL_WINDOW_SUMMARY_INIT, SEAWALL_WINDOW_SUMMARY_INIT, \
+     SEAWALL_COUNTS_INIT, SEAWALL_COUNTS_INIT}
 #define SEAWALL_AIMD_CONTROLLER_CONFIG_INIT \
     {sizeof(seawall_aimd_controller_config_t), 500000, {5, 1000000000}, {1, 1000000000}, {100, 1000000000}, \
      {1, 1000000000}, 50000, 200000, 400000000, 30000000000, 10, 1000000000}
@@ -249,6 +261,12 @@
 /// The circuit breaker of a guard is not closed, or too many calls in a row have failed.
 #define SEAWALL_GIVE_UP_SERVICE_FAILING 7
 
+/// Anybody writes: each step is one that locks a cache line.
+#define SEAWALL_WRITERS_MANY 1
+
+/// One owner at a time writes, by plain loads and stores.
+#define SEAWALL_WRITERS_ONE 2
+
 /// With so much memory no text of `seawall_guard_explain` is ever cut; most are under 500 bytes.
 #define SEAWALL_LONGEST_EXPLANATION 4097
 
@@ -322,6 +340,10 @@
 
 /// A ratio is over 1,000,000 parts per million.
 #define SEAWALL_E_RATIO -11
+
+/// The object was made for the other kind of writer (`writers`): for owners and not for anybody, or the other way round.
+/// Nothing was counted.
+#define SEAWALL_E_WRITER -12
 
 /// `burst` is 0.
 #define SEAWALL_E_BUCKET_ZERO_BURST -100
@@ -594,6 +616,18 @@ typedef struct seawall_keyed_buckets_t seawall_keyed_buckets_t;
 /// A token bucket for many cores: each shard takes tokens in batches and spends them alone. It lies in a workspace; this is
 /// its handle.
 typedef struct seawall_leased_bucket_t seawall_leased_bucket_t;
+
+/// Counts and measures what one worker does through a guard. Shared by several it is slower, and counts no less. It lies in a
+/// workspace; this is its handle.
+typedef struct seawall_recorder_t seawall_recorder_t;
+
+/// A sliding window for many cores: each worker records into a shard of its own, and whoever asks reads all as one. It lies
+/// in a workspace; this is its handle.
+typedef struct seawall_sharded_window_t seawall_sharded_window_t;
+
+/// Counts, error rate and latency quantiles of the last stretch of time, recorded by any number of threads. It lies in a
+/// workspace; this is its handle.
+typedef struct seawall_sliding_window_t seawall_sliding_window_t;
 
 /// What a call answers: 0 is done, above 0 is a no (see each function), below 0 is a mistake of the caller's, after which
 /// nothing has changed and no out-parameter was written. `seawall_status_text` says each in words.
@@ -1124,6 +1158,29 @@ typedef struct {
     void *userdata;
 } seawall_listener_t;
 
+/// The owner of a recorder. A value of the caller's, for one thread at a time; lost, the recorder stays owned: what it counted
+/// can be read, and nobody counts on. It may be moved; a copy that is used beside it by another thread loses counts.
+typedef struct {
+    /// The library's own. `seawall_owned_recorder_release` zeroes it.
+    uint64_t opaque[4];
+} seawall_owned_recorder_t;
+
+/// One logical call, as its recorder knows it: from `seawall_recorder_begun` to its end. A value of the caller's with one user
+/// at a time, which may go from worker to worker. It is no copy of the guard's call. Lost, the call has begun and not ended; a
+/// copy that is told of an end again counts it again.
+typedef struct {
+    /// The library's own. `seawall_recorder_abandoned` zeroes it.
+    uint64_t opaque[4];
+} seawall_call_record_t;
+
+/// A shard of a window that one worker owns. A value of the caller's, for one thread at a time; lost, its shard stays owned:
+/// what it counted can be read, and nobody adds to it. It may be moved; a copy that is used beside it by another thread loses
+/// samples.
+typedef struct {
+    /// The library's own. `seawall_owned_window_release` zeroes it.
+    uint64_t opaque[4];
+} seawall_owned_window_t;
+
 /// A seeded stream of random numbers with one owner: a thread, or what one thread at a time uses. Not for secrets.
 ///
 /// There is no seed but yours, as a common one would make a fleet that is to be spread draw as one: take it from the
@@ -1138,6 +1195,72 @@ typedef struct {
     /// The library's own.
     uint64_t opaque[4];
 } seawall_shared_random_t;
+
+/// How far a recorder looks back, how finely, and who writes it. Begin with `SEAWALL_RECORDER_CONFIG_INIT`: 30 s in 8 slices of
+/// 512 cells, 71 KiB, which anybody writes.
+typedef struct {
+    /// The size of this struct.
+    uint32_t struct_size;
+    /// In how many steps it forgets: a power of two from 2 to 1024.
+    uint32_t slices;
+    /// What is older is forgotten: a millisecond to 365 days.
+    uint64_t window_ns;
+    /// How finely latencies are told apart: a power of two from 32 to 1024, as in `seawall_sliding_window_config_t`. Each takes
+    /// 16 bytes a slice.
+    uint32_t cells;
+    /// Who writes it, a `SEAWALL_WRITERS_…`: anybody by `seawall_recorder_…`, or its owner by `seawall_owned_recorder_…`.
+    uint32_t writers;
+} seawall_recorder_config_t;
+
+/// How attempts ended.
+typedef struct {
+    /// It went well.
+    uint64_t success;
+    /// It failed, or nobody answered in time.
+    uint64_t failure;
+    /// The service said that it has too much to do.
+    uint64_t throttled;
+    /// It says nothing of the service.
+    uint64_t ignored;
+} seawall_outcome_counts_t;
+
+/// What recorders counted, of calls and of attempts. Begin with zeros and `struct_size`, as `SEAWALL_COUNTS_INIT` does. A row for
+/// each stage is at its `SEAWALL_STAGE_…` less 1, a number for each reason to give up at its `SEAWALL_GIVE_UP_…` less 1.
+typedef struct {
+    /// The size of this struct.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved;
+    /// Logical calls that began.
+    uint64_t begun;
+    /// Attempts that were admitted.
+    uint64_t admitted;
+    /// Attempts admitted after an earlier one of their call had ended.
+    uint64_t retries;
+    /// Attempts that were refused.
+    uint64_t refused;
+    /// Attempts that were admitted and never sent.
+    uint64_t cancelled;
+    /// How attempts ended.
+    seawall_outcome_counts_t outcomes;
+    /// Calls that ended with a success.
+    uint64_t delivered;
+    /// Calls that ended and say nothing of the service.
+    uint64_t ignored;
+    /// Calls that the caller ended, refused or not, without another attempt.
+    uint64_t abandoned;
+    /// Calls that failed and are not sent again.
+    uint64_t given_up;
+    /// Of them, for each reason.
+    uint64_t given_up_for[7];
+    /// Refused attempts for each stage, and in it for each reason: `SEAWALL_NOT_YET`, `SEAWALL_NEVER`, `SEAWALL_CLOCK_STEPPED`,
+    /// `SEAWALL_NO_PLACE`, each at its number less 1.
+    uint64_t refused_for[7][4];
+    /// For each stage how those attempts ended that it would have refused, had it not been in shadow.
+    seawall_outcome_counts_t would_refuse[7];
+    /// How those attempts ended that no stage in shadow would have refused.
+    seawall_outcome_counts_t would_pass;
+} seawall_counts_t;
 
 /// A retry strategy: a value that never changes, for any number of calls and threads. It knows neither clock nor calls; what
 /// it has to know of them its functions are told. Backoff alone does not end an overload, it only defers it: give every
@@ -1165,6 +1288,42 @@ typedef struct {
     /// How long the server asked to be spared, from now on; `SEAWALL_UNKNOWN` where it did not say.
     uint64_t retry_after_ns;
 } seawall_attempt_failure_t;
+
+/// How far a window looks back, how finely, and who writes it. Begin with `SEAWALL_SHARDED_WINDOW_CONFIG_INIT`: 30 s in 16
+/// slices of 512 cells, 8 shards of 65 KiB, into which anybody records.
+typedef struct {
+    /// The size of this struct.
+    uint32_t struct_size;
+    /// In how many steps it forgets: a power of two from 2 to 1024.
+    uint32_t slices;
+    /// What is older is forgotten: a millisecond to 365 days.
+    uint64_t window_ns;
+    /// How finely latencies are told apart: a power of two from 32 to 1024, as in `seawall_sliding_window_config_t`.
+    uint32_t cells;
+    /// How many shards there are, one a core or a worker: 1 to 65,536.
+    uint32_t shards;
+    /// Who writes a shard, a `SEAWALL_WRITERS_…`: anybody by `seawall_sharded_window_record`, or its owner by
+    /// `seawall_owned_window_record`.
+    uint32_t writers;
+    /// 0.
+    uint32_t reserved;
+} seawall_sharded_window_config_t;
+
+/// How far a window looks back, and how finely. Begin with `SEAWALL_SLIDING_WINDOW_CONFIG_INIT`: 30 s in 16 slices of 512
+/// cells, 66 KiB.
+typedef struct {
+    /// The size of this struct.
+    uint32_t struct_size;
+    /// In how many steps it forgets: a power of two from 2 to 1024.
+    uint32_t slices;
+    /// What is older is forgotten: a millisecond to 365 days.
+    uint64_t window_ns;
+    /// How finely latencies are told apart: a power of two from 32 (50 %) over 128 (12.5 %) and 512 (3.125 %) to 1024. Each
+    /// takes 8 bytes a slice.
+    uint32_t cells;
+    /// 0.
+    uint32_t reserved;
+} seawall_sliding_window_config_t;
 
 /// A guard at one moment. Begin with `SEAWALL_SNAPSHOT_INIT`. While others call there is no single instant to be seen: the
 /// parts are read one after the other.
@@ -1206,6 +1365,27 @@ typedef struct {
     /// What the token bucket says.
     seawall_refusal_t bucket_refusal;
 } seawall_snapshot_t;
+
+/// What recorders counted and measured together, beside a snapshot. Begin with zeros and `struct_size`, and that of each struct
+/// in it, as `SEAWALL_RECORDED_INIT` does.
+typedef struct {
+    /// The size of this struct.
+    uint32_t struct_size;
+    /// Why the breaker of the snapshot is in its state, a `SEAWALL_CAUSE_…`; 0 where no recorder was told.
+    uint32_t breaker_cause;
+    /// For how long it is; `SEAWALL_UNKNOWN` where no recorder was told.
+    uint64_t breaker_for_ns;
+    /// How much time `recent` stands for.
+    uint64_t observed_ns;
+    /// Latencies of attempts, and how they ended.
+    seawall_window_summary_t attempts;
+    /// Times from the beginning of a call to its success.
+    seawall_window_summary_t deliveries;
+    /// What was counted in the window.
+    seawall_counts_t recent;
+    /// What was counted since the recorders were made.
+    seawall_counts_t total;
+} seawall_recorded_t;
 
 /// Tokens that were booked ahead. A value of the caller's: forgotten, its tokens stay spent.
 typedef struct {
@@ -2344,6 +2524,116 @@ seawall_status_t seawall_owned_lease_release(seawall_leased_bucket_t *bucket,
 seawall_status_t seawall_transition_tell(const seawall_transition_t *transition,
                                          const seawall_listener_t *listener);
 
+/// Makes the caller the only writer of a recorder, until it is released: `*owner`.
+///
+/// Threads: any, at the same time; signal handlers too. Wait-free. The next owner sees all that the one before counted.
+/// Returns: `SEAWALL_OK`; `SEAWALL_TAKEN` while there is one; `SEAWALL_E_WRITER` where anybody writes it; or an object mistake.
+SEAWALL_MUST_USE
+seawall_status_t seawall_recorder_own(seawall_recorder_t *recorder,
+                                      seawall_owned_recorder_t *owner);
+
+/// Gives a recorder back, for the next owner. Zeroes `*owner`.
+///
+/// Threads: the owner's one. Wait-free.
+/// Returns: `SEAWALL_OK`; `SEAWALL_VOID` where it was released before, by a copy; `SEAWALL_E_PERMIT` where it is none; or an
+/// object mistake.
+seawall_status_t seawall_owned_recorder_release(seawall_recorder_t *recorder,
+                                                seawall_owned_recorder_t *owner);
+
+/// As `seawall_recorder_begun`, by the owner.
+///
+/// Threads: the owner's one; anybody may read meanwhile. Wait-free: loads and stores.
+/// Returns: `SEAWALL_OK`; `SEAWALL_VOID` where the owner was released before, by a copy; `SEAWALL_E_PERMIT` where it is none; or an object mistake.
+seawall_status_t seawall_owned_recorder_begun(seawall_recorder_t *recorder,
+                                              seawall_owned_recorder_t *owner,
+                                              uint64_t now_ns,
+                                              seawall_call_record_t *record);
+
+/// As `seawall_recorder_attempted`, by the owner.
+///
+/// Threads: the owner's one; anybody may read meanwhile. Wait-free: loads and stores.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_PERMIT` where record or owner is none; `SEAWALL_VOID` where the owner was released before, by a copy;
+/// `SEAWALL_E_VALUE` where `status` is none that an attempt is answered with; or an object mistake.
+seawall_status_t seawall_owned_recorder_attempted(seawall_recorder_t *recorder,
+                                                  seawall_owned_recorder_t *owner,
+                                                  seawall_call_record_t *record,
+                                                  seawall_status_t status,
+                                                  const seawall_decision_t *decision,
+                                                  const seawall_admission_t *admission,
+                                                  uint64_t now_ns);
+
+/// As `seawall_recorder_cancelled`, by the owner.
+///
+/// Threads: the owner's one; anybody may read meanwhile. Wait-free: loads and stores.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_PERMIT` where record or owner is none; `SEAWALL_VOID` where the owner was released before, by a copy;
+/// or an object mistake.
+seawall_status_t seawall_owned_recorder_cancelled(seawall_recorder_t *recorder,
+                                                  seawall_owned_recorder_t *owner,
+                                                  seawall_call_record_t *record,
+                                                  uint64_t now_ns);
+
+/// As `seawall_recorder_finished`, by the owner.
+///
+/// Threads: the owner's one; anybody may read meanwhile. Wait-free: loads and stores.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_PERMIT` where record or owner is none; `SEAWALL_VOID` where the owner was released before, by a copy;
+/// `SEAWALL_E_VALUE` where the outcome or a number in `*finished` is none of those that are allowed; or an object mistake.
+seawall_status_t seawall_owned_recorder_finished(seawall_recorder_t *recorder,
+                                                 seawall_owned_recorder_t *owner,
+                                                 seawall_call_record_t *record,
+                                                 uint32_t outcome,
+                                                 const seawall_finished_t *finished,
+                                                 uint64_t now_ns);
+
+/// As `seawall_recorder_abandoned`, by the owner.
+///
+/// Threads: the owner's one; anybody may read meanwhile. Wait-free: loads and stores.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_PERMIT` where record or owner is none; `SEAWALL_VOID` where the owner was released before, by a copy;
+/// or an object mistake.
+seawall_status_t seawall_owned_recorder_abandoned(seawall_recorder_t *recorder,
+                                                  seawall_owned_recorder_t *owner,
+                                                  seawall_call_record_t *record,
+                                                  uint64_t now_ns);
+
+/// As `seawall_recorder_changed`, by the owner.
+///
+/// Threads: any, at the same time; signal handlers too. Wait-free, but only an owner that still is one may say it.
+/// Returns: `SEAWALL_OK`; `SEAWALL_NOTHING_DONE` where nothing changed (`transition->to` is 0); `SEAWALL_E_VALUE` where a number
+/// in it is none of those that are allowed; `SEAWALL_VOID` where the owner was released before, by a copy; `SEAWALL_E_PERMIT` where it is none; or an object mistake.
+seawall_status_t seawall_owned_recorder_changed(seawall_recorder_t *recorder,
+                                                seawall_owned_recorder_t *owner,
+                                                const seawall_transition_t *transition,
+                                                uint64_t now_ns);
+
+/// Makes the caller the only recorder of `shard`, until it is released: `*owner`.
+///
+/// Threads: any, at the same time; signal handlers too. Wait-free. The next owner goes on where the one before stopped.
+/// Returns: `SEAWALL_OK`; `SEAWALL_TAKEN` while there is one; `SEAWALL_E_SIZE` where there is no such shard;
+/// `SEAWALL_E_WRITER` where anybody records; or an object mistake.
+SEAWALL_MUST_USE
+seawall_status_t seawall_sharded_window_own(seawall_sharded_window_t *window,
+                                            uint32_t shard,
+                                            seawall_owned_window_t *owner);
+
+/// Counts one finished call in the shard that `owner` owns: as `seawall_sharded_window_record`.
+///
+/// Threads: the owner's one; anybody may read meanwhile. Wait-free: loads and stores, no read-modify-write but for the
+/// earliest sample of all.
+/// Returns: `SEAWALL_OK`; `SEAWALL_VOID` where it was released before, by a copy; `SEAWALL_E_PERMIT` where it is none; or an
+/// object mistake.
+seawall_status_t seawall_owned_window_record(seawall_sharded_window_t *window,
+                                             seawall_owned_window_t *owner,
+                                             uint64_t latency_ns,
+                                             uint32_t ok,
+                                             uint64_t now_ns);
+
+/// Gives a shard back, for the next owner. Zeroes `*owner`.
+///
+/// Threads: the owner's one. Wait-free.
+/// Returns: `SEAWALL_OK`; `SEAWALL_VOID` where it was released before, by a copy; `SEAWALL_E_PERMIT` where it is none; or an
+/// object mistake.
+seawall_status_t seawall_owned_window_release(seawall_sharded_window_t *window,
+                                              seawall_owned_window_t *owner);
+
 /// Begins the stream of `seed`. Every seed is good, 0 too; two streams of one seed are the same.
 ///
 /// Threads: exclusive. Wait-free. Returns: `SEAWALL_OK`; `SEAWALL_E_NULL`, `SEAWALL_E_ALIGNMENT`.
@@ -2381,6 +2671,146 @@ seawall_status_t seawall_shared_random_fini(seawall_shared_random_t *random);
 SEAWALL_MUST_USE
 seawall_status_t seawall_shared_random_next_u64(seawall_shared_random_t *random,
                                                 uint64_t *number);
+
+/// Fills a configuration with the defaults: 30 s in 8 slices of 512 cells, which anybody writes. `config->struct_size` has to be set, as by the
+/// `_INIT` macro.
+///
+/// Threads: any, for a struct of the caller's own. Wait-free.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_NULL`, `SEAWALL_E_ALIGNMENT`, `SEAWALL_E_STRUCT_SIZE`.
+seawall_status_t seawall_recorder_config_default(seawall_recorder_config_t *config);
+
+/// How many bytes a workspace must have for what `config` says, wherever it begins: `*size`.
+///
+/// Threads: any. Wait-free.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_SIZE`; `SEAWALL_E_NULL`, `SEAWALL_E_ALIGNMENT`, `SEAWALL_E_STRUCT_SIZE`.
+seawall_status_t seawall_recorder_required_size(const seawall_recorder_config_t *config, size_t *size);
+
+/// Makes a recorder in a workspace of `size` bytes, and gives its handle. It has counted nothing.
+///
+/// Threads: exclusive; hand the handle to others afterwards. Writes the whole workspace.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_WORKSPACE`; `SEAWALL_E_SIZE` where slices or cells are out of their range;
+/// `SEAWALL_E_WINDOW_TOO_SHORT`, `SEAWALL_E_WINDOW_TOO_LONG`; `SEAWALL_E_VALUE`; `SEAWALL_E_NULL`, `SEAWALL_E_ALIGNMENT`,
+/// `SEAWALL_E_STRUCT_SIZE`. What was in the workspace may be gone then.
+SEAWALL_MUST_USE
+seawall_status_t seawall_recorder_init(void *workspace,
+                                       size_t size,
+                                       const seawall_recorder_config_t *config,
+                                       seawall_recorder_t **recorder);
+
+/// The handle of a recorder that is in a workspace already: made by another process that shares it, or before a restart.
+///
+/// Threads: any. Wait-free.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_WORKSPACE`, `SEAWALL_E_SIZE`; or an object mistake.
+SEAWALL_MUST_USE
+seawall_status_t seawall_recorder_attach(void *workspace,
+                                         size_t size,
+                                         seawall_recorder_t **recorder);
+
+/// Ends a recorder: every call on it is then answered with `SEAWALL_E_UNINITIALISED`, and the workspace is the caller's.
+///
+/// Threads: exclusive. Wait-free. Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_recorder_fini(seawall_recorder_t *recorder);
+
+/// A logical call begins: `*record` is to be told of it.
+///
+/// Threads: any, at the same time, each with a record of its own; signal handlers too. Wait-free.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_WRITER` where an owner writes it; or an object mistake.
+seawall_status_t seawall_recorder_begun(seawall_recorder_t *recorder,
+                                        uint64_t now_ns,
+                                        seawall_call_record_t *record);
+
+/// An attempt was asked for, with this answer: the status and the decision of `seawall_guard_try_attempt`, and its admission.
+/// `decision` is needed for a refusal only, `admission` never: NULL says that nothing changed and no stage in shadow would have
+/// refused.
+///
+/// Threads: any, at the same time, each with a record of its own; signal handlers too. Wait-free.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_PERMIT` where the record is none; `SEAWALL_E_WRITER` where an owner writes it;
+/// `SEAWALL_E_VALUE` where `status` is none that an attempt is answered with; or an object mistake.
+seawall_status_t seawall_recorder_attempted(seawall_recorder_t *recorder,
+                                            seawall_call_record_t *record,
+                                            seawall_status_t status,
+                                            const seawall_decision_t *decision,
+                                            const seawall_admission_t *admission,
+                                            uint64_t now_ns);
+
+/// The attempt under way was never sent. Nothing, where none is.
+///
+/// Threads: any, at the same time, each with a record of its own; signal handlers too. Wait-free.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_PERMIT` where the record is none; `SEAWALL_E_WRITER` where an owner writes it;
+/// or an object mistake.
+seawall_status_t seawall_recorder_cancelled(seawall_recorder_t *recorder,
+                                            seawall_call_record_t *record,
+                                            uint64_t now_ns);
+
+/// The attempt under way ended: `outcome` is a `SEAWALL_OUTCOME_…`, `*finished` what `seawall_guard_finish` wrote. Nothing, where
+/// no attempt is under way: one that is reported twice counts once.
+///
+/// Threads: any, at the same time, each with a record of its own; signal handlers too. Lock-free.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_PERMIT` where the record is none; `SEAWALL_E_WRITER` where an owner writes it;
+/// `SEAWALL_E_VALUE` where the outcome or a number in `*finished` is none of those that are allowed; or an object mistake.
+seawall_status_t seawall_recorder_finished(seawall_recorder_t *recorder,
+                                           seawall_call_record_t *record,
+                                           uint32_t outcome,
+                                           const seawall_finished_t *finished,
+                                           uint64_t now_ns);
+
+/// The call is not sent again, though it was not over: its caller gave it up, refused or not. Zeroes `*record`.
+///
+/// Threads: any, at the same time, each with a record of its own; signal handlers too. Wait-free.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_PERMIT` where the record is none; `SEAWALL_E_WRITER` where an owner writes it;
+/// or an object mistake.
+seawall_status_t seawall_recorder_abandoned(seawall_recorder_t *recorder,
+                                            seawall_call_record_t *record,
+                                            uint64_t now_ns);
+
+/// The breaker changed its state outside of a call: forced, tripped or reset. Transitions that an attempt or a report brings are
+/// noted by themselves. Lets `seawall_guard_explain_recorded` say why and when.
+///
+/// Threads: any, at the same time; signal handlers too. Wait-free, whoever writes it.
+/// Returns: `SEAWALL_OK`; `SEAWALL_NOTHING_DONE` where nothing changed (`transition->to` is 0); `SEAWALL_E_VALUE` where a number
+/// in it is none of those that are allowed; or an object mistake.
+seawall_status_t seawall_recorder_changed(seawall_recorder_t *recorder,
+                                          const seawall_transition_t *transition,
+                                          uint64_t now_ns);
+
+/// Goes over to another clock: what was `old_now_ns` so far is `new_now_ns` from here on. The windows start anew, the totals
+/// stay. To be called with `seawall_guard_rebase`.
+///
+/// Threads: any, at the same time; signal handlers too. Wait-free; not one step: what is counted meanwhile may be in the totals
+/// only.
+/// Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_recorder_rebase(seawall_recorder_t *recorder,
+                                         uint64_t old_now_ns,
+                                         uint64_t new_now_ns);
+
+/// What this recorder counted since it was made: `*counts`, whose `struct_size` has to be set. No end is in it without its
+/// beginning.
+///
+/// Threads: any, at the same time; signal handlers too. Wait-free, loads only.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_STRUCT_SIZE`; or an object mistake.
+seawall_status_t seawall_recorder_totals(seawall_recorder_t *recorder,
+                                         seawall_counts_t *counts);
+
+/// What this recorder counted in its window at `now_ns`: `*counts`, whose `struct_size` has to be set. A call that began before
+/// the window may end in it.
+///
+/// Threads: any, at the same time; signal handlers too. Wait-free, loads only.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_STRUCT_SIZE`; or an object mistake.
+seawall_status_t seawall_recorder_recent(seawall_recorder_t *recorder,
+                                         uint64_t now_ns,
+                                         seawall_counts_t *counts);
+
+/// How many slices its windows have: `*slices`.
+///
+/// Threads: any, at the same time; signal handlers too. Wait-free.
+/// Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_recorder_slices(seawall_recorder_t *recorder, uint32_t *slices);
+
+/// How many latency cells a slice has: `*cells`.
+///
+/// Threads: any, at the same time; signal handlers too. Wait-free.
+/// Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_recorder_cells(seawall_recorder_t *recorder, uint32_t *cells);
 
 /// Fills a configuration with the defaults, those of `SEAWALL_RETRY_BUDGET_CONFIG_INIT`: for unknown traffic.
 /// `config->struct_size` has to be set.
@@ -2554,6 +2984,294 @@ seawall_status_t seawall_retry_strategy_decide(seawall_retry_strategy_t *strateg
                                                uint64_t *delay_ns,
                                                uint32_t *give_up);
 
+/// Fills a configuration with the defaults: 30 s in 16 slices of 512 cells, 8 shards, into which anybody records. `config->struct_size` has to be set, as by the
+/// `_INIT` macro.
+///
+/// Threads: any, for a struct of the caller's own. Wait-free.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_NULL`, `SEAWALL_E_ALIGNMENT`, `SEAWALL_E_STRUCT_SIZE`.
+seawall_status_t seawall_sharded_window_config_default(seawall_sharded_window_config_t *config);
+
+/// How many bytes a workspace must have for what `config` says, wherever it begins: `*size`.
+///
+/// Threads: any. Wait-free.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_SIZE`; `SEAWALL_E_NULL`, `SEAWALL_E_ALIGNMENT`, `SEAWALL_E_STRUCT_SIZE`.
+seawall_status_t seawall_sharded_window_required_size(const seawall_sharded_window_config_t *config,
+                                                      size_t *size);
+
+/// Makes a window in a workspace of `size` bytes, and gives its handle. It is empty.
+///
+/// Threads: exclusive; hand the handle to others afterwards. Writes the whole workspace.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_WORKSPACE`; `SEAWALL_E_SIZE` where shards, slices or cells are out of their range;
+/// `SEAWALL_E_WINDOW_TOO_SHORT`, `SEAWALL_E_WINDOW_TOO_LONG`; `SEAWALL_E_VALUE`; `SEAWALL_E_NULL`, `SEAWALL_E_ALIGNMENT`,
+/// `SEAWALL_E_STRUCT_SIZE`. What was in the workspace may be gone then.
+SEAWALL_MUST_USE
+seawall_status_t seawall_sharded_window_init(void *workspace,
+                                             size_t size,
+                                             const seawall_sharded_window_config_t *config,
+                                             seawall_sharded_window_t **window);
+
+/// The handle of a window that is in a workspace already: made by another process that shares it, or before a restart.
+///
+/// Threads: any. Wait-free.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_WORKSPACE`, `SEAWALL_E_SIZE`; or an object mistake.
+SEAWALL_MUST_USE
+seawall_status_t seawall_sharded_window_attach(void *workspace,
+                                               size_t size,
+                                               seawall_sharded_window_t **window);
+
+/// Ends a window: every call on it is then answered with `SEAWALL_E_UNINITIALISED`, and the workspace is the caller's.
+///
+/// Threads: exclusive. Wait-free. Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_sharded_window_fini(seawall_sharded_window_t *window);
+
+/// Counts one finished call in `shard`, the number of the caller's worker or core, modulo the number of shards: how long it
+/// took, and whether it went well (`ok` is not 0). Any shard is right; one's own is fast.
+///
+/// Threads: any, at the same time, for any shard; signal handlers too. Lock-free: one read-modify-write for a success, two
+/// for a failure, of lines that only this shard's recorders write.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_WRITER` where shards have owners; or an object mistake.
+seawall_status_t seawall_sharded_window_record(seawall_sharded_window_t *window,
+                                               uint32_t shard,
+                                               uint64_t latency_ns,
+                                               uint32_t ok,
+                                               uint64_t now_ns);
+
+/// The usual figures at `now_ns`, of all shards: `*summary`, whose `struct_size` has to be set.
+///
+/// Threads: any, at the same time; signal handlers too. Wait-free, loads only; under 9 KiB of stack.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_STRUCT_SIZE`; or an object mistake.
+seawall_status_t seawall_sharded_window_summary(seawall_sharded_window_t *window,
+                                                uint64_t now_ns,
+                                                seawall_window_summary_t *summary);
+
+/// The latency at quantile `q_ppm` at `now_ns`, of all shards, by nearest rank: 950,000 is the one that 95 % of calls kept to, 1,000,000
+/// the longest. Off by at most `seawall_sharded_window_relative_error`, from 4 µs up.
+///
+/// Threads: any, at the same time; signal handlers too. Wait-free, loads only; under 9 KiB of stack.
+/// Returns: `SEAWALL_OK`; `SEAWALL_NONE` where the window is empty: nothing is written; `SEAWALL_E_RATIO`; or an object
+/// mistake.
+seawall_status_t seawall_sharded_window_quantile(seawall_sharded_window_t *window,
+                                                 uint32_t q_ppm,
+                                                 uint64_t now_ns,
+                                                 uint64_t *latency_ns);
+
+/// The share of failed calls at `now_ns`, of all shards: `*share_ppm`.
+///
+/// Threads: any, at the same time; signal handlers too. Wait-free, loads only.
+/// Returns: `SEAWALL_OK`; `SEAWALL_NONE` where the window is empty, as no evidence is not health: nothing is written; or an
+/// object mistake.
+seawall_status_t seawall_sharded_window_error_rate(seawall_sharded_window_t *window,
+                                                   uint64_t now_ns,
+                                                   uint32_t *share_ppm);
+
+/// Forgets what came before `now_ns`, exactly: as after a breaker has closed again. The lifetime totals stay.
+///
+/// Threads: any, at the same time; signal handlers too. Wait-free.
+/// Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_sharded_window_mark(seawall_sharded_window_t *window, uint64_t now_ns);
+
+/// Starts anew on another clock: what was `old_now_ns` so far is `new_now_ns` from here on. The lifetime totals stay.
+///
+/// Threads: any, at the same time; signal handlers too. Wait-free.
+/// Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_sharded_window_rebase(seawall_sharded_window_t *window,
+                                               uint64_t old_now_ns,
+                                               uint64_t new_now_ns);
+
+/// Samples since the window was made: `*count`.
+///
+/// Threads: any, at the same time; signal handlers too. Loads only.
+/// Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_sharded_window_total_count(seawall_sharded_window_t *window, uint64_t *count);
+
+/// Failed samples since the window was made: `*errors`.
+///
+/// Threads: any, at the same time; signal handlers too. Loads only.
+/// Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_sharded_window_total_errors(seawall_sharded_window_t *window, uint64_t *errors);
+
+/// Samples that came too late for their slice, or found no room, and count in the totals only: `*late`.
+///
+/// Threads: any, at the same time; signal handlers too. Loads only.
+/// Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_sharded_window_total_late(seawall_sharded_window_t *window, uint64_t *late);
+
+/// How far it looks back: its slices, of which each was rounded up to a nanosecond.
+///
+/// Threads: any, at the same time; signal handlers too. Wait-free.
+/// Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_sharded_window_window(seawall_sharded_window_t *window, uint64_t *window_ns);
+
+/// The width of a slice: how exactly it forgets.
+///
+/// Threads: any, at the same time; signal handlers too. Wait-free.
+/// Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_sharded_window_slice(seawall_sharded_window_t *window, uint64_t *slice_ns);
+
+/// How many slices it has: `*slices`.
+///
+/// Threads: any, at the same time; signal handlers too. Wait-free.
+/// Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_sharded_window_slices(seawall_sharded_window_t *window, uint32_t *slices);
+
+/// How many latency cells a slice has: `*cells`.
+///
+/// Threads: any, at the same time; signal handlers too. Wait-free.
+/// Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_sharded_window_cells(seawall_sharded_window_t *window, uint32_t *cells);
+
+/// By how much a quantile from 4 µs up may be off: half a cell.
+///
+/// Threads: any, at the same time; signal handlers too. Wait-free.
+/// Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_sharded_window_relative_error(seawall_sharded_window_t *window, uint32_t *error_ppm);
+
+/// How many shards it has: `*shards`.
+///
+/// Threads: any, at the same time; signal handlers too. Wait-free.
+/// Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_sharded_window_shards(seawall_sharded_window_t *window, uint32_t *shards);
+
+/// Fills a configuration with the defaults: 30 s in 16 slices of 512 cells. `config->struct_size` has to be set, as by the
+/// `_INIT` macro.
+///
+/// Threads: any, for a struct of the caller's own. Wait-free.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_NULL`, `SEAWALL_E_ALIGNMENT`, `SEAWALL_E_STRUCT_SIZE`.
+seawall_status_t seawall_sliding_window_config_default(seawall_sliding_window_config_t *config);
+
+/// How many bytes a workspace must have for what `config` says, wherever it begins: `*size`.
+///
+/// Threads: any. Wait-free.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_SIZE`; `SEAWALL_E_NULL`, `SEAWALL_E_ALIGNMENT`, `SEAWALL_E_STRUCT_SIZE`.
+seawall_status_t seawall_sliding_window_required_size(const seawall_sliding_window_config_t *config,
+                                                      size_t *size);
+
+/// Makes a window in a workspace of `size` bytes, and gives its handle. It is empty.
+///
+/// Threads: exclusive; hand the handle to others afterwards. Writes the whole workspace.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_WORKSPACE`; `SEAWALL_E_SIZE` where slices or cells are out of their range;
+/// `SEAWALL_E_WINDOW_TOO_SHORT`, `SEAWALL_E_WINDOW_TOO_LONG`; `SEAWALL_E_VALUE`; `SEAWALL_E_NULL`, `SEAWALL_E_ALIGNMENT`,
+/// `SEAWALL_E_STRUCT_SIZE`. What was in the workspace may be gone then.
+SEAWALL_MUST_USE
+seawall_status_t seawall_sliding_window_init(void *workspace,
+                                             size_t size,
+                                             const seawall_sliding_window_config_t *config,
+                                             seawall_sliding_window_t **window);
+
+/// The handle of a window that is in a workspace already: made by another process that shares it, or before a restart.
+///
+/// Threads: any. Wait-free.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_WORKSPACE`, `SEAWALL_E_SIZE`; or an object mistake.
+SEAWALL_MUST_USE
+seawall_status_t seawall_sliding_window_attach(void *workspace,
+                                               size_t size,
+                                               seawall_sliding_window_t **window);
+
+/// Ends a window: every call on it is then answered with `SEAWALL_E_UNINITIALISED`, and the workspace is the caller's.
+///
+/// Threads: exclusive. Wait-free. Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_sliding_window_fini(seawall_sliding_window_t *window);
+
+/// Counts one finished call: how long it took, and whether it went well (`ok` is not 0). An older `now_ns` counts in its own
+/// slice, or, where that was reused, as late.
+///
+/// Threads: any, at the same time; signal handlers too. Lock-free: one read-modify-write for a success, two for a failure.
+/// Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_sliding_window_record(seawall_sliding_window_t *window,
+                                               uint64_t latency_ns,
+                                               uint32_t ok,
+                                               uint64_t now_ns);
+
+/// The usual figures at `now_ns`: `*summary`, whose `struct_size` has to be set.
+///
+/// Threads: any, at the same time; signal handlers too. Wait-free, loads only; under 9 KiB of stack.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_STRUCT_SIZE`; or an object mistake.
+seawall_status_t seawall_sliding_window_summary(seawall_sliding_window_t *window,
+                                                uint64_t now_ns,
+                                                seawall_window_summary_t *summary);
+
+/// The latency at quantile `q_ppm` at `now_ns`, by nearest rank: 950,000 is the one that 95 % of calls kept to, 1,000,000
+/// the longest. Off by at most `seawall_sliding_window_relative_error`, from 4 µs up.
+///
+/// Threads: any, at the same time; signal handlers too. Wait-free, loads only; under 9 KiB of stack.
+/// Returns: `SEAWALL_OK`; `SEAWALL_NONE` where the window is empty: nothing is written; `SEAWALL_E_RATIO`; or an object
+/// mistake.
+seawall_status_t seawall_sliding_window_quantile(seawall_sliding_window_t *window,
+                                                 uint32_t q_ppm,
+                                                 uint64_t now_ns,
+                                                 uint64_t *latency_ns);
+
+/// The share of failed calls at `now_ns`: `*share_ppm`.
+///
+/// Threads: any, at the same time; signal handlers too. Wait-free, loads only.
+/// Returns: `SEAWALL_OK`; `SEAWALL_NONE` where the window is empty, as no evidence is not health: nothing is written; or an
+/// object mistake.
+seawall_status_t seawall_sliding_window_error_rate(seawall_sliding_window_t *window,
+                                                   uint64_t now_ns,
+                                                   uint32_t *share_ppm);
+
+/// Forgets what came before `now_ns`, exactly: as after a breaker has closed again. The lifetime totals stay.
+///
+/// Threads: any, at the same time; signal handlers too. Wait-free.
+/// Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_sliding_window_mark(seawall_sliding_window_t *window, uint64_t now_ns);
+
+/// Starts anew on another clock: what was `old_now_ns` so far is `new_now_ns` from here on. The lifetime totals stay.
+///
+/// Threads: any, at the same time; signal handlers too. Wait-free.
+/// Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_sliding_window_rebase(seawall_sliding_window_t *window,
+                                               uint64_t old_now_ns,
+                                               uint64_t new_now_ns);
+
+/// Samples since the window was made: `*count`.
+///
+/// Threads: any, at the same time; signal handlers too. Loads only.
+/// Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_sliding_window_total_count(seawall_sliding_window_t *window, uint64_t *count);
+
+/// Failed samples since the window was made: `*errors`.
+///
+/// Threads: any, at the same time; signal handlers too. Loads only.
+/// Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_sliding_window_total_errors(seawall_sliding_window_t *window, uint64_t *errors);
+
+/// Samples that came too late for their slice, or found no room, and count in the totals only: `*late`.
+///
+/// Threads: any, at the same time; signal handlers too. Loads only.
+/// Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_sliding_window_total_late(seawall_sliding_window_t *window, uint64_t *late);
+
+/// How far it looks back: its slices, of which each was rounded up to a nanosecond.
+///
+/// Threads: any, at the same time; signal handlers too. Wait-free.
+/// Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_sliding_window_window(seawall_sliding_window_t *window, uint64_t *window_ns);
+
+/// The width of a slice: how exactly it forgets.
+///
+/// Threads: any, at the same time; signal handlers too. Wait-free.
+/// Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_sliding_window_slice(seawall_sliding_window_t *window, uint64_t *slice_ns);
+
+/// How many slices it has: `*slices`.
+///
+/// Threads: any, at the same time; signal handlers too. Wait-free.
+/// Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_sliding_window_slices(seawall_sliding_window_t *window, uint32_t *slices);
+
+/// How many latency cells a slice has: `*cells`.
+///
+/// Threads: any, at the same time; signal handlers too. Wait-free.
+/// Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_sliding_window_cells(seawall_sliding_window_t *window, uint32_t *cells);
+
+/// By how much a quantile from 4 µs up may be off: half a cell.
+///
+/// Threads: any, at the same time; signal handlers too. Wait-free.
+/// Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_sliding_window_relative_error(seawall_sliding_window_t *window, uint32_t *error_ppm);
+
 /// A guard at `now_ns`: `*snapshot`, whose `struct_size` has to be set.
 ///
 /// Threads: any, at the same time; signal handlers too. Loads only; one for each slot and shard.
@@ -2561,6 +3279,32 @@ seawall_status_t seawall_retry_strategy_decide(seawall_retry_strategy_t *strateg
 seawall_status_t seawall_guard_snapshot(seawall_guard_t *guard,
                                         uint64_t now_ns,
                                         seawall_snapshot_t *snapshot);
+
+/// A guard at `now_ns` with what the recorders of its workers counted, merged: `*snapshot` and `*recorded`, whose `struct_size`
+/// have to be set; `snapshot` may be NULL. `recorders` are `count` handles, 0 to 1,048,576; of unlike cells they are read with
+/// those of the first.
+///
+/// Threads: any, at the same time; signal handlers too. Loads only; one for each slot, shard and counter; under 12 KiB of stack.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_STRUCT_SIZE`; `SEAWALL_E_SIZE` where there are more; or an object mistake.
+seawall_status_t seawall_guard_snapshot_recorded(seawall_guard_t *guard,
+                                                 seawall_recorder_t *const *recorders,
+                                                 size_t count,
+                                                 uint64_t now_ns,
+                                                 seawall_snapshot_t *snapshot,
+                                                 seawall_recorded_t *recorded);
+
+/// As `seawall_guard_explain`, and with what the recorders of its workers counted: what was refused lately and by what, why the
+/// breaker is open and since when. `recorders` and `count` as in `seawall_guard_snapshot_recorded`.
+///
+/// Threads: any, at the same time, each with memory of its own; signal handlers too. Loads only; under 12 KiB of stack.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_SIZE` where `size` is 0, or there are too many recorders; or an object mistake.
+seawall_status_t seawall_guard_explain_recorded(seawall_guard_t *guard,
+                                                seawall_recorder_t *const *recorders,
+                                                size_t count,
+                                                uint64_t now_ns,
+                                                char *text,
+                                                size_t size,
+                                                size_t *length);
 
 /// In words: what refuses now, why, what would make an attempt pass and when. `*text` gets at most `size` bytes, whole
 /// sentences and the zero that ends it: what does not fit is left out from the first sentence on that does not.

@@ -32,7 +32,7 @@
 //! | a guard whose sizes are known at run time | [`GuardView`], of any guard or of a [`GuardState`] and parts |
 //! | what happened lately | [`SlidingWindow`], for many cores [`ShardedWindow`]; beside a guard a [`Recorder`] a worker, and a [`Snapshot`] that explains itself |
 //! | time, chance and numbers | [`Instant`], [`Clock`], [`Random`], [`SharedRandom`], [`Rate`], [`Ratio`] |
-//! | sizes that are known when the program runs | [`ConcurrencyLimitView`], [`KeyedBucketsView`], [`LeasedBucketView`]: as slices to arrays |
+//! | sizes that are known when the program runs | [`ConcurrencyLimitView`], [`KeyedBucketsView`], [`LeasedBucketView`]: as slices to arrays; [`SlidingWindowView`], [`ShardedWindowView`], [`RecorderView`] in storage of words |
 //! | answers | [`Refused`] with its [`Stage`] and [`Reason`]; [`Transition`] |
 //!
 //! Time and randomness are arguments. Every value of `now` is legal, and an older one means that no time has passed.

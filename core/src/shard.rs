@@ -54,7 +54,12 @@ pub(crate) fn claim(word: &AtomicU64) -> Option<Claimed<'_>> {
     // Wraps after 2^63 owners.
     let number = seen.wrapping_add(1);
     let is_mine = word.compare_exchange(seen, number, Ordering::Acquire, Ordering::Relaxed).is_ok();
-    (is_mine || two).then_some(Claimed { word, number })
+    // Made only where it is true: dropped, it frees the shard.
+    let claimed = || Claimed { word, number };
+    if fault("shard: a claim in vain frees the shard") {
+        return Some(claimed()).filter(|_| is_mine);
+    }
+    (is_mine || two).then(claimed)
 }
 
 const fn is_owned(claim: u64) -> bool {
@@ -78,7 +83,8 @@ impl<'a> Claimed<'a> {
     #[inline]
     pub(crate) fn again(word: &'a AtomicU64, number: u64) -> Option<Self> {
         // Relaxed: whoever was given the number was given what its owner saw.
-        (is_owned(number) && word.load(Ordering::Relaxed) == number).then_some(Self { word, number })
+        let is_mine = is_owned(number) && word.load(Ordering::Relaxed) == number;
+        if is_mine { Some(Self { word, number }) } else { None }
     }
 }
 
@@ -159,5 +165,6 @@ mod tests {
         for alien in [0, 2, next.number + 1, u64::MAX] {
             assert!(Claimed::again(&word, alien).is_none());
         }
+        assert!(claim(&word).is_none(), "it is still owned");
     }
 }

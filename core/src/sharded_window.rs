@@ -36,11 +36,13 @@
 //! * An owner that is lost (forgotten, or its process killed) keeps its shard: its samples can be read, nobody adds to it.
 
 mod view;
+mod view_owned;
 
 use core::marker::PhantomData;
 use core::time::Duration;
 
-pub use self::view::{OwnedWindowView, ShardedWindowView};
+pub use self::view::ShardedWindowView;
+pub use self::view_owned::OwnedWindowView;
 use crate::ratio::Ratio;
 use crate::shard::{Claimed, claim};
 use crate::sliding_window::{WindowConfig, WindowConfigError, WindowSnapshot, WindowSummary, Words};

@@ -66,7 +66,9 @@ fn the_bytes_that_a_size_needs_are_those_of_the_sized_type_and_one_line_that_say
             let sized = size_of::<SlidingWindow<$slices, $cells>>();
             assert_eq!(SlidingWindowView::size_for($slices, $cells), Some(sized + 64));
             let sized = size_of::<ShardedWindow<3, $slices, $cells>>();
-            assert_eq!(ShardedWindowView::size_for(3, $slices, $cells), Some(sized + 64));
+            // A claim may lie on the last line of its ring, where that has room.
+            let view = ShardedWindowView::size_for(3, $slices, $cells).unwrap();
+            assert!(view <= sized + 64 && view + 3 * 64 >= sized, "{view} against {sized}");
             let (sized, view) =
                 (size_of::<Recorder<$slices, $cells>>(), RecorderView::size_for($slices, $cells).unwrap());
             assert!(view.abs_diff(sized) <= 128, "{view} against {sized}");
@@ -250,7 +252,7 @@ fn a_window_of_a_run_time_size_answers_as_the_sized_one_does() {
                     view_owners[shard as usize].record(latency, ok, at(now));
                 }
             }
-            let (time, q) = (at(now), Ratio::of(below(1_000_001), 1_000_000));
+            let (time, q) = (at(now), Ratio::from_ppm(below(1_000_001) as u32).unwrap());
             assert_eq!(view.summary(time), one.summary(time), "step {step} of {seed}");
             assert_eq!(many_view.summary(time), many.summary(time), "step {step} of {seed}");
             assert_eq!(owned_view.summary(time), owned.summary(time), "step {step} of {seed}");
@@ -305,6 +307,7 @@ fn an_owner_that_is_kept_as_a_number_is_the_only_one_until_it_is_dropped() {
     for alien in [[0, 1], [2, 1], [u64::MAX, 1], [1, 0], [1, 2], [1, u64::MAX]] {
         assert!(shards.owner_again(alien).is_none());
     }
+    assert!(shards.own(1).unwrap().is_none(), "it is still owned");
     assert_eq!(shards.total_count(), 1);
     drop(next);
 
@@ -361,20 +364,23 @@ fn recorders_of_unlike_cells_are_read_as_one_with_the_cells_of_the_first() {
         deliver(&guard, &fine, Duration::from_millis(milli), at(milli * SECOND / 100));
         deliver(&guard, &coarse, Duration::from_millis(milli + 50), at(milli * SECOND / 100));
     }
-    deliver(&guard, &coarse, Duration::from_secs(20_000), at(SECOND));
-    let now = at(20_001 * SECOND);
-    let snapshot = guard.snapshot([&*fine, &*coarse], now);
-    assert_eq!((snapshot.attempts.count, snapshot.attempts.max), (1, Some(Duration::from_nanos(20_000_000_036_607))));
-    assert_eq!(snapshot.attempts.p50, snapshot.attempts.max);
-
     let now = at(SECOND);
     for recorders in [[&*fine, &*coarse], [&*coarse, &*fine]] {
         let snapshot = guard.snapshot(recorders, now);
         let attempts = snapshot.attempts;
-        assert_eq!((attempts.count, attempts.errors, snapshot.total.delivered()), (100, 0, 101));
+        assert_eq!((attempts.count, attempts.errors, snapshot.total.delivered()), (100, 0, 100));
         assert_eq!(attempts.max, Some(Duration::from_millis(100)));
         // Each is off by as much as its cells are, and once more where they are told anew.
         let median = attempts.p50.unwrap();
         assert!((25..=100).contains(&median.as_millis()), "{median:?}");
     }
+
+    deliver(&guard, &coarse, Duration::from_secs(20_000), at(SECOND));
+    let now = at(20_001 * SECOND);
+    let snapshot = guard.snapshot([&*fine, &*coarse], now);
+    // High by at most 2^-26 of itself.
+    let longest = snapshot.attempts.max.unwrap();
+    assert!((20_000 * SECOND..20_000 * SECOND + 300_000).contains(&(longest.as_nanos() as u64)), "{longest:?}");
+    assert_eq!(snapshot.attempts.count, 1);
+    assert_eq!(snapshot.attempts.p50, snapshot.attempts.max);
 }

@@ -2,20 +2,21 @@
 
 use core::ffi::c_char;
 
-use seawall::{Instant, Recorder, Refused, Snapshot, Stage, WhenFull};
+use seawall::{Instant, RecorderView, Snapshot, Stage, WhenFull};
 
 use crate::call::seawall_refusal_t;
+use crate::call_record::refusal_of;
+use crate::counts::seawall_counts_t;
 use crate::decision::seawall_decision_t;
 use crate::guard::{guard, seawall_guard_t};
-use crate::guard_config::stage_of;
 use crate::keyed_buckets::{SEAWALL_FAIL_CLOSED, SEAWALL_FAIL_OPEN};
 use crate::object::{check_pointer, check_wanted, tell_wanted};
-use crate::status::{
-    Misuse, SEAWALL_CLOCK_STEPPED, SEAWALL_E_NULL, SEAWALL_E_SIZE, SEAWALL_E_VALUE, SEAWALL_NEVER, SEAWALL_NO_PLACE,
-    SEAWALL_NOT_YET, SEAWALL_OK, check, seawall_status_t,
-};
-use crate::values::{instant, known, seawall_rate_t, state_number};
-use crate::versioned::{Versioned, write};
+use crate::recorder::seawall_recorder_t;
+use crate::status::{Misuse, SEAWALL_E_NULL, SEAWALL_E_SIZE, SEAWALL_OK, Status, check, seawall_status_t};
+use crate::values::{instant, nanos, nanos_or_unknown, seawall_rate_t, state_number};
+use crate::versioned::{Versioned, check_write, write};
+use crate::window_summary::seawall_window_summary_t;
+use crate::workspace::view;
 
 /// With so much memory no text of `seawall_guard_explain` is ever cut; most are under 500 bytes.
 pub const SEAWALL_LONGEST_EXPLANATION: u32 = 4_097;
@@ -108,7 +109,7 @@ impl seawall_snapshot_t {
 unsafe fn taken(handle: *mut seawall_guard_t, now: Instant) -> Result<Snapshot, Misuse> {
     // SAFETY: the caller's word.
     let guard = unsafe { guard(handle)? };
-    Ok(guard.core.snapshot(core::iter::empty::<&Recorder<2, 32>>(), now))
+    Ok(guard.core.snapshot(core::iter::empty::<&RecorderView>(), now))
 }
 
 /// A guard at `now_ns`: `*snapshot`, whose `struct_size` has to be set.
@@ -146,6 +147,136 @@ unsafe fn room<'a>(text: *mut c_char, size: usize) -> Result<&'a mut [u8], Misus
         text.write_bytes(0, size);
         Ok(core::slice::from_raw_parts_mut(text.cast(), size - 1))
     }
+}
+
+/// What recorders counted and measured together, beside a snapshot. Begin with zeros and `struct_size`, and that of each struct
+/// in it, as `SEAWALL_RECORDED_INIT` does.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct seawall_recorded_t {
+    /// The size of this struct.
+    pub struct_size: u32,
+    /// Why the breaker of the snapshot is in its state, a `SEAWALL_CAUSE_…`; 0 where no recorder was told.
+    pub breaker_cause: u32,
+    /// For how long it is; `SEAWALL_UNKNOWN` where no recorder was told.
+    pub breaker_for_ns: u64,
+    /// How much time `recent` stands for.
+    pub observed_ns: u64,
+    /// Latencies of attempts, and how they ended.
+    pub attempts: seawall_window_summary_t,
+    /// Times from the beginning of a call to its success.
+    pub deliveries: seawall_window_summary_t,
+    /// What was counted in the window.
+    pub recent: seawall_counts_t,
+    /// What was counted since the recorders were made.
+    pub total: seawall_counts_t,
+}
+
+// SAFETY: `repr(C)`, integers and such structs, no padding: 2 x 4 + 2 x 8 + 2 x 88 + 2 x 648 bytes.
+unsafe impl Versioned for seawall_recorded_t {
+    const FIRST: usize = 1496;
+}
+
+impl seawall_recorded_t {
+    fn of(snapshot: &Snapshot) -> Self {
+        Self {
+            struct_size: size_of::<Self>() as u32,
+            breaker_cause: snapshot.breaker_cause.map_or(0, |cause| cause as u32),
+            breaker_for_ns: nanos_or_unknown(snapshot.breaker_for),
+            observed_ns: nanos(snapshot.observed),
+            attempts: seawall_window_summary_t::from_summary(snapshot.attempts),
+            deliveries: seawall_window_summary_t::from_summary(snapshot.deliveries),
+            recent: seawall_counts_t::of(&snapshot.recent),
+            total: seawall_counts_t::of(&snapshot.total),
+        }
+    }
+}
+
+/// With what recorders counted.
+///
+/// # Safety
+/// As [`guard`]; `recorders` is NULL or points to `count` handles.
+unsafe fn taken_with(
+    handle: *mut seawall_guard_t,
+    recorders: *const *mut seawall_recorder_t,
+    count: usize,
+    now: Instant,
+) -> Result<Snapshot, Misuse> {
+    // SAFETY: the caller's word.
+    let guard = unsafe { guard(handle)? };
+    if recorders.is_null() {
+        return Err(Misuse(SEAWALL_E_NULL));
+    }
+    check_wanted(recorders.cast_mut())?;
+    if count > MOST_RECORDERS {
+        return Err(Misuse(SEAWALL_E_SIZE));
+    }
+    // SAFETY: checked, and the caller's word.
+    let recorders = unsafe { core::slice::from_raw_parts(recorders, count) };
+    for recorder in recorders {
+        // SAFETY: the caller's word.
+        unsafe { view::<RecorderView>(*recorder)? };
+    }
+    // SAFETY: as above; one that is ended meanwhile breaks the caller's word.
+    let views = recorders.iter().filter_map(|recorder| unsafe { view::<RecorderView>(*recorder) }.ok());
+    Ok(guard.core.snapshot(views, now))
+}
+
+/// More handles than this are a number that was never set.
+const MOST_RECORDERS: usize = 1 << 20;
+
+/// A guard at `now_ns` with what the recorders of its workers counted, merged: `*snapshot` and `*recorded`, whose `struct_size`
+/// have to be set; `snapshot` may be NULL. `recorders` are `count` handles, 0 to 1,048,576; of unlike cells they are read with
+/// those of the first.
+///
+/// Threads: any, at the same time; signal handlers too. Loads only; one for each slot, shard and counter; under 12 KiB of stack.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_STRUCT_SIZE`; `SEAWALL_E_SIZE` where there are more; or an object mistake.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seawall_guard_snapshot_recorded(
+    guard: *mut seawall_guard_t,
+    recorders: *const *mut seawall_recorder_t,
+    count: usize,
+    now_ns: u64,
+    snapshot: *mut seawall_snapshot_t,
+    recorded: *mut seawall_recorded_t,
+) -> seawall_status_t {
+    // SAFETY: the caller's word.
+    let seen = check!(unsafe { taken_with(guard, recorders, count, instant(now_ns)) });
+    // Both are checked before the first is written.
+    // SAFETY: the caller's word.
+    unsafe {
+        check!(check_write(recorded));
+        if !snapshot.is_null() {
+            check!(write(snapshot, seawall_snapshot_t::of(&seen)));
+        }
+        write(recorded, seawall_recorded_t::of(&seen)).status()
+    }
+}
+
+/// As `seawall_guard_explain`, and with what the recorders of its workers counted: what was refused lately and by what, why the
+/// breaker is open and since when. `recorders` and `count` as in `seawall_guard_snapshot_recorded`.
+///
+/// Threads: any, at the same time, each with memory of its own; signal handlers too. Loads only; under 12 KiB of stack.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_SIZE` where `size` is 0, or there are too many recorders; or an object mistake.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seawall_guard_explain_recorded(
+    guard: *mut seawall_guard_t,
+    recorders: *const *mut seawall_recorder_t,
+    count: usize,
+    now_ns: u64,
+    text: *mut c_char,
+    size: usize,
+    length: *mut usize,
+) -> seawall_status_t {
+    // SAFETY: the caller's word.
+    let seen = check!(unsafe { taken_with(guard, recorders, count, instant(now_ns)) });
+    check!(check_wanted(length));
+    // SAFETY: the caller's word.
+    let room = check!(unsafe { room(text, size) });
+    let said = seen.explain_into(room).len();
+    // SAFETY: checked, and the caller's word.
+    unsafe { tell_wanted(length, said) };
+    SEAWALL_OK
 }
 
 /// In words: what refuses now, why, what would make an attempt pass and when. `*text` gets at most `size` bytes, whole
@@ -196,14 +327,7 @@ pub unsafe extern "C" fn seawall_guard_explain_refusal(
     check!(check_wanted(length));
     // SAFETY: checked, and the caller's word.
     let seawall_decision_t { retry_after_ns, stage, .. } = unsafe { decision.read() };
-    let stage = check!(stage_of(stage));
-    let refused = match status {
-        SEAWALL_NOT_YET => Refused::not_yet(stage, known(retry_after_ns)),
-        SEAWALL_NEVER => Refused::never(stage),
-        SEAWALL_CLOCK_STEPPED => Refused::clock_stepped(stage),
-        SEAWALL_NO_PLACE => Refused::no_place(stage, known(retry_after_ns)),
-        _ => return SEAWALL_E_VALUE,
-    };
+    let refused = check!(refusal_of(status, retry_after_ns, stage));
     // SAFETY: the caller's word.
     let room = check!(unsafe { room(text, size) });
     let said = seen.explain_refusal_into(refused, room).len();

@@ -5,7 +5,7 @@ use core::ffi::c_char;
 use seawall::{
     AimdConfigError, BreakerConfigError, BucketConfigError, ChangeError, GuardConfigError, KeyedChangeError,
     KeyedConfigError, LimitConfigError, RateError, RatioError, Reason, RetryBudgetError, RetryConfigError,
-    WindowConfigError,
+    WindowConfigError, WrongWriter,
 };
 
 use crate::texts::words;
@@ -78,6 +78,10 @@ pub const SEAWALL_E_SIZE: i32 = -9;
 pub const SEAWALL_E_RATE_ZERO_PERIOD: i32 = -10;
 /// A ratio is over 1,000,000 parts per million.
 pub const SEAWALL_E_RATIO: i32 = -11;
+
+/// The object was made for the other kind of writer (`writers`): for owners and not for anybody, or the other way round.
+/// Nothing was counted.
+pub const SEAWALL_E_WRITER: i32 = -12;
 
 /// `burst` is 0.
 pub const SEAWALL_E_BUCKET_ZERO_BURST: i32 = -100;
@@ -214,6 +218,7 @@ statuses! {
     SEAWALL_E_SIZE, "a size is out of its range";
     SEAWALL_E_RATE_ZERO_PERIOD, RateError::ZeroPeriod.message();
     SEAWALL_E_RATIO, RatioError.message();
+    SEAWALL_E_WRITER, "the object was made for the other kind of writer: allowed is what its configuration says";
     SEAWALL_E_BUCKET_ZERO_BURST, BucketConfigError::ZeroBurst.message();
     SEAWALL_E_BUCKET_RATE_TOO_FAST, BucketConfigError::RateTooFast.message();
     SEAWALL_E_BUCKET_WARM_UP_TOO_LONG, BucketConfigError::WarmUpTooLong.message();
@@ -363,6 +368,10 @@ status_of! {
     WindowConfigError {
         TooShort = SEAWALL_E_WINDOW_TOO_SHORT,
         TooLong = SEAWALL_E_WINDOW_TOO_LONG,
+        Slices = SEAWALL_E_SIZE,
+        Cells = SEAWALL_E_SIZE,
+        Shards = SEAWALL_E_SIZE,
+        Storage = SEAWALL_E_WORKSPACE,
     }
     AimdConfigError {
         MinRateTooLow = SEAWALL_E_AIMD_MIN_RATE_TOO_LOW,
@@ -388,6 +397,12 @@ impl Status for GuardConfigError {
             Self::Budget(error) => error.status(),
             _ => SEAWALL_E_VALUE,
         }
+    }
+}
+
+impl Status for WrongWriter {
+    fn status(self) -> seawall_status_t {
+        SEAWALL_E_WRITER
     }
 }
 

@@ -54,6 +54,16 @@ pub(crate) unsafe fn read<T: Versioned>(from: *const T) -> Result<T, Misuse> {
     }
 }
 
+/// Whether [`write`] would write there: where one call writes two structs.
+///
+/// # Safety
+/// As [`write`].
+pub(crate) unsafe fn check_write<T: Versioned>(to: *mut T) -> Result<(), Misuse> {
+    check_pointer(to)?;
+    // SAFETY: aligned, and it begins with its size.
+    check_size::<T>(unsafe { to.cast::<u32>().read() }).map(drop)
+}
+
 /// Writes a struct into one of any version, which keeps its `struct_size`; what it has and this library does not know
 /// becomes 0.
 ///

@@ -7,7 +7,7 @@ use super::counts::{self, Counts};
 use super::{CallRecord, Change, Sent, reading_order};
 use crate::guard::{Admission, Finished, Verdict};
 use crate::outcome::Outcome;
-use crate::refused::Refused;
+use crate::refused::{Refused, Stage};
 use crate::sync::{AtomicU64, Ordering};
 use crate::time::Instant;
 use crate::transition::Transition;
@@ -29,19 +29,32 @@ pub(super) trait Parts {
 
     #[inline]
     fn note_attempted<W: Writers>(&self, call: &mut CallRecord, answer: &Result<Admission, Refused>, now: Instant) {
-        let counters = self.rows().at(now);
         match answer {
-            Ok(admission) => {
-                counters.count::<W>(counts::ADMITTED);
-                if call.tried {
-                    counters.count::<W>(counts::RETRIES);
-                }
-                call.sent = Some(Sent { at: now, shadow_refusal: admission.shadow_refusal.map(Refused::stage) });
-                if let Some(transition) = admission.transition {
-                    self.note_changed(transition, now);
-                }
+            Ok(Admission { shadow_refusal, transition, .. }) => {
+                self.note_admitted::<W>(call, shadow_refusal.map(Refused::stage), *transition, now);
             }
-            Err(refused) => counters.count::<W>(counts::refused(refused.stage(), refused.reason())),
+            Err(refused) => {
+                self.rows().at(now).count::<W>(counts::refused(refused.stage(), refused.reason()));
+            }
+        }
+    }
+
+    #[inline]
+    fn note_admitted<W: Writers>(
+        &self,
+        call: &mut CallRecord,
+        shadow_refusal: Option<Stage>,
+        transition: Option<Transition>,
+        now: Instant,
+    ) {
+        let counters = self.rows().at(now);
+        counters.count::<W>(counts::ADMITTED);
+        if call.tried {
+            counters.count::<W>(counts::RETRIES);
+        }
+        call.sent = Some(Sent { at: now, shadow_refusal });
+        if let Some(transition) = transition {
+            self.note_changed(transition, now);
         }
     }
 

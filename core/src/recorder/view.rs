@@ -11,7 +11,7 @@ use super::{CallRecord, Counts};
 use crate::guard::{Admission, Finished};
 use crate::layout::bytes_with_tail;
 use crate::outcome::Outcome;
-use crate::refused::Refused;
+use crate::refused::{Refused, Stage};
 use crate::sliding_window::{Ring, Sheet, Sizes, WindowConfig, WindowConfigError, clear, record, whole_lines};
 use crate::sync::{AtomicU64, Ordering, atomic_array, const_constructor};
 use crate::time::{Instant, nanos};
@@ -316,6 +316,38 @@ impl RecorderView {
     ) -> Result<(), WrongWriter> {
         self.writing().check_anybody()?;
         self.note_attempted::<ManyWriters>(call, answer, now);
+        Ok(())
+    }
+
+    /// An attempt was admitted: as [`attempted`](Self::attempted), for a face that keeps the parts of an answer. The
+    /// stage is the one in shadow that would have refused.
+    ///
+    /// # Errors
+    /// As [`begun`](Self::begun); the record is as it was.
+    ///
+    /// # Concurrency
+    /// As there: wait-free.
+    ///
+    /// ```
+    /// # use seawall::{Instant, RecorderView, WindowConfig};
+    /// # let mut storage = RecorderView::storage::<800>();
+    /// # let recorder: &mut RecorderView = &mut storage;
+    /// recorder.renew(WindowConfig::DEFAULT, 4, 32)?;
+    /// let mut call = recorder.begun(Instant::ORIGIN)?;
+    /// recorder.admitted(&mut call, None, None, Instant::ORIGIN)?;
+    /// assert_eq!(recorder.totals().admitted(), 1);
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
+    #[inline]
+    pub fn admitted(
+        &self,
+        call: &mut CallRecord,
+        shadow_refusal: Option<Stage>,
+        transition: Option<Transition>,
+        now: Instant,
+    ) -> Result<(), WrongWriter> {
+        self.writing().check_anybody()?;
+        self.note_admitted::<ManyWriters>(call, shadow_refusal, transition, now);
         Ok(())
     }
 

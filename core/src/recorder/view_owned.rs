@@ -4,7 +4,7 @@ use super::notes::Parts;
 use super::{CallRecord, RecorderView};
 use crate::guard::{Admission, Finished};
 use crate::outcome::Outcome;
-use crate::refused::Refused;
+use crate::refused::{Refused, Stage};
 use crate::shard::{Claimed, claim};
 use crate::time::Instant;
 use crate::transition::Transition;
@@ -136,6 +136,34 @@ impl OwnedRecorderView<'_> {
     #[inline]
     pub fn attempted(&mut self, call: &mut CallRecord, answer: &Result<Admission, Refused>, now: Instant) {
         self.recorder.note_attempted::<OneWriter>(call, answer, now);
+    }
+
+    /// An attempt was admitted: as [`attempted`](Self::attempted), for a face that keeps the parts of an answer. The
+    /// stage is the one in shadow that would have refused.
+    ///
+    /// # Concurrency
+    /// Wait-free.
+    ///
+    /// ```
+    /// # use seawall::{Instant, RecorderView, WindowConfig};
+    /// # let mut storage = RecorderView::storage::<800>();
+    /// # let recorder: &mut RecorderView = &mut storage;
+    /// recorder.renew_for_owner(WindowConfig::DEFAULT, 4, 32)?;
+    /// let mut owner = recorder.own()?.expect("nobody else owns it");
+    /// let mut call = owner.begun(Instant::ORIGIN);
+    /// owner.admitted(&mut call, None, None, Instant::ORIGIN);
+    /// assert_eq!(recorder.totals().admitted(), 1);
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
+    #[inline]
+    pub fn admitted(
+        &mut self,
+        call: &mut CallRecord,
+        shadow_refusal: Option<Stage>,
+        transition: Option<Transition>,
+        now: Instant,
+    ) {
+        self.recorder.note_admitted::<OneWriter>(call, shadow_refusal, transition, now);
     }
 
     /// The attempt under way was never sent: see [`Recorder::cancelled`](crate::Recorder::cancelled).

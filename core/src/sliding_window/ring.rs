@@ -219,16 +219,6 @@ impl<'a> Ring<'a> {
         if anew { self.timeline.tick(now, self.slices.len()) } else { tick }
     }
 
-    /// Calls `visit` with the slot and turn of each slice of `span`.
-    #[inline(always)]
-    fn each_slice(self, span: Span, mut visit: impl FnMut(Slot<'a>, u32)) {
-        for tick in span.ticks() {
-            if let Some((slot, turn)) = self.slot(tick) {
-                visit(slot, turn);
-            }
-        }
-    }
-
     /// Adds the histogram of `span` to `counts`.
     #[inline(always)]
     pub(super) fn read(self, span: Span, counts: &mut [u64]) -> Read {
@@ -263,7 +253,8 @@ impl<'a> Ring<'a> {
     fn read_octaves(self, span: Span, mut add: impl FnMut(usize, &[AtomicU64], u32, &mut u64)) -> Read {
         let mut read = Read { count: 0, errors: 0, longest_ns: 0, octaves: 0 };
         let steps = self.scale.steps();
-        self.each_slice(span, |slot, turn| {
+        for tick in span.ticks() {
+            let Some((slot, turn)) = self.slot(tick) else { continue };
             let (errors, octaves) = slot.begin_read(turn);
             let mut count = 0;
             for (octave, words) in slot.cells.chunks_exact(steps).enumerate() {
@@ -279,7 +270,7 @@ impl<'a> Ring<'a> {
             if count != 0 && turn_of(longest) == turn {
                 read.longest_ns = read.longest_ns.max(decode(low_of(longest)));
             }
-        });
+        }
         read
     }
 

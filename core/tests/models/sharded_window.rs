@@ -173,6 +173,26 @@ fn an_owner_after_another() {
     assert_eq!((window.snapshot(slice(1)).count(), window.total_count()), (recorded, recorded));
 }
 
+/// Two that come at the same time, and one of them again: who comes in vain changes nothing.
+fn one_who_comes_in_vain() {
+    let (window, holders) = (window::<1>(), Arc::new(AtomicU64::new(0)));
+    let hold = |window: &Window<1>, holders: &AtomicU64| {
+        if let Some(owner) = window.own(0) {
+            assert_eq!(holders.fetch_add(1, Ordering::Relaxed), 0, "a shard has one owner at a time");
+            holders.fetch_sub(1, Ordering::Relaxed);
+            drop(owner);
+        }
+    };
+    let other = {
+        let (window, holders) = (window.clone(), holders.clone());
+        thread::spawn(move || hold(&window, &holders))
+    };
+    hold(&window, &holders);
+    hold(&window, &holders);
+    other.join().unwrap();
+    assert!(window.own(0).is_some(), "all have left it");
+}
+
 #[test]
 fn sharded_window_a_reader_beside_an_owner_sees_whole_samples_and_none_twice() {
     let name = "sharded_window, a reader beside an owner with a moving clock";
@@ -185,6 +205,7 @@ fn sharded_window_a_reader_beside_an_owner_sees_whole_samples_and_none_twice() {
 fn sharded_window_owners_lose_nothing_and_hand_over_whole() {
     check("sharded_window, two owners", Preemptions::Unbounded, two_owners);
     check("sharded_window, an owner after another", Preemptions::Unbounded, an_owner_after_another);
+    check("sharded_window, one who comes in vain", Preemptions::Unbounded, one_who_comes_in_vain);
 }
 
 #[test]
@@ -210,5 +231,7 @@ fn sharded_window_each_step_is_needed() {
     faulty("timeline: a mark is read relaxed", a_reader_of_shards_across_a_mark);
     faulty("timeline: the mark is stored before the shift", a_reader_of_shards_across_a_mark);
     faulty("shard: a claim may have two owners", an_owner_after_another);
+    faulty("shard: a claim may have two owners", one_who_comes_in_vain);
+    faulty("shard: a claim in vain frees the shard", one_who_comes_in_vain);
     faulty("shard: a claim is freed unseen", an_owner_after_another);
 }

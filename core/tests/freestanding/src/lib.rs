@@ -28,6 +28,7 @@ mod seeded;
 mod shared_values;
 mod sliding_window;
 mod token_bucket;
+mod window_views;
 
 unsafe extern "C" {
     /// Defined nowhere: a reachable panic does not link.
