@@ -2699,7 +2699,7 @@ seawall_status_t seawall_recorder_init(void *workspace,
 
 /// The handle of a recorder that is in a workspace already: made by another process that shares it, or before a restart.
 ///
-/// Threads: any. Wait-free.
+/// Threads: any; where another makes it in memory of zeros, it is `SEAWALL_E_UNINITIALISED` until it is made. Wait-free.
 /// Returns: `SEAWALL_OK`; `SEAWALL_E_WORKSPACE`, `SEAWALL_E_SIZE`; or an object mistake.
 SEAWALL_MUST_USE
 seawall_status_t seawall_recorder_attach(void *workspace,
@@ -3012,7 +3012,7 @@ seawall_status_t seawall_sharded_window_init(void *workspace,
 
 /// The handle of a window that is in a workspace already: made by another process that shares it, or before a restart.
 ///
-/// Threads: any. Wait-free.
+/// Threads: any; where another makes it in memory of zeros, it is `SEAWALL_E_UNINITIALISED` until it is made. Wait-free.
 /// Returns: `SEAWALL_OK`; `SEAWALL_E_WORKSPACE`, `SEAWALL_E_SIZE`; or an object mistake.
 SEAWALL_MUST_USE
 seawall_status_t seawall_sharded_window_attach(void *workspace,
@@ -3160,7 +3160,7 @@ seawall_status_t seawall_sliding_window_init(void *workspace,
 
 /// The handle of a window that is in a workspace already: made by another process that shares it, or before a restart.
 ///
-/// Threads: any. Wait-free.
+/// Threads: any; where another makes it in memory of zeros, it is `SEAWALL_E_UNINITIALISED` until it is made. Wait-free.
 /// Returns: `SEAWALL_OK`; `SEAWALL_E_WORKSPACE`, `SEAWALL_E_SIZE`; or an object mistake.
 SEAWALL_MUST_USE
 seawall_status_t seawall_sliding_window_attach(void *workspace,
