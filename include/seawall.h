@@ -7,7 +7,8 @@
  * depends on its configuration lies in a workspace of the size that its _required_size tells: its _init gives you the
  * handle, and its _attach gives the handle of one that is there already, in memory that processes share. Nothing is
  * allocated, nothing is to be freed. Memory of zeros is no object. An object may be moved or copied by nobody while it
- * is used; it holds no pointer.
+ * is used; it holds no pointer. A workspace may begin at any multiple of 8; one that is moved, or mapped elsewhere, has to
+ * begin as far behind a multiple of 128 as it did, as pages do by themselves, and its _attach gives its new handle.
  *
  * TIME is an argument: now_ns, nanoseconds from an origin that you keep, as CLOCK_MONOTONIC has it (seawall_clock.h reads
  * that). Every value is legal, and an older one means that no time has passed. Durations are nanoseconds (_ns), ratios
@@ -308,7 +309,7 @@
 /// A pointer is NULL that may not be.
 #define SEAWALL_E_NULL -1
 
-/// A pointer is not aligned to 8 bytes.
+/// A pointer is not aligned as what it points to has to be: objects, and structs that have a 64-bit field, to 8 bytes.
 #define SEAWALL_E_ALIGNMENT -2
 
 /// The object was not initialised.
@@ -593,14 +594,20 @@
 /// The patch version.
 #define SEAWALL_VERSION_PATCH 0
 
-/// The number of the ABI: it changes when a program that was built with another header would not run, and is the number in
-/// the name `libseawall.so.1`.
+/// The number of the ABI: it changes when a program that was built with another header would not run, or when what lies in
+/// an object or a workspace would be read otherwise than it was written. It is the number in the name `libseawall.so.1`.
 #define SEAWALL_ABI_VERSION 1
 
 /// A limit of the calls in flight. It lies in a workspace; this is its handle.
 typedef struct seawall_concurrency_limit_t seawall_concurrency_limit_t;
 
 /// Guards the calls to one service. It lies in a workspace; this is its handle.
+///
+/// How a call goes: `seawall_guard_begin`. Then `seawall_guard_try_attempt`: refused with `SEAWALL_NOT_YET` or
+/// `SEAWALL_NO_PLACE`, ask again after `decision->retry_after_ns`; otherwise refused, or no longer wanted,
+/// `seawall_guard_abandon`. Admitted, send it, wait for at most the time-out that the guard was made for, and say by
+/// `seawall_guard_finish` how it ended: `SEAWALL_VERDICT_RETRY_AT` is to ask again at `finished->retry_at_ns`, any other
+/// verdict ends the call.
 typedef struct seawall_guard_t seawall_guard_t;
 
 /// A table of buckets by key. It lies in a workspace; this is its handle.
@@ -799,8 +806,8 @@ typedef struct {
 
 /// What an admission or a refusal says beside its status.
 typedef struct {
-    /// Refused with `SEAWALL_NOT_YET` or `SEAWALL_NO_PLACE`: after how long it is worth asking again, or
-    /// `SEAWALL_UNKNOWN`. Else 0.
+    /// Refused with `SEAWALL_NOT_YET` or `SEAWALL_NO_PLACE`: after how long it is worth asking again. `SEAWALL_UNKNOWN` where
+    /// nobody knows: ask when a call of yours has ended, or after a while of your choice. Else 0.
     uint64_t retry_after_ns;
     /// How much is left after this answer: tokens of a bucket, free slots of a limit, else 0. Others may take it at once.
     uint32_t remaining;
@@ -1062,7 +1069,7 @@ typedef struct {
 
 /// A refusal that a stage in shadow would have made. All zeros where none would: look at `stage` first.
 typedef struct {
-    /// After how long it would have been worth asking again, or `SEAWALL_UNKNOWN`.
+    /// After how long it would have been worth asking again, as in a `seawall_decision_t`.
     uint64_t retry_after_ns;
     /// Who would have refused, a `SEAWALL_STAGE_…`; 0 where nobody would.
     uint32_t stage;
@@ -1780,7 +1787,7 @@ seawall_status_t seawall_concurrency_limit_init(void *workspace,
 
 /// The handle of a limit that is in a workspace already: made by another process that shares it, or before a restart.
 ///
-/// Threads: any. Wait-free.
+/// Threads: any; where another makes it in memory of zeros, it is `SEAWALL_E_UNINITIALISED` until it is made. Wait-free.
 /// Returns: `SEAWALL_OK`; `SEAWALL_E_WORKSPACE`, `SEAWALL_E_SIZE`; or an object mistake.
 SEAWALL_MUST_USE
 seawall_status_t seawall_concurrency_limit_attach(void *workspace,
@@ -1792,8 +1799,8 @@ seawall_status_t seawall_concurrency_limit_attach(void *workspace,
 /// Threads: exclusive. Wait-free. Returns: `SEAWALL_OK`, or an object mistake.
 seawall_status_t seawall_concurrency_limit_fini(seawall_concurrency_limit_t *limit);
 
-/// Asks to send one call. Admitted, `*permit` is for `seawall_concurrency_limit_finish` or `_cancel`. `decision` may be
-/// NULL; its `remaining` is what is free under the limit then.
+/// Asks to send one call. Admitted, `*permit` is for `seawall_concurrency_limit_finish` or `_cancel`; refused, it is zeroed.
+/// `decision` may be NULL; its `remaining` is what is free under the limit then.
 ///
 /// Threads: any, at the same time; signal handlers too. Lock-free: one exchange to admit, loads only to refuse.
 /// Returns: `SEAWALL_OK`; `SEAWALL_NOT_YET` where as many as the limit allows are in flight: nobody knows for how long;
@@ -1875,7 +1882,8 @@ seawall_status_t seawall_concurrency_limit_set_limit(seawall_concurrency_limit_t
 ///
 /// Threads: any, at the same time; signal handlers too. Lock-free. Of two changes at once each field comes from one or the
 /// other.
-/// Returns: as `seawall_concurrency_limit_init`, without `SEAWALL_E_WORKSPACE`; on all but `SEAWALL_OK` nothing has changed.
+/// Returns: as `seawall_concurrency_limit_init`, but `SEAWALL_E_WORKSPACE`; or an object mistake. On all but `SEAWALL_OK`
+/// nothing has changed.
 seawall_status_t seawall_concurrency_limit_set_config(seawall_concurrency_limit_t *limit,
                                                       const seawall_concurrency_limit_config_t *config,
                                                       seawall_limit_change_t *change);
@@ -1923,16 +1931,17 @@ seawall_status_t seawall_guard_init(void *workspace,
 
 /// The handle of a guard that is in a workspace already: made by another process that shares it, or before a restart.
 ///
-/// Threads: any. Wait-free.
+/// Threads: any; where another makes it in memory of zeros, it is `SEAWALL_E_UNINITIALISED` until it is made. Wait-free.
 /// Returns: `SEAWALL_OK`; `SEAWALL_E_WORKSPACE`, `SEAWALL_E_SIZE`; or an object mistake.
 SEAWALL_MUST_USE
 seawall_status_t seawall_guard_attach(void *workspace,
                                       size_t size,
                                       seawall_guard_t **guard);
 
-/// Ends a guard: every call on it is then answered with `SEAWALL_E_UNINITIALISED`, and the workspace is the caller's.
+/// Ends a guard: every call on it or on a part of it is then answered with `SEAWALL_E_UNINITIALISED`, and the workspace is the
+/// caller's.
 ///
-/// Threads: exclusive. Wait-free. Returns: `SEAWALL_OK`, or an object mistake.
+/// Threads: exclusive, its parts too. Wait-free. Returns: `SEAWALL_OK`, or an object mistake.
 seawall_status_t seawall_guard_fini(seawall_guard_t *guard);
 
 /// A logical call begins: `*call`. Takes nothing: that is the work of `seawall_guard_try_attempt`. Its deadline is the
@@ -2161,7 +2170,7 @@ seawall_status_t seawall_keyed_buckets_init(void *workspace,
 
 /// The handle of a table that is in a workspace already: made by another process that shares it, or before a restart.
 ///
-/// Threads: any. Wait-free.
+/// Threads: any; where another makes it in memory of zeros, it is `SEAWALL_E_UNINITIALISED` until it is made. Wait-free.
 /// Returns: `SEAWALL_OK`; `SEAWALL_E_WORKSPACE`, `SEAWALL_E_SIZE`; or an object mistake.
 SEAWALL_MUST_USE
 seawall_status_t seawall_keyed_buckets_attach(void *workspace,
@@ -2333,7 +2342,7 @@ seawall_status_t seawall_leased_bucket_init(void *workspace,
 
 /// The handle of a bucket that is in a workspace already: made by another process that shares it, or before a restart.
 ///
-/// Threads: any. Wait-free.
+/// Threads: any; where another makes it in memory of zeros, it is `SEAWALL_E_UNINITIALISED` until it is made. Wait-free.
 /// Returns: `SEAWALL_OK`; `SEAWALL_E_WORKSPACE`, `SEAWALL_E_SIZE`; or an object mistake.
 SEAWALL_MUST_USE
 seawall_status_t seawall_leased_bucket_attach(void *workspace,
@@ -2477,6 +2486,7 @@ seawall_status_t seawall_leased_bucket_own(seawall_leased_bucket_t *bucket,
                                            seawall_owned_lease_t *lease);
 
 /// As `seawall_leased_bucket_try_take`, from what this owner has, then with it from `bucket`, whose lease it is.
+/// `decision->remaining` is what this owner has left.
 ///
 /// Threads: any, each with a lease of its own; signal handlers too, but not one that interrupts a call with the same lease.
 /// Lock-free: loads for what the owner has, one exchange for a batch; loads only to refuse.
@@ -2689,7 +2699,7 @@ seawall_status_t seawall_recorder_init(void *workspace,
 
 /// The handle of a recorder that is in a workspace already: made by another process that shares it, or before a restart.
 ///
-/// Threads: any. Wait-free.
+/// Threads: any; where another makes it in memory of zeros, it is `SEAWALL_E_UNINITIALISED` until it is made. Wait-free.
 /// Returns: `SEAWALL_OK`; `SEAWALL_E_WORKSPACE`, `SEAWALL_E_SIZE`; or an object mistake.
 SEAWALL_MUST_USE
 seawall_status_t seawall_recorder_attach(void *workspace,
@@ -3002,7 +3012,7 @@ seawall_status_t seawall_sharded_window_init(void *workspace,
 
 /// The handle of a window that is in a workspace already: made by another process that shares it, or before a restart.
 ///
-/// Threads: any. Wait-free.
+/// Threads: any; where another makes it in memory of zeros, it is `SEAWALL_E_UNINITIALISED` until it is made. Wait-free.
 /// Returns: `SEAWALL_OK`; `SEAWALL_E_WORKSPACE`, `SEAWALL_E_SIZE`; or an object mistake.
 SEAWALL_MUST_USE
 seawall_status_t seawall_sharded_window_attach(void *workspace,
@@ -3150,7 +3160,7 @@ seawall_status_t seawall_sliding_window_init(void *workspace,
 
 /// The handle of a window that is in a workspace already: made by another process that shares it, or before a restart.
 ///
-/// Threads: any. Wait-free.
+/// Threads: any; where another makes it in memory of zeros, it is `SEAWALL_E_UNINITIALISED` until it is made. Wait-free.
 /// Returns: `SEAWALL_OK`; `SEAWALL_E_WORKSPACE`, `SEAWALL_E_SIZE`; or an object mistake.
 SEAWALL_MUST_USE
 seawall_status_t seawall_sliding_window_attach(void *workspace,
@@ -3422,8 +3432,8 @@ seawall_status_t seawall_token_bucket_peek(seawall_token_bucket_t *bucket,
                                            seawall_decision_t *decision);
 
 /// Books `n` tokens for the earliest instant, at most `max_wait_ns` ahead (`SEAWALL_UNKNOWN`: however long), so that who
-/// waits need not poll. `*reservation` is for `seawall_token_bucket_cancel`, `*ready_at_ns` says from when on the tokens
-/// may be used. Of several reservations only the newest can be taken back exactly: keep a line, and book for its head.
+/// waits need not poll. Booked, `*reservation` is for `seawall_token_bucket_cancel`, and `*ready_at_ns` says from when on the
+/// tokens may be used; refused, the one is zeroed and the other is as it was. Of several reservations only the newest can be taken back exactly: keep a line, and book for its head.
 /// `decision` may be NULL.
 ///
 /// Threads: any, at the same time; signal handlers too. Lock-free.
@@ -3497,7 +3507,7 @@ seawall_status_t seawall_token_bucket_set_burst(seawall_token_bucket_t *bucket,
 ///
 /// Threads: as `seawall_token_bucket_set_rate`.
 /// Returns: `SEAWALL_OK`; `SEAWALL_CONTENDED`; `SEAWALL_RANGE_SPENT`; `SEAWALL_E_VALUE`; `SEAWALL_E_RATE_ZERO_PERIOD`;
-/// `SEAWALL_E_BUCKET_RATE_TOO_FAST`; `SEAWALL_E_BUCKET_WARM_UP_TOO_LONG`; or an object mistake.
+/// `SEAWALL_E_BUCKET_WARM_UP_TOO_LONG`; or an object mistake.
 seawall_status_t seawall_token_bucket_start_warm_up(seawall_token_bucket_t *bucket,
                                                     seawall_warm_up_t warm_up,
                                                     uint64_t now_ns);

@@ -3,6 +3,7 @@
 - A C test calls it, and a C test begins a configuration with every `_INIT` macro.
 - include/seawall.hpp calls it too, so that nothing is missing in C++, where C++ has nothing of its own for it.
 - Its comment has a `Threads:` and a `Returns:`, and names only what is there.
+- No mark of a merge stands in it.
 - The table of threads in docs/C.md says of which functions that is "exclusive".
 """
 
@@ -60,6 +61,7 @@ def main() -> int:
             there = name in known or f"{name}.h" in header
         if not there:
             faults.append(f"a comment names {name}{more}, which is not there")
+    faults += [f"line {at} is a mark of a merge" for at, line in enumerate(header.splitlines(), 1) if re.match("[<=>]{7}( |$)", line)]
     print(*sorted(set(faults)), sep="\n", end="\n" if faults else "")
     print(f"the C face: {len(functions)} functions, {len(faults)} faults")
     return 1 if faults or not functions else 0

@@ -6,11 +6,12 @@
 use seawall::{Admission, Call, Finished, GiveUpReason, Permit, Refused, Request, Verdict};
 
 use crate::concurrency_limit::seawall_limit_change_t;
+use crate::decision::wait_of;
 use crate::object::{Kind, check_pointer, tell};
 use crate::status::{
     Misuse, SEAWALL_E_PERMIT, SEAWALL_E_VALUE, SEAWALL_NONE, SEAWALL_OK, Status, check, seawall_status_t,
 };
-use crate::values::{SEAWALL_UNKNOWN, instant, nanos_or_unknown, seawall_transition_t};
+use crate::values::{SEAWALL_UNKNOWN, instant, seawall_transition_t};
 use crate::versioned::Versioned;
 
 /// What is asked of the service, as far as a guard must know. Begin with `SEAWALL_REQUEST_INIT`: key 0, shard 0, one token, no
@@ -170,7 +171,7 @@ pub unsafe extern "C" fn seawall_call_deadline(call: *const seawall_call_t, dead
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct seawall_refusal_t {
-    /// After how long it would have been worth asking again, or `SEAWALL_UNKNOWN`.
+    /// After how long it would have been worth asking again, as in a `seawall_decision_t`.
     pub retry_after_ns: u64,
     /// Who would have refused, a `SEAWALL_STAGE_…`; 0 where nobody would.
     pub stage: u32,
@@ -181,7 +182,7 @@ pub struct seawall_refusal_t {
 impl seawall_refusal_t {
     pub(crate) fn of(refused: Option<Refused>) -> Self {
         refused.map_or(Self { retry_after_ns: 0, stage: 0, status: SEAWALL_OK }, |refused| Self {
-            retry_after_ns: nanos_or_unknown(refused.retry_after()),
+            retry_after_ns: wait_of(refused),
             stage: refused.stage() as u32,
             status: refused.status(),
         })

@@ -121,13 +121,14 @@ pub struct seawall_limit_permit_t {
 /// `permit` is NULL or points to a permit that nobody else uses.
 unsafe fn taken(permit: *mut seawall_limit_permit_t) -> Result<LimitPermit, Misuse> {
     check_pointer(permit)?;
+    // No reference: what is no permit may be anything, the limit too.
     // SAFETY: checked, and the caller's word.
-    let opaque = unsafe { &mut (*permit).opaque };
-    let [tag, words @ ..] = *opaque;
+    let [tag, words @ ..] = unsafe { (*permit).opaque };
     if tag != u64::from(Kind::LimitPermit.tag()) {
         return Err(Misuse(SEAWALL_E_PERMIT));
     }
-    *opaque = [0; 4];
+    // SAFETY: as above.
+    unsafe { (*permit).opaque = [0; 4] };
     Ok(LimitPermit::from_words(words))
 }
 
@@ -247,7 +248,7 @@ pub unsafe extern "C" fn seawall_concurrency_limit_init(
 
 /// The handle of a limit that is in a workspace already: made by another process that shares it, or before a restart.
 ///
-/// Threads: any. Wait-free.
+/// Threads: any; where another makes it in memory of zeros, it is `SEAWALL_E_UNINITIALISED` until it is made. Wait-free.
 /// Returns: `SEAWALL_OK`; `SEAWALL_E_WORKSPACE`, `SEAWALL_E_SIZE`; or an object mistake.
 #[must_use]
 #[unsafe(no_mangle)]
@@ -277,8 +278,8 @@ fn free(limit: &ConcurrencyLimitView, now_ns: u64) -> u32 {
     limit.limit().saturating_sub(limit.in_flight(instant(now_ns)))
 }
 
-/// Asks to send one call. Admitted, `*permit` is for `seawall_concurrency_limit_finish` or `_cancel`. `decision` may be
-/// NULL; its `remaining` is what is free under the limit then.
+/// Asks to send one call. Admitted, `*permit` is for `seawall_concurrency_limit_finish` or `_cancel`; refused, it is zeroed.
+/// `decision` may be NULL; its `remaining` is what is free under the limit then.
 ///
 /// Threads: any, at the same time; signal handlers too. Lock-free: one exchange to admit, loads only to refuse.
 /// Returns: `SEAWALL_OK`; `SEAWALL_NOT_YET` where as many as the limit allows are in flight: nobody knows for how long;
@@ -297,12 +298,13 @@ pub unsafe extern "C" fn seawall_concurrency_limit_try_attempt(
     check!(check_decision(decision));
     let answer = limit.try_attempt(instant(now_ns)).map(|given| {
         let [first, second, third] = given.to_words();
-        let opaque = [u64::from(Kind::LimitPermit.tag()), first, second, third];
-        // SAFETY: checked, and the caller's word.
-        unsafe { permit.write(seawall_limit_permit_t { opaque }) };
+        [u64::from(Kind::LimitPermit.tag()), first, second, third]
     });
+    let opaque = answer.unwrap_or([0; 4]);
     // SAFETY: checked, and the caller's word.
-    unsafe { decide(answer, decision, || free(limit, now_ns)) }
+    unsafe { permit.write(seawall_limit_permit_t { opaque }) };
+    // SAFETY: checked, and the caller's word.
+    unsafe { decide(answer.map(|_| ()), decision, || free(limit, now_ns)) }
 }
 
 /// Whether `seawall_concurrency_limit_try_attempt` would admit. Takes nothing. `decision` may be NULL.
@@ -453,7 +455,8 @@ pub unsafe extern "C" fn seawall_concurrency_limit_set_limit(
 ///
 /// Threads: any, at the same time; signal handlers too. Lock-free. Of two changes at once each field comes from one or the
 /// other.
-/// Returns: as `seawall_concurrency_limit_init`, without `SEAWALL_E_WORKSPACE`; on all but `SEAWALL_OK` nothing has changed.
+/// Returns: as `seawall_concurrency_limit_init`, but `SEAWALL_E_WORKSPACE`; or an object mistake. On all but `SEAWALL_OK`
+/// nothing has changed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seawall_concurrency_limit_set_config(
     limit: *mut seawall_concurrency_limit_t,

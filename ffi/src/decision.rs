@@ -25,8 +25,8 @@ pub const SEAWALL_STAGE_KEYED_BUCKET: u32 = 7;
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct seawall_decision_t {
-    /// Refused with `SEAWALL_NOT_YET` or `SEAWALL_NO_PLACE`: after how long it is worth asking again, or
-    /// `SEAWALL_UNKNOWN`. Else 0.
+    /// Refused with `SEAWALL_NOT_YET` or `SEAWALL_NO_PLACE`: after how long it is worth asking again. `SEAWALL_UNKNOWN` where
+    /// nobody knows: ask when a call of yours has ended, or after a while of your choice. Else 0.
     pub retry_after_ns: u64,
     /// How much is left after this answer: tokens of a bucket, free slots of a limit, else 0. Others may take it at once.
     pub remaining: u32,
@@ -34,18 +34,19 @@ pub struct seawall_decision_t {
     pub stage: u32,
 }
 
+/// How long a refusal asks to wait; 0 where no wait helps.
+pub(crate) fn wait_of(refused: Refused) -> u64 {
+    match refused.reason() {
+        Reason::Never | Reason::ClockStepped => 0,
+        _ => nanos_or_unknown(refused.retry_after()),
+    }
+}
+
 impl seawall_decision_t {
     fn of(answer: Result<(), Refused>, remaining: u32) -> Self {
         match answer {
             Ok(()) => Self { retry_after_ns: 0, remaining, stage: 0 },
-            Err(refused) => Self {
-                retry_after_ns: match refused.reason() {
-                    Reason::Never | Reason::ClockStepped => 0,
-                    _ => nanos_or_unknown(refused.retry_after()),
-                },
-                remaining,
-                stage: refused.stage() as u32,
-            },
+            Err(refused) => Self { retry_after_ns: wait_of(refused), remaining, stage: refused.stage() as u32 },
         }
     }
 }

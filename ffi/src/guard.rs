@@ -17,13 +17,19 @@ use seawall::{
 };
 
 use crate::guard_config::seawall_guard_config_t;
-use crate::object::{Held, Kind, Tag, check_pointer, tell};
+use crate::object::{self, Held, Kind, check_pointer, tell};
 use crate::status::{Misuse, SEAWALL_E_SIZE, SEAWALL_OK, check, seawall_status_t};
 use crate::values::instant;
 use crate::versioned::read;
-use crate::workspace::{self, ALIGNMENT, Header, InWorkspace, check_place, give, make, place};
+use crate::workspace::{self, ALIGNMENT, Header, InWorkspace, begin, check_place, give, make, place};
 
 /// Guards the calls to one service. It lies in a workspace; this is its handle.
+///
+/// How a call goes: `seawall_guard_begin`. Then `seawall_guard_try_attempt`: refused with `SEAWALL_NOT_YET` or
+/// `SEAWALL_NO_PLACE`, ask again after `decision->retry_after_ns`; otherwise refused, or no longer wanted,
+/// `seawall_guard_abandon`. Admitted, send it, wait for at most the time-out that the guard was made for, and say by
+/// `seawall_guard_finish` how it ended: `SEAWALL_VERDICT_RETRY_AT` is to ask again at `finished->retry_at_ns`, any other
+/// verdict ends the call.
 pub struct seawall_guard_t {
     _opaque: [u64; 1],
 }
@@ -225,7 +231,7 @@ pub unsafe extern "C" fn seawall_guard_init(
     let found = Found { start: header.cast(), slots, shards, groups, limit: places.limit, keyed: places.keyed };
     // SAFETY: `place` has seen that header and parts lie in the workspace, which is the caller's.
     unsafe {
-        header.write(Header { tag: Tag::none(), lengths: [slots as u64, shards as u64, groups as u64, places.word()] });
+        begin(header, [slots as u64, shards as u64, groups as u64, places.word()]);
         found.body().write(body);
         for shard in 0..shards {
             found.breakers().add(shard).write(Held::new(check!(CircuitBreaker::new(config.breaker))));
@@ -245,7 +251,7 @@ pub unsafe extern "C" fn seawall_guard_init(
 
 /// The handle of a guard that is in a workspace already: made by another process that shares it, or before a restart.
 ///
-/// Threads: any. Wait-free.
+/// Threads: any; where another makes it in memory of zeros, it is `SEAWALL_E_UNINITIALISED` until it is made. Wait-free.
 /// Returns: `SEAWALL_OK`; `SEAWALL_E_WORKSPACE`, `SEAWALL_E_SIZE`; or an object mistake.
 #[must_use]
 #[unsafe(no_mangle)]
@@ -267,14 +273,26 @@ pub unsafe extern "C" fn seawall_guard_attach(
     unsafe { give(guard, header.cast()) }
 }
 
-/// Ends a guard: every call on it is then answered with `SEAWALL_E_UNINITIALISED`, and the workspace is the caller's.
+/// Ends a guard: every call on it or on a part of it is then answered with `SEAWALL_E_UNINITIALISED`, and the workspace is the
+/// caller's.
 ///
-/// Threads: exclusive. Wait-free. Returns: `SEAWALL_OK`, or an object mistake.
+/// Threads: exclusive, its parts too. Wait-free. Returns: `SEAWALL_OK`, or an object mistake.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seawall_guard_fini(guard: *mut seawall_guard_t) -> seawall_status_t {
     // SAFETY: the caller's word.
-    check!(unsafe { found(guard) });
-    // SAFETY: there is a header.
-    unsafe { (*guard.cast::<Header>()).tag.clear() };
+    let found = check!(unsafe { found(guard) });
+    // SAFETY: there is a header, and the parts that it tells of. A part that the caller has ended already stays so.
+    unsafe {
+        (*guard.cast::<Header>()).tag.clear();
+        let _ = object::end::<TokenBucket>((&raw mut (*found.body()).bucket).cast());
+        let _ = object::end::<RetryBudget>((&raw mut (*found.body()).budget).cast());
+        for shard in 0..found.shards {
+            let _ = object::end::<CircuitBreaker>(found.breakers().add(shard).cast());
+        }
+        let _ = workspace::end::<ConcurrencyLimitView>(found.limit().cast());
+        if let Some(keyed) = found.keyed() {
+            let _ = workspace::end::<KeyedBucketsView>(keyed.cast());
+        }
+    }
     SEAWALL_OK
 }

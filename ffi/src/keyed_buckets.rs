@@ -155,7 +155,7 @@ pub unsafe extern "C" fn seawall_keyed_buckets_init(
 
 /// The handle of a table that is in a workspace already: made by another process that shares it, or before a restart.
 ///
-/// Threads: any. Wait-free.
+/// Threads: any; where another makes it in memory of zeros, it is `SEAWALL_E_UNINITIALISED` until it is made. Wait-free.
 /// Returns: `SEAWALL_OK`; `SEAWALL_E_WORKSPACE`, `SEAWALL_E_SIZE`; or an object mistake.
 #[must_use]
 #[unsafe(no_mangle)]

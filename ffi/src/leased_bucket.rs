@@ -188,7 +188,7 @@ pub unsafe extern "C" fn seawall_leased_bucket_init(
 
 /// The handle of a bucket that is in a workspace already: made by another process that shares it, or before a restart.
 ///
-/// Threads: any. Wait-free.
+/// Threads: any; where another makes it in memory of zeros, it is `SEAWALL_E_UNINITIALISED` until it is made. Wait-free.
 /// Returns: `SEAWALL_OK`; `SEAWALL_E_WORKSPACE`, `SEAWALL_E_SIZE`; or an object mistake.
 #[must_use]
 #[unsafe(no_mangle)]
@@ -470,6 +470,7 @@ pub unsafe extern "C" fn seawall_leased_bucket_own(
 }
 
 /// As `seawall_leased_bucket_try_take`, from what this owner has, then with it from `bucket`, whose lease it is.
+/// `decision->remaining` is what this owner has left.
 ///
 /// Threads: any, each with a lease of its own; signal handlers too, but not one that interrupts a call with the same lease.
 /// Lock-free: loads for what the owner has, one exchange for a batch; loads only to refuse.

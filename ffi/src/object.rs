@@ -5,7 +5,10 @@
 //! when it is ended; zeros are no tag.
 //!
 //! # Orderings
-//! The tag is stored `Release` and loaded `Acquire`: a process that finds an object in shared memory finds all of it.
+//! The tag is stored `Release` and loaded `Acquire`: a process that finds an object in shared memory finds all of it. It is
+//! cleared by an exchange that is `Acquire`: no write of what comes next goes before it, so that who is killed while an object
+//! is made in the place of another leaves no tag before half of each. No tag is written but by an atomic access, as others may
+//! look for it meanwhile (`_attach`).
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
@@ -59,22 +62,18 @@ pub(crate) struct Tag {
 }
 
 impl Tag {
-    /// That of no object.
-    pub(crate) const fn none() -> Self {
-        Self { tag: AtomicU32::new(0), reserved: 0 }
-    }
-
     /// Whether an object of `kind` stands here.
     #[inline(always)]
     pub(crate) fn check(&self, kind: Kind) -> Result<(), Misuse> {
-        if self.tag.load(Ordering::Acquire) == kind.tag() { Ok(()) } else { Err(self.wrong()) }
+        if self.tag.load(Ordering::Acquire) == kind.tag() { Ok(()) } else { Err(self.wrong(kind)) }
     }
 
-    /// Reads again, so that who is right need not keep what was read.
+    /// Reads again, so that who is right need not keep what was read. What is right by now was made meanwhile.
     #[cold]
     #[inline(never)]
-    fn wrong(&self) -> Misuse {
-        Misuse(if self.tag.load(Ordering::Relaxed) == 0 { SEAWALL_E_UNINITIALISED } else { SEAWALL_E_TYPE })
+    fn wrong(&self, kind: Kind) -> Misuse {
+        let tag = self.tag.load(Ordering::Relaxed);
+        Misuse(if tag == 0 || tag == kind.tag() { SEAWALL_E_UNINITIALISED } else { SEAWALL_E_TYPE })
     }
 
     /// Says that an object of `kind` stands here: after it was made.
@@ -82,9 +81,9 @@ impl Tag {
         self.tag.store(kind.tag(), Ordering::Release);
     }
 
-    /// Says that no object stands here.
+    /// Says that no object stands here: before anything of it is written to.
     pub(crate) fn clear(&self) {
-        self.tag.store(0, Ordering::Release);
+        self.tag.swap(0, Ordering::AcqRel);
     }
 }
 
@@ -186,7 +185,7 @@ pub(crate) unsafe fn put<T: Object>(storage: *mut T::Storage, value: T) -> Resul
     let held = storage.cast::<Held<T>>();
     // SAFETY: not NULL, aligned, large enough, and nobody else's.
     unsafe {
-        (&raw mut (*held).tag).write(Tag::none());
+        (*held).tag.clear();
         (&raw mut (*held).value).write(value);
         (*held).tag.publish(T::KIND);
     }

@@ -56,7 +56,7 @@ pub const SEAWALL_GIVE_UP: i32 = 11;
 
 /// A pointer is NULL that may not be.
 pub const SEAWALL_E_NULL: i32 = -1;
-/// A pointer is not aligned to 8 bytes.
+/// A pointer is not aligned as what it points to has to be: objects, and structs that have a 64-bit field, to 8 bytes.
 pub const SEAWALL_E_ALIGNMENT: i32 = -2;
 /// The object was not initialised.
 pub const SEAWALL_E_UNINITIALISED: i32 = -3;
@@ -208,7 +208,7 @@ statuses! {
     SEAWALL_TAKEN, "somebody owns the shard";
     SEAWALL_GIVE_UP, "given up: the call is not to be sent again";
     SEAWALL_E_NULL, "a pointer is NULL that may not be";
-    SEAWALL_E_ALIGNMENT, "a pointer is not aligned: allowed are multiples of 8 bytes";
+    SEAWALL_E_ALIGNMENT, "a pointer is not aligned as what it points to has to be: objects to 8 bytes";
     SEAWALL_E_UNINITIALISED, "the object was not initialised";
     SEAWALL_E_TYPE, "the object is of another type, or of another version of the ABI";
     SEAWALL_E_STRUCT_SIZE, "struct_size is not that of a known version: set it to the size of the struct, by its _INIT macro";

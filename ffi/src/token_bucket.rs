@@ -231,8 +231,8 @@ pub unsafe extern "C" fn seawall_token_bucket_peek(
 }
 
 /// Books `n` tokens for the earliest instant, at most `max_wait_ns` ahead (`SEAWALL_UNKNOWN`: however long), so that who
-/// waits need not poll. `*reservation` is for `seawall_token_bucket_cancel`, `*ready_at_ns` says from when on the tokens
-/// may be used. Of several reservations only the newest can be taken back exactly: keep a line, and book for its head.
+/// waits need not poll. Booked, `*reservation` is for `seawall_token_bucket_cancel`, and `*ready_at_ns` says from when on the
+/// tokens may be used; refused, the one is zeroed and the other is as it was. Of several reservations only the newest can be taken back exactly: keep a line, and book for its head.
 /// `decision` may be NULL.
 ///
 /// Threads: any, at the same time; signal handlers too. Lock-free.
@@ -254,18 +254,20 @@ pub unsafe extern "C" fn seawall_token_bucket_reserve(
     check!(check_pointer(ready_at_ns));
     check!(check_decision(decision));
     let now = instant(now_ns);
-    let answer = bucket.reserve(n, known(max_wait_ns).unwrap_or(core::time::Duration::MAX), now).map(|booked| {
-        let at = booked.ready_at().as_nanos();
-        let [first, second, third] = booked.into_words();
-        let opaque = [u64::from(Kind::Reservation.tag()), first, second, third];
-        // SAFETY: both pointers are checked, and the caller's word.
-        unsafe {
-            reservation.write(seawall_reservation_t { opaque });
-            ready_at_ns.write(at);
+    let (answer, opaque) = match bucket.reserve(n, known(max_wait_ns).unwrap_or(core::time::Duration::MAX), now) {
+        Ok(booked) => {
+            // SAFETY: checked, and the caller's word.
+            unsafe { ready_at_ns.write(booked.ready_at().as_nanos()) };
+            let [first, second, third] = booked.into_words();
+            (Ok(()), [u64::from(Kind::Reservation.tag()), first, second, third])
         }
-    });
-    // SAFETY: checked, and the caller's word.
-    unsafe { decide(answer, decision, || bucket.available(now)) }
+        Err(refused) => (Err(refused), [0; 4]),
+    };
+    // SAFETY: both are checked, and the caller's word.
+    unsafe {
+        reservation.write(seawall_reservation_t { opaque });
+        decide(answer, decision, || bucket.available(now))
+    }
 }
 
 /// Gives the tokens of a reservation back that were not used, and zeroes it.
@@ -282,13 +284,15 @@ pub unsafe extern "C" fn seawall_token_bucket_cancel(
     // SAFETY: the caller's word.
     let bucket = check!(unsafe { get::<TokenBucket>(bucket) });
     check!(check_pointer(reservation));
+    // No reference: what is no reservation may be anything, the bucket too.
     // SAFETY: checked, and the caller's word.
-    let words = unsafe { &mut (*reservation).opaque };
-    if words[0] != u64::from(Kind::Reservation.tag()) {
+    let [tag, words @ ..] = unsafe { (*reservation).opaque };
+    if tag != u64::from(Kind::Reservation.tag()) {
         return SEAWALL_E_PERMIT;
     }
-    let [_, first, second, third] = core::mem::take(words);
-    done(bucket.cancel(Reservation::from_words([first, second, third]), instant(now_ns)))
+    // SAFETY: as above.
+    unsafe { (*reservation).opaque = [0; 4] };
+    done(bucket.cancel(Reservation::from_words(words), instant(now_ns)))
 }
 
 /// Gives `n` tokens back that were taken and never used.
@@ -389,7 +393,7 @@ pub unsafe extern "C" fn seawall_token_bucket_set_burst(
 ///
 /// Threads: as `seawall_token_bucket_set_rate`.
 /// Returns: `SEAWALL_OK`; `SEAWALL_CONTENDED`; `SEAWALL_RANGE_SPENT`; `SEAWALL_E_VALUE`; `SEAWALL_E_RATE_ZERO_PERIOD`;
-/// `SEAWALL_E_BUCKET_RATE_TOO_FAST`; `SEAWALL_E_BUCKET_WARM_UP_TOO_LONG`; or an object mistake.
+/// `SEAWALL_E_BUCKET_WARM_UP_TOO_LONG`; or an object mistake.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seawall_token_bucket_start_warm_up(
     bucket: *mut seawall_token_bucket_t,

@@ -8,8 +8,8 @@ pub const SEAWALL_VERSION_MAJOR: u32 = 0;
 pub const SEAWALL_VERSION_MINOR: u32 = 1;
 /// The patch version.
 pub const SEAWALL_VERSION_PATCH: u32 = 0;
-/// The number of the ABI: it changes when a program that was built with another header would not run, and is the number in
-/// the name `libseawall.so.1`.
+/// The number of the ABI: it changes when a program that was built with another header would not run, or when what lies in
+/// an object or a workspace would be read otherwise than it was written. It is the number in the name `libseawall.so.1`.
 pub const SEAWALL_ABI_VERSION: u32 = 1;
 
 const VERSION: &core::ffi::CStr =

@@ -66,6 +66,18 @@ pub(crate) fn place(workspace: *mut c_void, size: usize, view_size: Option<usize
     Ok(workspace.cast::<u8>().wrapping_add(lost).cast())
 }
 
+/// The header of what is about to be made. A tag is valid at any bits, and others may be looking for one (`attach`).
+///
+/// # Safety
+/// `header` is as [`place`] gave it, in a workspace that nobody else writes to.
+pub(crate) unsafe fn begin(header: *mut Header, lengths: [u64; 4]) {
+    // SAFETY: the caller's word.
+    unsafe {
+        (*header).tag.clear();
+        (&raw mut (*header).lengths).write(lengths);
+    }
+}
+
 /// Makes a view in a workspace, and gives its handle. On an error nothing of a view is there.
 ///
 /// # Safety
@@ -82,7 +94,7 @@ pub(crate) unsafe fn make<V: InWorkspace + ?Sized, E: Status>(
     let start = header.wrapping_add(1).cast::<u8>();
     // SAFETY: `place` has seen that header and view lie in the workspace, which is the caller's.
     let view = unsafe {
-        header.write(Header { tag: Tag::none(), lengths: [length as u64, 0, 0, 0] });
+        begin(header, [length as u64, 0, 0, 0]);
         start.write_bytes(0, view_size.unwrap_or(0));
         &mut *V::at(start, length)
     };

@@ -193,6 +193,7 @@ static void a_stage_in_shadow_says_what_it_would_refuse(void) {
     const seawall_mode_t bad = {0, 0}, half = {SEAWALL_MODE_CANARY, 500000}, over = {SEAWALL_MODE_CANARY, 1000001};
     const seawall_mode_t with_share = {SEAWALL_MODE_SHADOW, 1};
     const seawall_guard_config_t config = service_of(5, 1);
+    seawall_request_t request = SEAWALL_REQUEST_INIT;
     seawall_mode_t mode = {0, 0};
     seawall_admission_t admission;
     seawall_finished_t finished;
@@ -212,6 +213,11 @@ static void a_stage_in_shadow_says_what_it_would_refuse(void) {
     CHECK(admission.shadow.retry_after_ns > 0 && admission.shadow.retry_after_ns < SEAWALL_SECOND);
     finished = reported(guard, &call, &permit, SEAWALL_OUTCOME_SUCCESS, 0);
     CHECK(memcmp(&finished.shadow, &admission.shadow, sizeof finished.shadow) == 0);
+    /* Where no wait helps none is told, as in a decision. */
+    request.cost = UINT32_MAX;
+    CHECK_OK(seawall_guard_begin(guard, &request, 0, &call));
+    CHECK_OK(seawall_guard_try_attempt(guard, &call, 0, &permit, &admission, NULL));
+    CHECK(admission.shadow.status == SEAWALL_NEVER && admission.shadow.retry_after_ns == 0);
     CHECK_STATUS(SEAWALL_E_GUARD_STAGE_WITHOUT_MODE, seawall_guard_set_mode(guard, SEAWALL_STAGE_DEADLINE, shadow));
     CHECK_STATUS(SEAWALL_E_GUARD_STAGE_WITHOUT_MODE, seawall_guard_set_mode(guard, SEAWALL_STAGE_KEYED_BUCKET, shadow));
     CHECK_STATUS(SEAWALL_E_VALUE, seawall_guard_set_mode(guard, 0, shadow));
@@ -303,6 +309,15 @@ static void each_part_has_a_handle_that_the_functions_of_its_type_take(void) {
     CHECK_STATUS(SEAWALL_E_UNINITIALISED, seawall_token_bucket_rate(bucket, &seen));
     CHECK_OK(seawall_token_bucket_init(bucket, &config.bucket, 0));
     CHECK_OK(seawall_guard_try_attempt(guard, &call, 0, &permit, NULL, NULL));
+
+    /* The parts end with the guard, also beside one that was ended before. */
+    CHECK_OK(seawall_retry_budget_fini(budget));
+    CHECK_OK(seawall_guard_fini(guard));
+    CHECK_STATUS(SEAWALL_E_UNINITIALISED, seawall_token_bucket_rate(bucket, &seen));
+    CHECK_STATUS(SEAWALL_E_UNINITIALISED, seawall_retry_budget_balance(budget, 0, &count));
+    CHECK_STATUS(SEAWALL_E_UNINITIALISED, seawall_circuit_breaker_state(breaker, 0, &count));
+    CHECK_STATUS(SEAWALL_E_UNINITIALISED, seawall_concurrency_limit_limit(limit, &count));
+    CHECK_STATUS(SEAWALL_E_UNINITIALISED, seawall_keyed_buckets_places(keyed, &count));
     storage_check(&guarded.storage);
 }
 

@@ -1,7 +1,7 @@
 /* Four threads on one bucket: together they get what one of them would, and not a token more or less. */
 #include <pthread.h>
 
-#include "check.h"
+#include "handles.h"
 
 #define THREADS 4
 
@@ -182,10 +182,67 @@ static void three_change_the_rate_at_once_and_who_takes_gets_what_the_rates_allo
     CHECK(sum.admitted + 1 >= end_ns / PERIOD_NS && sum.admitted <= 2 * end_ns / PERIOD_NS);
 }
 
+#define MADE 200
+
+static storage_t storage;
+static uint64_t *made_at; /* the workspaces, one after the other */
+static int looked;        /* how often others have looked for one */
+
+/* Looks for the limit until it is there: then it is there completely. */
+static void *looks_for_a_limit(void *of) {
+    worker_t *worker = (worker_t *)of;
+    unsigned round;
+    for (round = 0; round < MADE; ++round) {
+        uint64_t *const workspace = made_at + round * 64;
+        seawall_concurrency_limit_t *limit = NULL;
+        seawall_limit_permit_t permit;
+        seawall_status_t status;
+        uint32_t slots = 0;
+        while ((status = seawall_concurrency_limit_attach(workspace, 512, &limit)) != SEAWALL_OK) {
+            CHECK(status == SEAWALL_E_UNINITIALISED);
+            __atomic_add_fetch(&looked, 1, __ATOMIC_RELAXED);
+        }
+        CHECK_OK(seawall_concurrency_limit_slots(limit, &slots));
+        CHECK(slots == 4);
+        CHECK_OK(seawall_concurrency_limit_try_attempt(limit, 0, &permit, NULL));
+        ++worker->admitted;
+    }
+    return NULL;
+}
+
+static void *makes_limits(void *of) {
+    seawall_concurrency_limit_config_t config = SEAWALL_CONCURRENCY_LIMIT_CONFIG_INIT;
+    unsigned round;
+    (void)of;
+    config.slots = config.ceiling = config.start = 4;
+    for (round = 0; round < MADE; ++round) {
+        const int before = __atomic_load_n(&looked, __ATOMIC_RELAXED);
+        seawall_concurrency_limit_t *limit = NULL;
+        while (__atomic_load_n(&looked, __ATOMIC_RELAXED) == before) {}
+        CHECK_OK(seawall_concurrency_limit_init(made_at + round * 64, 512, &config, &limit));
+    }
+    return NULL;
+}
+
+static void *makes_or_looks(void *of) {
+    return __atomic_fetch_add(&numbers, 1, __ATOMIC_RELAXED) == 0 ? makes_limits(of) : looks_for_a_limit(of);
+}
+
+static void who_looks_for_an_object_finds_none_or_all_of_it(void) {
+    const uintptr_t lost = (uintptr_t)(128 - (uintptr_t)(void *)storage.words % 128) % 128;
+    worker_t sum;
+    memset(&storage, 0, sizeof storage);
+    made_at = storage.words + lost / 8;
+    numbers = 0;
+    sum = run_all(makes_or_looks);
+    CHECK(sum.admitted == 3 * MADE);
+}
+
 int main(void) {
     RUN(a_clock_that_stands_admits_exactly_the_burst);
     RUN(a_clock_that_moves_admits_what_was_earned_and_nothing_is_lost);
     RUN(what_is_given_back_is_there_once);
     RUN(three_change_the_rate_at_once_and_who_takes_gets_what_the_rates_allow);
+    RUN(who_looks_for_an_object_finds_none_or_all_of_it);
     return 0;
 }

@@ -66,8 +66,11 @@ static void a_reservation_is_cancelled_once(void) {
     uint64_t ready_at_ns = 0;
     make(1, SEAWALL_SECOND, 1);
     CHECK_OK(seawall_token_bucket_try_take(&bucket, 1, 0, NULL));
+    memset(&reservation, 0xFF, sizeof reservation);
     CHECK_STATUS(SEAWALL_NOT_YET,
                  seawall_token_bucket_reserve(&bucket, 1, SECONDS(1) - 1, 0, &reservation, &ready_at_ns, NULL));
+    CHECK((reservation.opaque[0] | reservation.opaque[1] | reservation.opaque[2] | reservation.opaque[3]) == 0);
+    CHECK(ready_at_ns == 0);
     CHECK_OK(seawall_token_bucket_reserve(&bucket, 1, SEAWALL_UNKNOWN, 0, &reservation, &ready_at_ns, NULL));
     CHECK(ready_at_ns == SECONDS(1));
     copy = reservation;
