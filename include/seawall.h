@@ -150,24 +150,6 @@
 /// It will fail again however often it is sent: the request itself is at fault.
 #define SEAWALL_ERROR_CLASS_PERMANENT 3
 
-/// Good replies while at least half of it was used.
-#define SEAWALL_LIMIT_GROWTH 1
-
-/// A reply that was slow.
-#define SEAWALL_LIMIT_SLOW 2
-
-/// A call that timed out.
-#define SEAWALL_LIMIT_TIMEOUT 3
-
-/// The service asked to be spared.
-#define SEAWALL_LIMIT_THROTTLED 4
-
-/// The caller set it, or set bounds that it lay beyond.
-#define SEAWALL_LIMIT_SET 5
-
-/// Failures that came at once, in a row, while the limit stayed full.
-#define SEAWALL_LIMIT_REFUSED 6
-
 /// The deadline of the call.
 #define SEAWALL_STAGE_DEADLINE 1
 
@@ -872,7 +854,7 @@ typedef struct {
     uint32_t from;
     /// The limit after.
     uint32_t to;
-    /// Why, a `SEAWALL_LIMIT_…`; 0 where nothing changed.
+    /// Why, a `SEAWALL_LIMIT_REASON_…`; 0 where nothing changed.
     uint32_t reason;
     /// 0.
     uint32_t reserved;

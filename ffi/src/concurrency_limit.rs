@@ -132,19 +132,6 @@ unsafe fn taken(permit: *mut seawall_limit_permit_t) -> Result<LimitPermit, Misu
     Ok(LimitPermit::from_words(words))
 }
 
-/// Good replies while at least half of it was used.
-pub const SEAWALL_LIMIT_GROWTH: u32 = 1;
-/// A reply that was slow.
-pub const SEAWALL_LIMIT_SLOW: u32 = 2;
-/// A call that timed out.
-pub const SEAWALL_LIMIT_TIMEOUT: u32 = 3;
-/// The service asked to be spared.
-pub const SEAWALL_LIMIT_THROTTLED: u32 = 4;
-/// The caller set it, or set bounds that it lay beyond.
-pub const SEAWALL_LIMIT_SET: u32 = 5;
-/// Failures that came at once, in a row, while the limit stayed full.
-pub const SEAWALL_LIMIT_REFUSED: u32 = 6;
-
 /// A change of a limit by a whole call or more, told once, to the call that made it. All zeros where there was none: look
 /// at `reason` first.
 #[repr(C)]
@@ -154,7 +141,7 @@ pub struct seawall_limit_change_t {
     pub from: u32,
     /// The limit after.
     pub to: u32,
-    /// Why, a `SEAWALL_LIMIT_…`; 0 where nothing changed.
+    /// Why, a `SEAWALL_LIMIT_REASON_…`; 0 where nothing changed.
     pub reason: u32,
     /// 0.
     pub reserved: u32,

@@ -19,7 +19,6 @@
 //!   asked to, [`listener::seawall_transition_tell`]. All but `_init`, `_fini` and those that say otherwise may be called from
 //!   any thread and any signal handler, at the same time.
 #![no_std]
-#![allow(dead_code, reason = "until every type is here")]
 #![allow(non_camel_case_types, reason = "the names are those of C")]
 #![allow(
     clippy::missing_safety_doc,

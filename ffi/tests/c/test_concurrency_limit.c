@@ -87,12 +87,12 @@ static void it_grows_while_it_is_used_and_a_time_out_cuts_it_once(void) {
     CHECK_OK(seawall_concurrency_limit_try_attempt(limit, 0, &permits[0], NULL));
     CHECK_OK(seawall_concurrency_limit_try_attempt(limit, 0, &permits[1], NULL));
     CHECK_OK(seawall_concurrency_limit_finish(limit, &permits[0], SEAWALL_OUTCOME_FAILURE, SECONDS(1), &change));
-    CHECK(change.from == 2 && change.to == 1 && change.reason == SEAWALL_LIMIT_TIMEOUT && change.reserved == 0);
+    CHECK(change.from == 2 && change.to == 1 && change.reason == SEAWALL_LIMIT_REASON_TIMEOUT && change.reserved == 0);
     CHECK_OK(seawall_concurrency_limit_finish(limit, &permits[1], SEAWALL_OUTCOME_FAILURE, SECONDS(1), &change));
     CHECK(change.reason == 0 && limit_now() == 1);
     CHECK_OK(seawall_concurrency_limit_try_attempt(limit, SECONDS(2), &permits[0], NULL));
     CHECK_OK(seawall_concurrency_limit_finish(limit, &permits[0], SEAWALL_OUTCOME_SUCCESS, SECONDS(2) + 1, &change));
-    CHECK(change.from == 1 && change.to == 2 && change.reason == SEAWALL_LIMIT_GROWTH);
+    CHECK(change.from == 1 && change.to == 2 && change.reason == SEAWALL_LIMIT_REASON_GROWTH);
 }
 
 static void a_lost_permit_heals_when_its_lease_lapses(void) {
@@ -112,7 +112,7 @@ static void it_is_changed_while_it_runs(void) {
     uint32_t slots = 0;
     make_of(&config);
     CHECK_OK(seawall_concurrency_limit_set_limit(limit, 1000, &change));
-    CHECK(change.from == 3 && change.to == 8 && change.reason == SEAWALL_LIMIT_SET);
+    CHECK(change.from == 3 && change.to == 8 && change.reason == SEAWALL_LIMIT_REASON_SET);
     CHECK_OK(seawall_concurrency_limit_set_limit(limit, 1000, &change));
     CHECK(change.reason == 0);
     config.ceiling = 5;
