@@ -178,7 +178,7 @@ fn concurrency_limit_counting_by_exchange_is_needed() {
 #[test]
 fn concurrency_limit_is_strict() {
     check("concurrency_limit exclusion", Preemptions::Unbounded, exclusion);
-    check("concurrency_limit three under two", Preemptions::AtMost(3), three_under_two);
+    check("concurrency_limit three under two", Preemptions::at_most(2, 3), three_under_two);
 }
 
 /// The limit grows and is cut while others take: nobody who goes by the lower limit finds more than it allows in flight.

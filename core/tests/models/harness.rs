@@ -18,8 +18,17 @@ pub enum Preemptions {
 impl Preemptions {
     /// At most `short`, and `long` where `SEAWALL_LONG_MODELS` is set: for models that take minutes.
     pub fn at_most(short: usize, long: usize) -> Self {
-        Self::AtMost(if std::env::var_os("SEAWALL_LONG_MODELS").is_some() { long } else { short })
+        Self::AtMost(if is_long() { long } else { short })
     }
+
+    /// At most `short`, and any number where `SEAWALL_LONG_MODELS` is set.
+    pub fn few(short: usize) -> Self {
+        if is_long() { Self::Unbounded } else { Self::AtMost(short) }
+    }
+}
+
+fn is_long() -> bool {
+    std::env::var_os("SEAWALL_LONG_MODELS").is_some()
 }
 
 /// Explores `model` and prints how many executions there were.
