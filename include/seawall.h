@@ -599,8 +599,8 @@ typedef struct seawall_keyed_buckets_t seawall_keyed_buckets_t;
 /// its handle.
 typedef struct seawall_leased_bucket_t seawall_leased_bucket_t;
 
-/// Counts and measures what one worker does through a guard. Shared by several it is slower, and counts no less. It lies in a
-/// workspace; this is its handle.
+/// Counts and measures what one worker does through a guard. Shared by several it is slower, and counts no less. It
+/// lies in a workspace; this is its handle.
 typedef struct seawall_recorder_t seawall_recorder_t;
 
 /// A sliding window for many cores: each worker records into a shard of its own, and whoever asks reads all as one. It lies
@@ -640,8 +640,8 @@ typedef struct {
     seawall_rate_t max_rate;
     /// What the rate grows by, an interval; a millionth a second and more.
     seawall_rate_t step;
-    /// A larger share of failures than this, over the baseline, is an overload. 0 to 1,000,000, which means that errors never
-    /// are.
+    /// A larger share of failures than this, over the baseline, is an overload. 0 to 1,000,000, which means that errors
+    /// never are.
     uint32_t error_threshold_ppm;
     /// The largest share of failures that can be learned as healthy, 0 (the threshold holds as it stands) to 1,000,000.
     uint32_t error_baseline_max_ppm;
@@ -655,9 +655,10 @@ typedef struct {
     uint64_t latency_baseline_max_ns;
 } seawall_aimd_controller_config_t;
 
-/// A controller of a rate: it grows the rate step by step, and cuts it when calls fail or take too long. Feed it the figures
-/// of a sliding window every second or so, and hand each change to the bucket, as by `seawall_token_bucket_set_rate`. It
-/// judges at most once an interval, however often and from however many threads it is asked.
+/// A controller of a rate: it grows the rate step by step, and cuts it when calls fail or take too long. Feed it the
+/// figures of a sliding window every second or so, and hand each change to the bucket, as by
+/// `seawall_token_bucket_set_rate`. It judges at most once an interval, however often and from however many threads it
+/// is asked.
 typedef struct {
     /// The library's own.
     uint64_t opaque[32];
@@ -788,8 +789,8 @@ typedef struct {
 
 /// What an admission or a refusal says beside its status.
 typedef struct {
-    /// Refused with `SEAWALL_NOT_YET` or `SEAWALL_NO_PLACE`: after how long it is worth asking again. `SEAWALL_UNKNOWN` where
-    /// nobody knows: ask when a call of yours has ended, or after a while of your choice. Else 0.
+    /// Refused with `SEAWALL_NOT_YET` or `SEAWALL_NO_PLACE`: after how long it is worth asking again. `SEAWALL_UNKNOWN`
+    /// where nobody knows: ask when a call of yours has ended, or after a while of your choice. Else 0.
     uint64_t retry_after_ns;
     /// How much is left after this answer: tokens of a bucket, free slots of a limit, else 0. Others may take it at once.
     uint32_t remaining;
@@ -877,7 +878,8 @@ typedef struct {
 typedef struct {
     /// A `SEAWALL_MODE_…`.
     uint32_t mode;
-    /// `SEAWALL_MODE_CANARY` only: the share of the keys, 0 to 1,000,000; who is in a small share is in a larger one. Else 0.
+    /// `SEAWALL_MODE_CANARY` only: the share of the keys, 0 to 1,000,000; who is in a small share is in a larger one.
+    /// Else 0.
     uint32_t share_ppm;
 } seawall_mode_t;
 
@@ -914,16 +916,16 @@ typedef struct {
     seawall_warm_up_t warm_up;
 } seawall_token_bucket_config_t;
 
-/// What a retry strategy is made of. Begin with `SEAWALL_RETRY_STRATEGY_CONFIG_INIT`, for a user who waits: three sends,
-/// 100 ms doubling up to 20 s, full jitter; or with `SEAWALL_RETRY_STRATEGY_CONFIG_GUIDE`, for a message that must arrive and
-/// that nobody waits for: eight sends, 1 s doubling up to 300 s, each with up to a second on top.
+/// What a retry strategy is made of. Begin with `SEAWALL_RETRY_STRATEGY_CONFIG_INIT`, for a user who waits: three
+/// sends, 100 ms doubling up to 20 s, full jitter; or with `SEAWALL_RETRY_STRATEGY_CONFIG_GUIDE`, for a message that
+/// must arrive and that nobody waits for: eight sends, 1 s doubling up to 300 s, each with up to a second on top.
 typedef struct {
     /// The size of this struct.
     uint32_t struct_size;
     /// How often one call is sent in all, the first time included; 1 (never again) and more.
     uint32_t max_attempts;
-    /// How long the call may take in all, waits included: no attempt starts at or after it. 1 and more; `SEAWALL_UNKNOWN`: as
-    /// long as the attempts take.
+    /// How long the call may take in all, waits included: no attempt starts at or after it. 1 and more;
+    /// `SEAWALL_UNKNOWN`: as long as the attempts take.
     uint64_t total_deadline_ns;
     /// The delay after the first failure, before jitter: 0 (at once) to `max_delay_ns`.
     uint64_t base_delay_ns;
@@ -965,17 +967,17 @@ typedef struct {
     uint32_t burst;
     /// What each key earns: 0 to one a microsecond. At 0 a key has its burst once, and its place is never free again.
     seawall_rate_t rate;
-    /// How many groups of seven places there are: 1 to 2,396,744, 128 bytes each. One for each 4 keys that are busy at once,
-    /// that is within `burst` / `rate` of each other. What it was made with stays.
+    /// How many groups of seven places there are: 1 to 2,396,744, 128 bytes each. One for each 4 keys that are busy at
+    /// once, that is within `burst` / `rate` of each other. What it was made with stays.
     uint32_t groups;
     /// What becomes of a new key while the table has no place for it: `SEAWALL_FAIL_OPEN` or `SEAWALL_FAIL_CLOSED`.
     uint32_t when_full;
 } seawall_keyed_buckets_config_t;
 
-/// What a guard is made of. Fill it by `seawall_guard_config_for_service` or `seawall_guard_config_for_shards`, from what you
-/// know of the service, and change what you know better; or begin with `SEAWALL_GUARD_CONFIG_INIT`, which is that of a service
-/// with one shard to which this process sends 20 calls a second, each with a time-out of a second. It has no buckets by key
-/// until `keyed.groups` is over 0.
+/// What a guard is made of. Fill it by `seawall_guard_config_for_service` or `seawall_guard_config_for_shards`, from
+/// what you know of the service, and change what you know better; or begin with `SEAWALL_GUARD_CONFIG_INIT`, which is
+/// that of a service with one shard to which this process sends 20 calls a second, each with a time-out of a second. It
+/// has no buckets by key until `keyed.groups` is over 0.
 typedef struct {
     /// The size of this struct.
     uint32_t struct_size;
@@ -1023,8 +1025,8 @@ typedef struct {
     uint64_t keyed_salt;
 } seawall_guard_config_t;
 
-/// What is asked of the service, as far as a guard must know. Begin with `SEAWALL_REQUEST_INIT`: key 0, shard 0, one token, no
-/// deadline.
+/// What is asked of the service, as far as a guard must know. Begin with `SEAWALL_REQUEST_INIT`: key 0, shard 0, one
+/// token, no deadline.
 typedef struct {
     /// The size of this struct.
     uint32_t struct_size;
@@ -1081,7 +1083,8 @@ typedef struct {
     seawall_limit_change_t limit_change;
     /// The stage in shadow that would have refused the attempt, as its admission said; else all zeros.
     seawall_refusal_t shadow;
-    /// Why a stage in shadow would have given the call up, a `SEAWALL_GIVE_UP_…`, where the verdict promises a retry; else 0.
+    /// Why a stage in shadow would have given the call up, a `SEAWALL_GIVE_UP_…`, where the verdict promises a retry;
+    /// else 0.
     uint32_t shadow_give_up;
     /// 0.
     uint32_t reserved;
@@ -1123,41 +1126,43 @@ typedef struct {
     seawall_warm_up_t warm_up;
 } seawall_leased_bucket_config_t;
 
-/// A shard of a leased bucket that one worker owns. A value of the caller's, for one thread at a time; lost, its shard stays
-/// owned, and less than a batch of tokens with it. It may be moved; a copy that is used beside it spends its tokens twice.
+/// A shard of a leased bucket that one worker owns. A value of the caller's, for one thread at a time; lost, its shard
+/// stays owned, and less than a batch of tokens with it. It may be moved; a copy that is used beside it spends its
+/// tokens twice.
 typedef struct {
     /// The library's own. `seawall_owned_lease_release` zeroes it.
     uint64_t opaque[4];
 } seawall_owned_lease_t;
 
-/// A function that is told of transitions, and what it is given beside them. Keep it where your process keeps its functions:
-/// not in memory that processes share.
+/// A function that is told of transitions, and what it is given beside them. Keep it where your process keeps its
+/// functions: not in memory that processes share.
 typedef struct {
-    /// Told of one transition, which lives until it returns. NULL: nobody is told. It may call any function of this library,
-    /// for any object. It must return: no exception, no `longjmp` out of it.
+    /// Told of one transition, which lives until it returns. NULL: nobody is told. It may call any function of this
+    /// library, for any object. It must return: no exception, no `longjmp` out of it.
     void (*on_transition)(void *userdata, const seawall_transition_t *transition);
     /// What it is given, as it stands.
     void *userdata;
 } seawall_listener_t;
 
-/// The owner of a recorder. A value of the caller's, for one thread at a time; lost, the recorder stays owned: what it counted
-/// can be read, and nobody counts on. It may be moved; a copy that is used beside it by another thread loses counts.
+/// The owner of a recorder. A value of the caller's, for one thread at a time; lost, the recorder stays owned: what it
+/// counted can be read, and nobody counts on. It may be moved; a copy that is used beside it by another thread loses
+/// counts.
 typedef struct {
     /// The library's own. `seawall_owned_recorder_release` zeroes it.
     uint64_t opaque[4];
 } seawall_owned_recorder_t;
 
-/// One logical call, as its recorder knows it: from `seawall_recorder_begun` to its end. A value of the caller's with one user
-/// at a time, which may go from worker to worker. It is no copy of the guard's call. Lost, the call has begun and not ended; a
-/// copy that is told of an end again counts it again.
+/// One logical call, as its recorder knows it: from `seawall_recorder_begun` to its end. A value of the caller's with
+/// one user at a time, which may go from worker to worker. It is no copy of the guard's call. Lost, the call has begun
+/// and not ended; a copy that is told of an end again counts it again.
 typedef struct {
     /// The library's own. `seawall_recorder_abandoned` zeroes it.
     uint64_t opaque[4];
 } seawall_call_record_t;
 
-/// A shard of a window that one worker owns. A value of the caller's, for one thread at a time; lost, its shard stays owned:
-/// what it counted can be read, and nobody adds to it. It may be moved; a copy that is used beside it by another thread loses
-/// samples.
+/// A shard of a window that one worker owns. A value of the caller's, for one thread at a time; lost, its shard stays
+/// owned: what it counted can be read, and nobody adds to it. It may be moved; a copy that is used beside it by another
+/// thread loses samples.
 typedef struct {
     /// The library's own. `seawall_owned_window_release` zeroes it.
     uint64_t opaque[4];
@@ -1178,8 +1183,8 @@ typedef struct {
     uint64_t opaque[4];
 } seawall_shared_random_t;
 
-/// How far a recorder looks back, how finely, and who writes it. Begin with `SEAWALL_RECORDER_CONFIG_INIT`: 30 s in 8 slices of
-/// 512 cells, 71 KiB, which anybody writes.
+/// How far a recorder looks back, how finely, and who writes it. Begin with `SEAWALL_RECORDER_CONFIG_INIT`: 30 s in 8
+/// slices of 512 cells, 71 KiB, which anybody writes.
 typedef struct {
     /// The size of this struct.
     uint32_t struct_size;
@@ -1187,8 +1192,8 @@ typedef struct {
     uint32_t slices;
     /// What is older is forgotten: a millisecond to 365 days.
     uint64_t window_ns;
-    /// How finely latencies are told apart: a power of two from 32 to 1024, as in `seawall_sliding_window_config_t`. Each takes
-    /// 16 bytes a slice.
+    /// How finely latencies are told apart: a power of two from 32 to 1024, as in `seawall_sliding_window_config_t`.
+    /// Each takes 16 bytes a slice.
     uint32_t cells;
     /// Who writes it, a `SEAWALL_WRITERS_…`: anybody by `seawall_recorder_…`, or its owner by `seawall_owned_recorder_…`.
     uint32_t writers;
@@ -1206,8 +1211,9 @@ typedef struct {
     uint64_t ignored;
 } seawall_outcome_counts_t;
 
-/// What recorders counted, of calls and of attempts. Begin with zeros and `struct_size`, as `SEAWALL_COUNTS_INIT` does. A row for
-/// each stage is at its `SEAWALL_STAGE_…` less 1, a number for each reason to give up at its `SEAWALL_GIVE_UP_…` less 1.
+/// What recorders counted, of calls and of attempts. Begin with zeros and `struct_size`, as `SEAWALL_COUNTS_INIT` does.
+/// A row for each stage is at its `SEAWALL_STAGE_…` less 1, a number for each reason to give up at its
+/// `SEAWALL_GIVE_UP_…` less 1.
 typedef struct {
     /// The size of this struct.
     uint32_t struct_size;
@@ -1235,8 +1241,8 @@ typedef struct {
     uint64_t given_up;
     /// Of them, for each reason.
     uint64_t given_up_for[7];
-    /// Refused attempts for each stage, and in it for each reason: `SEAWALL_NOT_YET`, `SEAWALL_NEVER`, `SEAWALL_CLOCK_STEPPED`,
-    /// `SEAWALL_NO_PLACE`, each at its number less 1.
+    /// Refused attempts for each stage, and in it for each reason: `SEAWALL_NOT_YET`, `SEAWALL_NEVER`,
+    /// `SEAWALL_CLOCK_STEPPED`, `SEAWALL_NO_PLACE`, each at its number less 1.
     uint64_t refused_for[7][4];
     /// For each stage how those attempts ended that it would have refused, had it not been in shadow.
     seawall_outcome_counts_t would_refuse[7];
@@ -1244,9 +1250,9 @@ typedef struct {
     seawall_outcome_counts_t would_pass;
 } seawall_counts_t;
 
-/// A retry strategy: a value that never changes, for any number of calls and threads. It knows neither clock nor calls; what
-/// it has to know of them its functions are told. Backoff alone does not end an overload, it only defers it: give every
-/// strategy a `seawall_retry_budget_t`.
+/// A retry strategy: a value that never changes, for any number of calls and threads. It knows neither clock nor calls;
+/// what it has to know of them its functions are told. Backoff alone does not end an overload, it only defers it: give
+/// every strategy a `seawall_retry_budget_t`.
 typedef struct {
     /// The library's own.
     uint64_t opaque[16];
@@ -1348,8 +1354,8 @@ typedef struct {
     seawall_refusal_t bucket_refusal;
 } seawall_snapshot_t;
 
-/// What recorders counted and measured together, beside a snapshot. Begin with zeros and `struct_size`, and that of each struct
-/// in it, as `SEAWALL_RECORDED_INIT` does.
+/// What recorders counted and measured together, beside a snapshot. Begin with zeros and `struct_size`, and that of
+/// each struct in it, as `SEAWALL_RECORDED_INIT` does.
 typedef struct {
     /// The size of this struct.
     uint32_t struct_size;
@@ -1395,39 +1401,41 @@ SEAWALL_MUST_USE
 seawall_status_t seawall_aimd_controller_init(seawall_aimd_controller_t *controller,
                                               const seawall_aimd_controller_config_t *config);
 
-/// Ends a controller: every call on it is then answered with `SEAWALL_E_UNINITIALISED`. There is nothing to free, so this is
-/// only for those who want later calls to be found.
+/// Ends a controller: every call on it is then answered with `SEAWALL_E_UNINITIALISED`. There is nothing to free, so
+/// this is only for those who want later calls to be found.
 ///
 /// Threads: exclusive. Wait-free. Returns: `SEAWALL_OK`, or an object mistake.
 seawall_status_t seawall_aimd_controller_fini(seawall_aimd_controller_t *controller);
 
-/// Judges what a window saw, and changes the rate if it is time and there is reason to. The first call only notes where the
-/// totals of the window stand; later ones judge the samples since the last judgement, and wait for `minimum_samples` of them.
+/// Judges what a window saw, and changes the rate if it is time and there is reason to. The first call only notes where
+/// the totals of the window stand; later ones judge the samples since the last judgement, and wait for
+/// `minimum_samples` of them.
 ///
-/// The first judgement takes what it finds for the service's baseline, which falls where the service turns out to be better,
-/// and rises where a cut did not help. Errors over it by more than the threshold and by more than chance, or a p95 over the
-/// threshold and over 1.5 times the baseline, cut the rate; else it grows by a step, but not over twice the throughput
-/// measured, as a limit that is not in use says nothing of the service. Use one window with one controller, no longer than
-/// the interval; where windows are merged, add up their totals.
+/// The first judgement takes what it finds for the service's baseline, which falls where the service turns out to be
+/// better, and rises where a cut did not help. Errors over it by more than the threshold and by more than chance, or a
+/// p95 over the threshold and over 1.5 times the baseline, cut the rate; else it grows by a step, but not over twice
+/// the throughput measured, as a limit that is not in use says nothing of the service. Use one window with one
+/// controller, no longer than the interval; where windows are merged, add up their totals.
 ///
 /// Threads: any, at the same time; signal handlers too. Lock-free. If several judge at once, one changes the rate and is
 /// told.
-/// Returns: `SEAWALL_OK`: the rate changed, and `*change` says how; `SEAWALL_NOTHING_DONE` where it did not, and `*change` is
-/// as it was; `SEAWALL_E_STRUCT_SIZE`; `SEAWALL_E_VALUE` where the reserved field is not 0; or an object mistake.
+/// Returns: `SEAWALL_OK`: the rate changed, and `*change` says how; `SEAWALL_NOTHING_DONE` where it did not, and
+/// `*change` is as it was; `SEAWALL_E_STRUCT_SIZE`; `SEAWALL_E_VALUE` where the reserved field is not 0; or an object
+/// mistake.
 SEAWALL_MUST_USE
 seawall_status_t seawall_aimd_controller_observe(seawall_aimd_controller_t *controller,
                                                  const seawall_window_summary_t *summary,
                                                  uint64_t now_ns,
                                                  seawall_rate_change_t *change);
 
-/// The plain rule, for callers that measure by themselves: cut if errors or p95 exceed their threshold, else grow by a step.
-/// At most once an interval; without either figure (`SEAWALL_UNKNOWN_PPM` and `SEAWALL_UNKNOWN`) there is no evidence and no
-/// change. It knows neither samples nor the rate in use nor a baseline: errors over the threshold that are always there hold
-/// it at the floor. `seawall_aimd_controller_observe` has no such trap.
+/// The plain rule, for callers that measure by themselves: cut if errors or p95 exceed their threshold, else grow by a
+/// step. At most once an interval; without either figure (`SEAWALL_UNKNOWN_PPM` and `SEAWALL_UNKNOWN`) there is no
+/// evidence and no change. It knows neither samples nor the rate in use nor a baseline: errors over the threshold that
+/// are always there hold it at the floor. `seawall_aimd_controller_observe` has no such trap.
 ///
 /// Threads: as `seawall_aimd_controller_observe`.
-/// Returns: `SEAWALL_OK`: the rate changed, and `*change` says how; `SEAWALL_NOTHING_DONE` where it did not, and `*change` is
-/// as it was; `SEAWALL_E_RATIO`; or an object mistake.
+/// Returns: `SEAWALL_OK`: the rate changed, and `*change` says how; `SEAWALL_NOTHING_DONE` where it did not, and
+/// `*change` is as it was; `SEAWALL_E_RATIO`; or an object mistake.
 SEAWALL_MUST_USE
 seawall_status_t seawall_aimd_controller_update(seawall_aimd_controller_t *controller,
                                                 uint32_t error_rate_ppm,
@@ -1445,8 +1453,8 @@ seawall_status_t seawall_aimd_controller_current_rate(seawall_aimd_controller_t 
 /// Sets the rate by hand; `*in_force` is what holds now: `rate` between the floor and the ceiling, to a millionth a second.
 /// The next judgement is due when it was.
 ///
-/// Threads: any, at the same time; signal handlers too. Wait-free; a cut or growth that is decided at the same moment applies
-/// before it or after it.
+/// Threads: any, at the same time; signal handlers too. Wait-free; a cut or growth that is decided at the same moment
+/// applies before it or after it.
 /// Returns: `SEAWALL_OK`; `SEAWALL_E_RATE_ZERO_PERIOD`; or an object mistake.
 seawall_status_t seawall_aimd_controller_set_rate(seawall_aimd_controller_t *controller,
                                                   seawall_rate_t rate,
@@ -1454,7 +1462,8 @@ seawall_status_t seawall_aimd_controller_set_rate(seawall_aimd_controller_t *con
 
 /// Starts anew: the initial rate, no baseline, no samples; the first judgement is due an interval after `now_ns`.
 ///
-/// Threads: any, at the same time; signal handlers too. Wait-free; a judgement at work meanwhile may still apply its change.
+/// Threads: any, at the same time; signal handlers too. Wait-free; a judgement at work meanwhile may still apply its
+/// change.
 /// Returns: `SEAWALL_OK`, or an object mistake.
 seawall_status_t seawall_aimd_controller_reset(seawall_aimd_controller_t *controller,
                                                uint64_t now_ns);
@@ -1532,8 +1541,8 @@ seawall_status_t seawall_circuit_breaker_config_default(seawall_circuit_breaker_
 /// Makes a closed breaker without evidence.
 ///
 /// Threads: exclusive; hand the breaker to others afterwards. Wait-free.
-/// Returns: `SEAWALL_OK`; `SEAWALL_E_NULL`, `SEAWALL_E_ALIGNMENT`, `SEAWALL_E_STRUCT_SIZE`; `SEAWALL_E_VALUE` where the rule
-/// is none; `SEAWALL_E_RATIO`, or a `SEAWALL_E_BREAKER_…` that names the field; the storage is then as it was.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_NULL`, `SEAWALL_E_ALIGNMENT`, `SEAWALL_E_STRUCT_SIZE`; `SEAWALL_E_VALUE` where the
+/// rule is none; `SEAWALL_E_RATIO`, or a `SEAWALL_E_BREAKER_…` that names the field; the storage is then as it was.
 SEAWALL_MUST_USE
 seawall_status_t seawall_circuit_breaker_init(seawall_circuit_breaker_t *breaker,
                                               const seawall_circuit_breaker_config_t *config);
@@ -1551,9 +1560,9 @@ seawall_status_t seawall_circuit_breaker_fini(seawall_circuit_breaker_t *breaker
 ///
 /// Threads: any, at the same time; signal handlers too. Lock-free: one load when closed, two when refused, one or two
 /// exchanges for a probe. A refusal writes nothing that is shared.
-/// Returns: `SEAWALL_OK`; `SEAWALL_NOT_YET`: open, with the rest of the interval in `decision->retry_after_ns`; or held open,
-/// half-open with all probes out, or kept back by the ramp, with `SEAWALL_UNKNOWN` there, as a report may change that at any
-/// time; or an object mistake.
+/// Returns: `SEAWALL_OK`; `SEAWALL_NOT_YET`: open, with the rest of the interval in `decision->retry_after_ns`; or held
+/// open, half-open with all probes out, or kept back by the ramp, with `SEAWALL_UNKNOWN` there, as a report may change
+/// that at any time; or an object mistake.
 SEAWALL_MUST_USE
 seawall_status_t seawall_circuit_breaker_try_attempt(seawall_circuit_breaker_t *breaker,
                                                      uint64_t now_ns,
@@ -1571,9 +1580,10 @@ seawall_status_t seawall_circuit_breaker_peek(seawall_circuit_breaker_t *breaker
                                               seawall_decision_t *decision);
 
 /// Reports how an admitted call ended, a `SEAWALL_OUTCOME_…`, and zeroes the permit. The latency is `now_ns` less the
-/// instant of its admission. `random` is a drawn number, used only if this call opens the breaker. `SEAWALL_OUTCOME_IGNORED`
-/// frees a probe's place and says nothing. A result of an earlier generation, or a second one of the same probe, is ignored.
-/// `*transition` is the change that this call made, all zeros where it made none; `transition` may be NULL.
+/// instant of its admission. `random` is a drawn number, used only if this call opens the breaker.
+/// `SEAWALL_OUTCOME_IGNORED` frees a probe's place and says nothing. A result of an earlier generation, or a second one
+/// of the same probe, is ignored. `*transition` is the change that this call made, all zeros where it made none;
+/// `transition` may be NULL.
 ///
 /// Threads: any, at the same time, each with a permit of its own; signal handlers too. Lock-free; a success of a healthy
 /// service loads only.
@@ -1602,9 +1612,9 @@ seawall_status_t seawall_circuit_breaker_state(seawall_circuit_breaker_t *breake
                                                uint64_t now_ns,
                                                uint32_t *state);
 
-/// Opens a closed breaker on evidence of the caller's own, as a percentile over a sliding window. The interval is drawn with
-/// `random`, and the probes follow. A breaker that is not closed, or is held closed, stays as it is: then the probes judge,
-/// not older evidence. `transition` may be NULL.
+/// Opens a closed breaker on evidence of the caller's own, as a percentile over a sliding window. The interval is drawn
+/// with `random`, and the probes follow. A breaker that is not closed, or is held closed, stays as it is: then the
+/// probes judge, not older evidence. `transition` may be NULL.
 ///
 /// Threads: any, at the same time; signal handlers too. Lock-free.
 /// Returns: `SEAWALL_OK`; `SEAWALL_NOTHING_DONE` where it stays as it is, and `*transition` is all zeros; or an object
@@ -1614,8 +1624,8 @@ seawall_status_t seawall_circuit_breaker_trip(seawall_circuit_breaker_t *breaker
                                               uint64_t random,
                                               seawall_transition_t *transition);
 
-/// Holds the breaker open, whatever happens, until `seawall_circuit_breaker_force_close` or `seawall_circuit_breaker_reset`.
-/// `*transition` is all zeros where it was open; `transition` may be NULL.
+/// Holds the breaker open, whatever happens, until `seawall_circuit_breaker_force_close` or
+/// `seawall_circuit_breaker_reset`. `*transition` is all zeros where it was open; `transition` may be NULL.
 ///
 /// Threads: any, at the same time; signal handlers too. Lock-free.
 /// Returns: `SEAWALL_OK`, or an object mistake.
@@ -1623,9 +1633,9 @@ seawall_status_t seawall_circuit_breaker_force_open(seawall_circuit_breaker_t *b
                                                     uint64_t now_ns,
                                                     seawall_transition_t *transition);
 
-/// Holds the breaker closed, whatever happens, until `seawall_circuit_breaker_force_open` or `seawall_circuit_breaker_reset`.
-/// All calls pass and none is judged: it is switched off. `*transition` is all zeros where it was closed; `transition` may
-/// be NULL.
+/// Holds the breaker closed, whatever happens, until `seawall_circuit_breaker_force_open` or
+/// `seawall_circuit_breaker_reset`. All calls pass and none is judged: it is switched off. `*transition` is all zeros
+/// where it was closed; `transition` may be NULL.
 ///
 /// Threads: any, at the same time; signal handlers too. Lock-free.
 /// Returns: `SEAWALL_OK`, or an object mistake.
@@ -1642,19 +1652,20 @@ seawall_status_t seawall_circuit_breaker_reset(seawall_circuit_breaker_t *breake
                                                uint64_t now_ns,
                                                seawall_transition_t *transition);
 
-/// Changes the configuration while others call. State, generation and permits stay. Calls that have ended keep their verdict;
-/// a shorter window keeps the newest of them. A change between a count and a share starts the evidence anew. An interval,
-/// lease or ramp that runs keeps its end, unless that lies more than twice the new length ahead.
+/// Changes the configuration while others call. State, generation and permits stay. Calls that have ended keep their
+/// verdict; a shorter window keeps the newest of them. A change between a count and a share starts the evidence anew.
+/// An interval, lease or ramp that runs keeps its end, unless that lies more than twice the new length ahead.
 ///
 /// Threads: any, at the same time; signal handlers too. Wait-free. A call that overlaps with it may judge by some old and
 /// some new fields; of two changes at once each field comes from one or the other.
-/// Returns: as `seawall_circuit_breaker_init`, and `SEAWALL_E_UNINITIALISED`, `SEAWALL_E_TYPE`; on all but the first nothing
-/// has changed.
+/// Returns: as `seawall_circuit_breaker_init`, and `SEAWALL_E_UNINITIALISED`, `SEAWALL_E_TYPE`; on all but the first
+/// nothing has changed.
 seawall_status_t seawall_circuit_breaker_set_config(seawall_circuit_breaker_t *breaker,
                                                     const seawall_circuit_breaker_config_t *config);
 
-/// Moves the breaker to a clock that reads `new_now_ns` where the old one read `old_now_ns`: what ended so long after the one
-/// ends as long after the other. Permits keep the old clock's instant, so that their latency is not to be trusted.
+/// Moves the breaker to a clock that reads `new_now_ns` where the old one read `old_now_ns`: what ended so long after
+/// the one ends as long after the other. Permits keep the old clock's instant, so that their latency is not to be
+/// trusted.
 ///
 /// Threads: any, at the same time; signal handlers too. Lock-free; not one step: a call under way may meet ends of either
 /// clock. Returns: `SEAWALL_OK`, or an object mistake.
@@ -1663,9 +1674,9 @@ seawall_status_t seawall_circuit_breaker_rebase(seawall_circuit_breaker_t *break
                                                 uint64_t new_now_ns);
 
 /// Whether a call must not be sent, without a permit: `*blocked` is 1, or 0. A 0 in the half-open state takes a probe's
-/// place, so that each must be followed by `seawall_circuit_breaker_on_success` or `seawall_circuit_breaker_on_failure`.
-/// Prefer permits: without them a result from before the trip is taken for a probe's, no latency is known, and the change to
-/// half-open is not told.
+/// place, so that each must be followed by `seawall_circuit_breaker_on_success` or
+/// `seawall_circuit_breaker_on_failure`. Prefer permits: without them a result from before the trip is taken for a
+/// probe's, no latency is known, and the change to half-open is not told.
 ///
 /// Threads: any, at the same time; signal handlers too. As `seawall_circuit_breaker_try_attempt`.
 /// Returns: `SEAWALL_OK`, or an object mistake.
@@ -1673,8 +1684,8 @@ seawall_status_t seawall_circuit_breaker_should_block(seawall_circuit_breaker_t 
                                                       uint64_t now_ns,
                                                       uint32_t *blocked);
 
-/// A call without a permit went well. In the half-open state it counts for the oldest probe that is out. `*transition` is as
-/// in `seawall_circuit_breaker_finish`.
+/// A call without a permit went well. In the half-open state it counts for the oldest probe that is out. `*transition`
+/// is as in `seawall_circuit_breaker_finish`.
 ///
 /// Threads: any, at the same time; signal handlers too. Lock-free.
 /// Returns: `SEAWALL_OK`, or an object mistake.
@@ -1781,8 +1792,8 @@ seawall_status_t seawall_concurrency_limit_attach(void *workspace,
 /// Threads: exclusive. Wait-free. Returns: `SEAWALL_OK`, or an object mistake.
 seawall_status_t seawall_concurrency_limit_fini(seawall_concurrency_limit_t *limit);
 
-/// Asks to send one call. Admitted, `*permit` is for `seawall_concurrency_limit_finish` or `_cancel`; refused, it is zeroed.
-/// `decision` may be NULL; its `remaining` is what is free under the limit then.
+/// Asks to send one call. Admitted, `*permit` is for `seawall_concurrency_limit_finish` or `_cancel`; refused, it is
+/// zeroed. `decision` may be NULL; its `remaining` is what is free under the limit then.
 ///
 /// Threads: any, at the same time; signal handlers too. Lock-free: one exchange to admit, loads only to refuse.
 /// Returns: `SEAWALL_OK`; `SEAWALL_NOT_YET` where as many as the limit allows are in flight: nobody knows for how long;
@@ -1818,7 +1829,8 @@ seawall_status_t seawall_concurrency_limit_finish(seawall_concurrency_limit_t *l
 /// Gives a permit back whose call was not sent, or says nothing of the service, and zeroes it.
 ///
 /// Threads: any, at the same time, each with a permit of its own; signal handlers too. Wait-free.
-/// Returns: `SEAWALL_OK`; `SEAWALL_VOID` and `SEAWALL_E_PERMIT` as `seawall_concurrency_limit_finish`; or an object mistake.
+/// Returns: `SEAWALL_OK`; `SEAWALL_VOID` and `SEAWALL_E_PERMIT` as `seawall_concurrency_limit_finish`; or an object
+/// mistake.
 seawall_status_t seawall_concurrency_limit_cancel(seawall_concurrency_limit_t *limit,
                                                   seawall_limit_permit_t *permit,
                                                   uint64_t now_ns);
@@ -1895,8 +1907,9 @@ seawall_status_t seawall_concurrency_limit_rebase(seawall_concurrency_limit_t *l
 seawall_status_t seawall_guard_required_size(const seawall_guard_config_t *config,
                                              size_t *size);
 
-/// Makes a guard that begins at `now_ns`, in a workspace of `size` bytes, and gives its handle. `seed` is a random number that
-/// tells this process from others of its fleet: the same for all of them would lead them to the same instants.
+/// Makes a guard that begins at `now_ns`, in a workspace of `size` bytes, and gives its handle. `seed` is a random
+/// number that tells this process from others of its fleet: the same for all of them would lead them to the same
+/// instants.
 ///
 /// Threads: exclusive; hand the handle to others afterwards. Writes the whole workspace.
 /// Returns: `SEAWALL_OK`; `SEAWALL_E_WORKSPACE`; `SEAWALL_E_SIZE` where slots, shards or groups are out of their range;
@@ -1920,8 +1933,8 @@ seawall_status_t seawall_guard_attach(void *workspace,
                                       size_t size,
                                       seawall_guard_t **guard);
 
-/// Ends a guard: every call on it or on a part of it is then answered with `SEAWALL_E_UNINITIALISED`, and the workspace is the
-/// caller's.
+/// Ends a guard: every call on it or on a part of it is then answered with `SEAWALL_E_UNINITIALISED`, and the workspace
+/// is the caller's.
 ///
 /// Threads: exclusive, its parts too. Wait-free. Returns: `SEAWALL_OK`, or an object mistake.
 seawall_status_t seawall_guard_fini(seawall_guard_t *guard);
@@ -1941,13 +1954,13 @@ seawall_status_t seawall_guard_begin(seawall_guard_t *guard,
 /// back with `seawall_guard_cancel` what it did not send; refused, `*permit` is zeroed. `admission` and `decision` may be
 /// NULL.
 ///
-/// Threads: any, at the same time, each with a call and a permit of its own; signal handlers too. Lock-free. Refused, nothing
-/// that is shared is written, but where another thread took a place meanwhile, or where the bucket refuses the first attempt
-/// after a pause or a close.
-/// Returns: `SEAWALL_OK`; `SEAWALL_NOT_YET`, `SEAWALL_NEVER`, `SEAWALL_CLOCK_STEPPED`, `SEAWALL_NO_PLACE` with the stage in
-/// `decision->stage`: the deadline has passed or the call is over (`SEAWALL_NEVER`), its backoff is not over
-/// (`SEAWALL_STAGE_RETRY_BUDGET`), or as the stage itself refuses; `SEAWALL_E_PERMIT` where `call` is none of this guard; or
-/// an object mistake.
+/// Threads: any, at the same time, each with a call and a permit of its own; signal handlers too. Lock-free. Refused,
+/// nothing that is shared is written, but where another thread took a place meanwhile, or where the bucket refuses the
+/// first attempt after a pause or a close.
+/// Returns: `SEAWALL_OK`; `SEAWALL_NOT_YET`, `SEAWALL_NEVER`, `SEAWALL_CLOCK_STEPPED`, `SEAWALL_NO_PLACE` with the
+/// stage in `decision->stage`: the deadline has passed or the call is over (`SEAWALL_NEVER`), its backoff is not over
+/// (`SEAWALL_STAGE_RETRY_BUDGET`), or as the stage itself refuses; `SEAWALL_E_PERMIT` where `call` is none of this
+/// guard; or an object mistake.
 SEAWALL_MUST_USE
 seawall_status_t seawall_guard_try_attempt(seawall_guard_t *guard,
                                            seawall_call_t *call,
@@ -1967,17 +1980,17 @@ seawall_status_t seawall_guard_peek(seawall_guard_t *guard,
                                     seawall_decision_t *decision);
 
 /// Reports how an attempt ended, a `SEAWALL_OUTCOME_…`, and zeroes the permit; `retry_after_ns` counts for one that was
-/// throttled only (`SEAWALL_UNKNOWN` where the service did not say). `*finished` is what it led to; its verdict says whether
-/// and when to ask again, and a retry is paid for by then.
+/// throttled only (`SEAWALL_UNKNOWN` where the service did not say). `*finished` is what it led to; its verdict says
+/// whether and when to ask again, and a retry is paid for by then.
 ///
-/// An attempt is reported or given back once. A copy of a permit that was used changes nothing, and gets the verdict of the
-/// first report; through a copy of the call that does not know of that, or with a slot that went to another after its lease,
-/// a failure is given up with `SEAWALL_GIVE_UP_PERMIT_VOID`.
+/// An attempt is reported or given back once. A copy of a permit that was used changes nothing, and gets the verdict of
+/// the first report; through a copy of the call that does not know of that, or with a slot that went to another after
+/// its lease, a failure is given up with `SEAWALL_GIVE_UP_PERMIT_VOID`.
 ///
 /// Threads: any, at the same time, each with a call and a permit of its own; signal handlers too. Lock-free. Transition and
 /// change are told if and only if this report made them.
-/// Returns: `SEAWALL_OK`; `SEAWALL_E_PERMIT` where `call` or `permit` is none of this guard; `SEAWALL_E_VALUE` where the outcome
-/// is none, and the permit stays; or an object mistake.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_PERMIT` where `call` or `permit` is none of this guard; `SEAWALL_E_VALUE` where
+/// the outcome is none, and the permit stays; or an object mistake.
 seawall_status_t seawall_guard_finish(seawall_guard_t *guard,
                                       seawall_call_t *call,
                                       seawall_permit_t *permit,
@@ -1986,14 +1999,14 @@ seawall_status_t seawall_guard_finish(seawall_guard_t *guard,
                                       uint64_t now_ns,
                                       seawall_finished_t *finished);
 
-/// Gives an admitted attempt back that was never sent, and zeroes the permit: slot and probe are free, the tokens are refunded
-/// where that cannot admit too many. The call may ask again; a retry stays paid for.
+/// Gives an admitted attempt back that was never sent, and zeroes the permit: slot and probe are free, the tokens are
+/// refunded where that cannot admit too many. The call may ask again; a retry stays paid for.
 ///
-/// Threads: any, at the same time, each with a permit of its own; signal handlers too. Lock-free. Of copies, reports included,
-/// one acts.
-/// Returns: `SEAWALL_OK`; `SEAWALL_VOID` where it was used before, or so late that its slot went to another, and where the
-/// attempt had no slot, as the limit is off or in shadow: then the tokens stay spent; `SEAWALL_E_PERMIT` where it is none of
-/// this guard; or an object mistake.
+/// Threads: any, at the same time, each with a permit of its own; signal handlers too. Lock-free. Of copies, reports
+/// included, one acts.
+/// Returns: `SEAWALL_OK`; `SEAWALL_VOID` where it was used before, or so late that its slot went to another, and where
+/// the attempt had no slot, as the limit is off or in shadow: then the tokens stay spent; `SEAWALL_E_PERMIT` where it
+/// is none of this guard; or an object mistake.
 seawall_status_t seawall_guard_cancel(seawall_guard_t *guard,
                                       seawall_permit_t *permit,
                                       uint64_t now_ns);
@@ -2013,8 +2026,8 @@ seawall_status_t seawall_guard_abandon(seawall_guard_t *guard,
 /// Returns: `SEAWALL_OK`; `SEAWALL_NONE` where there is no pause; or an object mistake.
 seawall_status_t seawall_guard_paused_until(seawall_guard_t *guard, uint64_t now_ns, uint64_t *until_ns);
 
-/// The mode of a stage, a `SEAWALL_STAGE_…`. The deadline of a call always holds; the keyed bucket of a guard that has none is
-/// off. A canary of all calls is told as enforced, one of none as a shadow.
+/// The mode of a stage, a `SEAWALL_STAGE_…`. The deadline of a call always holds; the keyed bucket of a guard that has
+/// none is off. A canary of all calls is told as enforced, one of none as a shadow.
 ///
 /// Threads: any, at the same time; signal handlers too. One load.
 /// Returns: `SEAWALL_OK`; `SEAWALL_E_VALUE` where the stage is none; or an object mistake.
@@ -2022,12 +2035,12 @@ seawall_status_t seawall_guard_mode(seawall_guard_t *guard,
                                     uint32_t stage,
                                     seawall_mode_t *mode);
 
-/// Sets the mode of a stage, for the calls that begin from now on. What the stage holds stays: one that was off goes on from
-/// where it stood.
+/// Sets the mode of a stage, for the calls that begin from now on. What the stage holds stays: one that was off goes on
+/// from where it stood.
 ///
 /// Threads: any, at the same time; signal handlers too. Wait-free, one store.
-/// Returns: `SEAWALL_OK`; `SEAWALL_E_GUARD_STAGE_WITHOUT_MODE`: the deadline, or a stage that is not there; `SEAWALL_E_VALUE`,
-/// `SEAWALL_E_RATIO`; or an object mistake. On all but the first nothing has changed.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_GUARD_STAGE_WITHOUT_MODE`: the deadline, or a stage that is not there;
+/// `SEAWALL_E_VALUE`, `SEAWALL_E_RATIO`; or an object mistake. On all but the first nothing has changed.
 seawall_status_t seawall_guard_set_mode(seawall_guard_t *guard,
                                         uint32_t stage,
                                         seawall_mode_t mode);
@@ -2036,20 +2049,20 @@ seawall_status_t seawall_guard_set_mode(seawall_guard_t *guard,
 /// clock, and permits that are out are void: each call is to begin anew.
 ///
 /// Threads: one at a time, at the same time as all else; signal handlers too. Lock-free; not one step.
-/// Returns: `SEAWALL_OK`; `SEAWALL_CONTENDED`; `SEAWALL_RANGE_SPENT`; or an object mistake. On all but the first nothing has
-/// changed.
+/// Returns: `SEAWALL_OK`; `SEAWALL_CONTENDED`; `SEAWALL_RANGE_SPENT`; or an object mistake. On all but the first
+/// nothing has changed.
 seawall_status_t seawall_guard_rebase(seawall_guard_t *guard,
                                       uint64_t old_now_ns,
                                       uint64_t new_now_ns);
 
-/// As if new at `now_ns`; rates, limits and configurations that were set stay, and so does what the limit has learned. Permits
-/// that are out are void. The transitions of the breakers that this call closed go to `transitions`, by the numbers of their
-/// shards, as many as `room` has; `*told` says how many there were. `transitions` may be NULL where `room` is 0; `told` may
-/// be NULL.
+/// As if new at `now_ns`; rates, limits and configurations that were set stay, and so does what the limit has learned.
+/// Permits that are out are void. The transitions of the breakers that this call closed go to `transitions`, by the
+/// numbers of their shards, as many as `room` has; `*told` says how many there were. `transitions` may be NULL where
+/// `room` is 0; `told` may be NULL.
 ///
 /// Threads: any, at the same time; signal handlers too. Lock-free; not one step.
-/// Returns: `SEAWALL_OK`; `SEAWALL_CONTENDED`; `SEAWALL_RANGE_SPENT`; or an object mistake. On all but the first nothing has
-/// changed.
+/// Returns: `SEAWALL_OK`; `SEAWALL_CONTENDED`; `SEAWALL_RANGE_SPENT`; or an object mistake. On all but the first
+/// nothing has changed.
 seawall_status_t seawall_guard_reset(seawall_guard_t *guard,
                                      uint64_t now_ns,
                                      seawall_transition_t *transitions,
@@ -2089,16 +2102,16 @@ seawall_status_t seawall_guard_bucket(seawall_guard_t *guard,
 seawall_status_t seawall_guard_budget(seawall_guard_t *guard,
                                       seawall_retry_budget_t **budget);
 
-/// The circuit breaker of a shard, for every `seawall_circuit_breaker_…` but `_init` and `_fini`. `shard` is taken modulo the
-/// number of shards; what the breaker tells names shard 0. It lives as long as the guard.
+/// The circuit breaker of a shard, for every `seawall_circuit_breaker_…` but `_init` and `_fini`. `shard` is taken
+/// modulo the number of shards; what the breaker tells names shard 0. It lives as long as the guard.
 ///
 /// Threads: any, at the same time. Wait-free. Returns: `SEAWALL_OK`, or an object mistake.
 seawall_status_t seawall_guard_breaker(seawall_guard_t *guard,
                                        uint32_t shard,
                                        seawall_circuit_breaker_t **breaker);
 
-/// The limit of the calls in flight, for every `seawall_concurrency_limit_…` but `_init`, `_attach` and `_fini`. It lives as
-/// long as the guard.
+/// The limit of the calls in flight, for every `seawall_concurrency_limit_…` but `_init`, `_attach` and `_fini`. It
+/// lives as long as the guard.
 ///
 /// Threads: any, at the same time. Wait-free. Returns: `SEAWALL_OK`, or an object mistake.
 seawall_status_t seawall_guard_limit(seawall_guard_t *guard,
@@ -2164,9 +2177,9 @@ seawall_status_t seawall_keyed_buckets_attach(void *workspace,
 /// Threads: exclusive. Wait-free. Returns: `SEAWALL_OK`, or an object mistake.
 seawall_status_t seawall_keyed_buckets_fini(seawall_keyed_buckets_t *buckets);
 
-/// The key of a name, an address, a token of `length` bytes: `*key`, its SipHash-1-3 under the salt. For what strangers make
-/// up; numbers that are given out, as descriptors and user ids are, are keys as they stand. Keys of one table mean nothing
-/// in another. `bytes` may be NULL where `length` is 0.
+/// The key of a name, an address, a token of `length` bytes: `*key`, its SipHash-1-3 under the salt. For what strangers
+/// make up; numbers that are given out, as descriptors and user ids are, are keys as they stand. Keys of one table mean
+/// nothing in another. `bytes` may be NULL where `length` is 0.
 ///
 /// Threads: any, at the same time; signal handlers too. Wait-free.
 /// Returns: `SEAWALL_OK`; `SEAWALL_E_SIZE` where `length` is over the half of all addresses; or an object mistake.
@@ -2189,9 +2202,9 @@ seawall_status_t seawall_keyed_buckets_hash_of(seawall_keyed_buckets_t *buckets,
 ///
 /// Threads: any, at the same time; signal handlers too. Lock-free: one exchange for a key that has a place, four to six for
 /// a newcomer, loads only to refuse.
-/// Returns: `SEAWALL_OK`; `SEAWALL_NOT_YET`; `SEAWALL_NEVER` where `n` is over the burst; `SEAWALL_NO_PLACE` where the table
-/// is full and fails closed; `SEAWALL_CLOCK_STEPPED` where `now_ns` lies further behind than a burst and a second explain;
-/// or an object mistake.
+/// Returns: `SEAWALL_OK`; `SEAWALL_NOT_YET`; `SEAWALL_NEVER` where `n` is over the burst; `SEAWALL_NO_PLACE` where the
+/// table is full and fails closed; `SEAWALL_CLOCK_STEPPED` where `now_ns` lies further behind than a burst and a second
+/// explain; or an object mistake.
 SEAWALL_MUST_USE
 seawall_status_t seawall_keyed_buckets_try_take(seawall_keyed_buckets_t *buckets,
                                                 uint64_t key,
@@ -2239,8 +2252,8 @@ seawall_status_t seawall_keyed_buckets_set_rate(seawall_keyed_buckets_t *buckets
                                                 seawall_rate_t rate,
                                                 uint64_t now_ns);
 
-/// Changes rate, burst and what happens when the table is full, from `now_ns` on. Tokens over a smaller burst are gone; under
-/// a larger one every key earns the difference. `groups` has to be what the table was made with.
+/// Changes rate, burst and what happens when the table is full, from `now_ns` on. Tokens over a smaller burst are gone;
+/// under a larger one every key earns the difference. `groups` has to be what the table was made with.
 ///
 /// Threads: as `seawall_keyed_buckets_set_rate`.
 /// Returns: as `seawall_keyed_buckets_set_rate`; `SEAWALL_E_NULL`, `SEAWALL_E_ALIGNMENT`, `SEAWALL_E_STRUCT_SIZE`,
@@ -2276,8 +2289,8 @@ seawall_status_t seawall_keyed_buckets_occupied(seawall_keyed_buckets_t *buckets
 /// Returns: `SEAWALL_OK`, or an object mistake.
 seawall_status_t seawall_keyed_buckets_places(seawall_keyed_buckets_t *buckets, uint32_t *places);
 
-/// Moves the table to a clock that reads `new_now_ns` where the old one read `old_now_ns`: what each key has stays the same.
-/// For a clock that stepped back, `old_now_ns` is the newest reading that the table was given.
+/// Moves the table to a clock that reads `new_now_ns` where the old one read `old_now_ns`: what each key has stays the
+/// same. For a clock that stepped back, `old_now_ns` is the newest reading that the table was given.
 ///
 /// Threads: as `seawall_keyed_buckets_set_rate`.
 /// Returns: `SEAWALL_OK`; `SEAWALL_CONTENDED`; `SEAWALL_RANGE_SPENT`; or an object mistake.
@@ -2509,7 +2522,8 @@ seawall_status_t seawall_transition_tell(const seawall_transition_t *transition,
 /// Makes the caller the only writer of a recorder, until it is released: `*owner`.
 ///
 /// Threads: any, at the same time; signal handlers too. Wait-free. The next owner sees all that the one before counted.
-/// Returns: `SEAWALL_OK`; `SEAWALL_TAKEN` while there is one; `SEAWALL_E_WRITER` where anybody writes it; or an object mistake.
+/// Returns: `SEAWALL_OK`; `SEAWALL_TAKEN` while there is one; `SEAWALL_E_WRITER` where anybody writes it; or an object
+/// mistake.
 SEAWALL_MUST_USE
 seawall_status_t seawall_recorder_own(seawall_recorder_t *recorder,
                                       seawall_owned_recorder_t *owner);
@@ -2517,15 +2531,16 @@ seawall_status_t seawall_recorder_own(seawall_recorder_t *recorder,
 /// Gives a recorder back, for the next owner. Zeroes `*owner`.
 ///
 /// Threads: the owner's one. Wait-free.
-/// Returns: `SEAWALL_OK`; `SEAWALL_VOID` where it was released before, by a copy; `SEAWALL_E_PERMIT` where it is none; or an
-/// object mistake.
+/// Returns: `SEAWALL_OK`; `SEAWALL_VOID` where it was released before, by a copy; `SEAWALL_E_PERMIT` where it is none;
+/// or an object mistake.
 seawall_status_t seawall_owned_recorder_release(seawall_recorder_t *recorder,
                                                 seawall_owned_recorder_t *owner);
 
 /// As `seawall_recorder_begun`, by the owner.
 ///
 /// Threads: the owner's one; anybody may read meanwhile. Wait-free: loads and stores.
-/// Returns: `SEAWALL_OK`; `SEAWALL_VOID` where the owner was released before, by a copy; `SEAWALL_E_PERMIT` where it is none; or an object mistake.
+/// Returns: `SEAWALL_OK`; `SEAWALL_VOID` where the owner was released before, by a copy; `SEAWALL_E_PERMIT` where it is
+/// none; or an object mistake.
 seawall_status_t seawall_owned_recorder_begun(seawall_recorder_t *recorder,
                                               seawall_owned_recorder_t *owner,
                                               uint64_t now_ns,
@@ -2534,8 +2549,8 @@ seawall_status_t seawall_owned_recorder_begun(seawall_recorder_t *recorder,
 /// As `seawall_recorder_attempted`, by the owner.
 ///
 /// Threads: the owner's one; anybody may read meanwhile. Wait-free: loads and stores.
-/// Returns: `SEAWALL_OK`; `SEAWALL_E_PERMIT` where record or owner is none; `SEAWALL_VOID` where the owner was released before, by a copy;
-/// `SEAWALL_E_VALUE` where `status` is none that an attempt is answered with; or an object mistake.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_PERMIT` where record or owner is none; `SEAWALL_VOID` where the owner was released
+/// before, by a copy; `SEAWALL_E_VALUE` where `status` is none that an attempt is answered with; or an object mistake.
 seawall_status_t seawall_owned_recorder_attempted(seawall_recorder_t *recorder,
                                                   seawall_owned_recorder_t *owner,
                                                   seawall_call_record_t *record,
@@ -2547,8 +2562,8 @@ seawall_status_t seawall_owned_recorder_attempted(seawall_recorder_t *recorder,
 /// As `seawall_recorder_cancelled`, by the owner.
 ///
 /// Threads: the owner's one; anybody may read meanwhile. Wait-free: loads and stores.
-/// Returns: `SEAWALL_OK`; `SEAWALL_E_PERMIT` where record or owner is none; `SEAWALL_VOID` where the owner was released before, by a copy;
-/// or an object mistake.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_PERMIT` where record or owner is none; `SEAWALL_VOID` where the owner was released
+/// before, by a copy; or an object mistake.
 seawall_status_t seawall_owned_recorder_cancelled(seawall_recorder_t *recorder,
                                                   seawall_owned_recorder_t *owner,
                                                   seawall_call_record_t *record,
@@ -2557,8 +2572,9 @@ seawall_status_t seawall_owned_recorder_cancelled(seawall_recorder_t *recorder,
 /// As `seawall_recorder_finished`, by the owner.
 ///
 /// Threads: the owner's one; anybody may read meanwhile. Wait-free: loads and stores.
-/// Returns: `SEAWALL_OK`; `SEAWALL_E_PERMIT` where record or owner is none; `SEAWALL_VOID` where the owner was released before, by a copy;
-/// `SEAWALL_E_VALUE` where the outcome or a number in `*finished` is none of those that are allowed; or an object mistake.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_PERMIT` where record or owner is none; `SEAWALL_VOID` where the owner was released
+/// before, by a copy; `SEAWALL_E_VALUE` where the outcome or a number in `*finished` is none of those that are allowed;
+/// or an object mistake.
 seawall_status_t seawall_owned_recorder_finished(seawall_recorder_t *recorder,
                                                  seawall_owned_recorder_t *owner,
                                                  seawall_call_record_t *record,
@@ -2569,8 +2585,8 @@ seawall_status_t seawall_owned_recorder_finished(seawall_recorder_t *recorder,
 /// As `seawall_recorder_abandoned`, by the owner.
 ///
 /// Threads: the owner's one; anybody may read meanwhile. Wait-free: loads and stores.
-/// Returns: `SEAWALL_OK`; `SEAWALL_E_PERMIT` where record or owner is none; `SEAWALL_VOID` where the owner was released before, by a copy;
-/// or an object mistake.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_PERMIT` where record or owner is none; `SEAWALL_VOID` where the owner was released
+/// before, by a copy; or an object mistake.
 seawall_status_t seawall_owned_recorder_abandoned(seawall_recorder_t *recorder,
                                                   seawall_owned_recorder_t *owner,
                                                   seawall_call_record_t *record,
@@ -2579,8 +2595,9 @@ seawall_status_t seawall_owned_recorder_abandoned(seawall_recorder_t *recorder,
 /// As `seawall_recorder_changed`, by the owner.
 ///
 /// Threads: any, at the same time; signal handlers too. Wait-free, but only an owner that still is one may say it.
-/// Returns: `SEAWALL_OK`; `SEAWALL_NOTHING_DONE` where nothing changed (`transition->to` is 0); `SEAWALL_E_VALUE` where a number
-/// in it is none of those that are allowed; `SEAWALL_VOID` where the owner was released before, by a copy; `SEAWALL_E_PERMIT` where it is none; or an object mistake.
+/// Returns: `SEAWALL_OK`; `SEAWALL_NOTHING_DONE` where nothing changed (`transition->to` is 0); `SEAWALL_E_VALUE` where
+/// a number in it is none of those that are allowed; `SEAWALL_VOID` where the owner was released before, by a copy;
+/// `SEAWALL_E_PERMIT` where it is none; or an object mistake.
 seawall_status_t seawall_owned_recorder_changed(seawall_recorder_t *recorder,
                                                 seawall_owned_recorder_t *owner,
                                                 const seawall_transition_t *transition,
@@ -2600,8 +2617,8 @@ seawall_status_t seawall_sharded_window_own(seawall_sharded_window_t *window,
 ///
 /// Threads: the owner's one; anybody may read meanwhile. Wait-free: loads and stores, no read-modify-write but for the
 /// earliest sample of all.
-/// Returns: `SEAWALL_OK`; `SEAWALL_VOID` where it was released before, by a copy; `SEAWALL_E_PERMIT` where it is none; or an
-/// object mistake.
+/// Returns: `SEAWALL_OK`; `SEAWALL_VOID` where it was released before, by a copy; `SEAWALL_E_PERMIT` where it is none;
+/// or an object mistake.
 seawall_status_t seawall_owned_window_record(seawall_sharded_window_t *window,
                                              seawall_owned_window_t *owner,
                                              uint64_t latency_ns,
@@ -2611,8 +2628,8 @@ seawall_status_t seawall_owned_window_record(seawall_sharded_window_t *window,
 /// Gives a shard back, for the next owner. Zeroes `*owner`.
 ///
 /// Threads: the owner's one. Wait-free.
-/// Returns: `SEAWALL_OK`; `SEAWALL_VOID` where it was released before, by a copy; `SEAWALL_E_PERMIT` where it is none; or an
-/// object mistake.
+/// Returns: `SEAWALL_OK`; `SEAWALL_VOID` where it was released before, by a copy; `SEAWALL_E_PERMIT` where it is none;
+/// or an object mistake.
 seawall_status_t seawall_owned_window_release(seawall_sharded_window_t *window,
                                               seawall_owned_window_t *owner);
 
@@ -2654,8 +2671,8 @@ SEAWALL_MUST_USE
 seawall_status_t seawall_shared_random_next_u64(seawall_shared_random_t *random,
                                                 uint64_t *number);
 
-/// Fills a configuration with the defaults: 30 s in 8 slices of 512 cells, which anybody writes. `config->struct_size` has to be set, as by the
-/// `_INIT` macro.
+/// Fills a configuration with the defaults: 30 s in 8 slices of 512 cells, which anybody writes. `config->struct_size`
+/// has to be set, as by the `_INIT` macro.
 ///
 /// Threads: any, for a struct of the caller's own. Wait-free.
 /// Returns: `SEAWALL_OK`; `SEAWALL_E_NULL`, `SEAWALL_E_ALIGNMENT`, `SEAWALL_E_STRUCT_SIZE`.
@@ -2701,9 +2718,9 @@ seawall_status_t seawall_recorder_begun(seawall_recorder_t *recorder,
                                         uint64_t now_ns,
                                         seawall_call_record_t *record);
 
-/// An attempt was asked for, with this answer: the status and the decision of `seawall_guard_try_attempt`, and its admission.
-/// `decision` is needed for a refusal only, `admission` never: NULL says that nothing changed and no stage in shadow would have
-/// refused.
+/// An attempt was asked for, with this answer: the status and the decision of `seawall_guard_try_attempt`, and its
+/// admission. `decision` is needed for a refusal only, `admission` never: NULL says that nothing changed and no stage
+/// in shadow would have refused.
 ///
 /// Threads: any, at the same time, each with a record of its own; signal handlers too. Wait-free.
 /// Returns: `SEAWALL_OK`; `SEAWALL_E_PERMIT` where the record is none; `SEAWALL_E_WRITER` where an owner writes it;
@@ -2724,8 +2741,8 @@ seawall_status_t seawall_recorder_cancelled(seawall_recorder_t *recorder,
                                             seawall_call_record_t *record,
                                             uint64_t now_ns);
 
-/// The attempt under way ended: `outcome` is a `SEAWALL_OUTCOME_…`, `*finished` what `seawall_guard_finish` wrote. Nothing, where
-/// no attempt is under way: one that is reported twice counts once.
+/// The attempt under way ended: `outcome` is a `SEAWALL_OUTCOME_…`, `*finished` what `seawall_guard_finish` wrote.
+/// Nothing, where no attempt is under way: one that is reported twice counts once.
 ///
 /// Threads: any, at the same time, each with a record of its own; signal handlers too. Lock-free.
 /// Returns: `SEAWALL_OK`; `SEAWALL_E_PERMIT` where the record is none; `SEAWALL_E_WRITER` where an owner writes it;
@@ -2745,21 +2762,21 @@ seawall_status_t seawall_recorder_abandoned(seawall_recorder_t *recorder,
                                             seawall_call_record_t *record,
                                             uint64_t now_ns);
 
-/// The breaker changed its state outside of a call: forced, tripped or reset. Transitions that an attempt or a report brings are
-/// noted by themselves. Lets `seawall_guard_explain_recorded` say why and when.
+/// The breaker changed its state outside of a call: forced, tripped or reset. Transitions that an attempt or a report
+/// brings are noted by themselves. Lets `seawall_guard_explain_recorded` say why and when.
 ///
 /// Threads: any, at the same time; signal handlers too. Wait-free, whoever writes it.
-/// Returns: `SEAWALL_OK`; `SEAWALL_NOTHING_DONE` where nothing changed (`transition->to` is 0); `SEAWALL_E_VALUE` where a number
-/// in it is none of those that are allowed; or an object mistake.
+/// Returns: `SEAWALL_OK`; `SEAWALL_NOTHING_DONE` where nothing changed (`transition->to` is 0); `SEAWALL_E_VALUE` where
+/// a number in it is none of those that are allowed; or an object mistake.
 seawall_status_t seawall_recorder_changed(seawall_recorder_t *recorder,
                                           const seawall_transition_t *transition,
                                           uint64_t now_ns);
 
-/// Goes over to another clock: what was `old_now_ns` so far is `new_now_ns` from here on. The windows start anew, the totals
-/// stay. To be called with `seawall_guard_rebase`.
+/// Goes over to another clock: what was `old_now_ns` so far is `new_now_ns` from here on. The windows start anew, the
+/// totals stay. To be called with `seawall_guard_rebase`.
 ///
-/// Threads: any, at the same time; signal handlers too. Wait-free; not one step: what is counted meanwhile may be in the totals
-/// only.
+/// Threads: any, at the same time; signal handlers too. Wait-free; not one step: what is counted meanwhile may be in
+/// the totals only.
 /// Returns: `SEAWALL_OK`, or an object mistake.
 seawall_status_t seawall_recorder_rebase(seawall_recorder_t *recorder,
                                          uint64_t old_now_ns,
@@ -2773,8 +2790,8 @@ seawall_status_t seawall_recorder_rebase(seawall_recorder_t *recorder,
 seawall_status_t seawall_recorder_totals(seawall_recorder_t *recorder,
                                          seawall_counts_t *counts);
 
-/// What this recorder counted in its window at `now_ns`: `*counts`, whose `struct_size` has to be set. A call that began before
-/// the window may end in it.
+/// What this recorder counted in its window at `now_ns`: `*counts`, whose `struct_size` has to be set. A call that
+/// began before the window may end in it.
 ///
 /// Threads: any, at the same time; signal handlers too. Wait-free, loads only.
 /// Returns: `SEAWALL_OK`; `SEAWALL_E_STRUCT_SIZE`; or an object mistake.
@@ -2952,13 +2969,15 @@ seawall_status_t seawall_retry_strategy_next_delay(seawall_retry_strategy_t *str
 /// What to do after a failure: send again in `*delay_ns`, budget and gates permitting, or give up, for the reason
 /// `*give_up`, a `SEAWALL_GIVE_UP_…`. `random` as in `seawall_retry_strategy_next_delay`; `give_up` may be NULL.
 ///
-/// The checks in their order: a permanent error, the number of attempts, a pause of the server's over `retry_after_cap_ns`,
-/// the deadline. A pause within the cap is waited for in full, then up to a quarter of it more (or up to the term of our own
-/// backoff, if that is longer), so that a fleet that was sent away as one does not return as one.
+/// The checks in their order: a permanent error, the number of attempts, a pause of the server's over
+/// `retry_after_cap_ns`, the deadline. A pause within the cap is waited for in full, then up to a quarter of it more
+/// (or up to the term of our own backoff, if that is longer), so that a fleet that was sent away as one does not return
+/// as one.
 ///
 /// Threads: any, at the same time; signal handlers too. Wait-free.
 /// Returns: `SEAWALL_OK`, and `*give_up` is 0; `SEAWALL_GIVE_UP`, and `*delay_ns` is `SEAWALL_UNKNOWN`;
-/// `SEAWALL_E_STRUCT_SIZE`; `SEAWALL_E_VALUE` where the class is none, or the reserved field is not 0; or an object mistake.
+/// `SEAWALL_E_STRUCT_SIZE`; `SEAWALL_E_VALUE` where the class is none, or the reserved field is not 0; or an object
+/// mistake.
 SEAWALL_MUST_USE
 seawall_status_t seawall_retry_strategy_decide(seawall_retry_strategy_t *strategy,
                                                const seawall_attempt_failure_t *failure,
@@ -2966,8 +2985,8 @@ seawall_status_t seawall_retry_strategy_decide(seawall_retry_strategy_t *strateg
                                                uint64_t *delay_ns,
                                                uint32_t *give_up);
 
-/// Fills a configuration with the defaults: 30 s in 16 slices of 512 cells, 8 shards, into which anybody records. `config->struct_size` has to be set, as by the
-/// `_INIT` macro.
+/// Fills a configuration with the defaults: 30 s in 16 slices of 512 cells, 8 shards, into which anybody records.
+/// `config->struct_size` has to be set, as by the `_INIT` macro.
 ///
 /// Threads: any, for a struct of the caller's own. Wait-free.
 /// Returns: `SEAWALL_OK`; `SEAWALL_E_NULL`, `SEAWALL_E_ALIGNMENT`, `SEAWALL_E_STRUCT_SIZE`.
@@ -3026,8 +3045,8 @@ seawall_status_t seawall_sharded_window_summary(seawall_sharded_window_t *window
                                                 uint64_t now_ns,
                                                 seawall_window_summary_t *summary);
 
-/// The latency at quantile `q_ppm` at `now_ns`, of all shards, by nearest rank: 950,000 is the one that 95 % of calls kept to, 1,000,000
-/// the longest. Off by at most `seawall_sharded_window_relative_error`, from 4 µs up.
+/// The latency at quantile `q_ppm` at `now_ns`, of all shards, by nearest rank: 950,000 is the one that 95 % of calls
+/// kept to, 1,000,000 the longest. Off by at most `seawall_sharded_window_relative_error`, from 4 µs up.
 ///
 /// Threads: any, at the same time; signal handlers too. Wait-free, loads only; under 9 KiB of stack.
 /// Returns: `SEAWALL_OK`; `SEAWALL_NONE` where the window is empty: nothing is written; `SEAWALL_E_RATIO`; or an object
@@ -3154,8 +3173,8 @@ seawall_status_t seawall_sliding_window_attach(void *workspace,
 /// Threads: exclusive. Wait-free. Returns: `SEAWALL_OK`, or an object mistake.
 seawall_status_t seawall_sliding_window_fini(seawall_sliding_window_t *window);
 
-/// Counts one finished call: how long it took, and whether it went well (`ok` is not 0). An older `now_ns` counts in its own
-/// slice, or, where that was reused, as late.
+/// Counts one finished call: how long it took, and whether it went well (`ok` is not 0). An older `now_ns` counts in
+/// its own slice, or, where that was reused, as late.
 ///
 /// Threads: any, at the same time; signal handlers too. Lock-free: one read-modify-write for a success, two for a failure.
 /// Returns: `SEAWALL_OK`, or an object mistake.
@@ -3262,11 +3281,12 @@ seawall_status_t seawall_guard_snapshot(seawall_guard_t *guard,
                                         uint64_t now_ns,
                                         seawall_snapshot_t *snapshot);
 
-/// A guard at `now_ns` with what the recorders of its workers counted, merged: `*snapshot` and `*recorded`, whose `struct_size`
-/// have to be set; `snapshot` may be NULL. `recorders` are `count` handles, 0 to 1,048,576; of unlike cells they are read with
-/// those of the first.
+/// A guard at `now_ns` with what the recorders of its workers counted, merged: `*snapshot` and `*recorded`, whose
+/// `struct_size` have to be set; `snapshot` may be NULL. `recorders` are `count` handles, 0 to 1,048,576; of unlike
+/// cells they are read with those of the first.
 ///
-/// Threads: any, at the same time; signal handlers too. Loads only; one for each slot, shard and counter; under 12 KiB of stack.
+/// Threads: any, at the same time; signal handlers too. Loads only; one for each slot, shard and counter; under 12 KiB
+/// of stack.
 /// Returns: `SEAWALL_OK`; `SEAWALL_E_STRUCT_SIZE`; `SEAWALL_E_SIZE` where there are more; or an object mistake.
 seawall_status_t seawall_guard_snapshot_recorded(seawall_guard_t *guard,
                                                  seawall_recorder_t *const *recorders,
@@ -3275,8 +3295,8 @@ seawall_status_t seawall_guard_snapshot_recorded(seawall_guard_t *guard,
                                                  seawall_snapshot_t *snapshot,
                                                  seawall_recorded_t *recorded);
 
-/// As `seawall_guard_explain`, and with what the recorders of its workers counted: what was refused lately and by what, why the
-/// breaker is open and since when. `recorders` and `count` as in `seawall_guard_snapshot_recorded`.
+/// As `seawall_guard_explain`, and with what the recorders of its workers counted: what was refused lately and by what,
+/// why the breaker is open and since when. `recorders` and `count` as in `seawall_guard_snapshot_recorded`.
 ///
 /// Threads: any, at the same time, each with memory of its own; signal handlers too. Loads only; under 12 KiB of stack.
 /// Returns: `SEAWALL_OK`; `SEAWALL_E_SIZE` where `size` is 0, or there are too many recorders; or an object mistake.
@@ -3305,8 +3325,8 @@ seawall_status_t seawall_guard_explain(seawall_guard_t *guard,
 /// `seawall_guard_explain`, and empty if it does not fit; 257 bytes are enough for every one.
 ///
 /// Threads: any, at the same time, each with memory of its own; signal handlers too. Loads only.
-/// Returns: `SEAWALL_OK`; `SEAWALL_E_VALUE` where status and decision are of no refusal; `SEAWALL_E_SIZE` where `size` is 0; or
-/// an object mistake.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_VALUE` where status and decision are of no refusal; `SEAWALL_E_SIZE` where `size`
+/// is 0; or an object mistake.
 seawall_status_t seawall_guard_explain_refusal(seawall_guard_t *guard,
                                                seawall_status_t status,
                                                const seawall_decision_t *decision,
@@ -3413,10 +3433,10 @@ seawall_status_t seawall_token_bucket_peek(seawall_token_bucket_t *bucket,
                                            uint64_t now_ns,
                                            seawall_decision_t *decision);
 
-/// Books `n` tokens for the earliest instant, at most `max_wait_ns` ahead (`SEAWALL_UNKNOWN`: however long), so that who
-/// waits need not poll. Booked, `*reservation` is for `seawall_token_bucket_cancel`, and `*ready_at_ns` says from when on the
-/// tokens may be used; refused, the one is zeroed and the other is as it was. Of several reservations only the newest can be taken back exactly: keep a line, and book for its head.
-/// `decision` may be NULL.
+/// Books `n` tokens for the earliest instant, at most `max_wait_ns` ahead (`SEAWALL_UNKNOWN`: however long), so that
+/// who waits need not poll. Booked, `*reservation` is for `seawall_token_bucket_cancel`, and `*ready_at_ns` says from
+/// when on the tokens may be used; refused, the one is zeroed and the other is as it was. Of several reservations only
+/// the newest can be taken back exactly: keep a line, and book for its head. `decision` may be NULL.
 ///
 /// Threads: any, at the same time; signal handlers too. Lock-free.
 /// Returns: as `seawall_token_bucket_try_take`; `SEAWALL_NOT_YET` where the wait would be longer.
@@ -3494,8 +3514,9 @@ seawall_status_t seawall_token_bucket_start_warm_up(seawall_token_bucket_t *buck
                                                     seawall_warm_up_t warm_up,
                                                     uint64_t now_ns);
 
-/// Moves the bucket to a clock that reads `new_now_ns` where the old one read `old_now_ns`: tokens, what is owed and what is
-/// left of a warm-up stay the same. For a clock that stepped back, `old_now_ns` is the newest reading that it was given.
+/// Moves the bucket to a clock that reads `new_now_ns` where the old one read `old_now_ns`: tokens, what is owed and
+/// what is left of a warm-up stay the same. For a clock that stepped back, `old_now_ns` is the newest reading that it
+/// was given.
 ///
 /// Threads: as `seawall_token_bucket_set_rate`.
 /// Returns: `SEAWALL_OK`; `SEAWALL_CONTENDED`; `SEAWALL_RANGE_SPENT`; or an object mistake.

@@ -17,9 +17,10 @@ pub const SEAWALL_RATE_REASON_LATENCY: u32 = 2;
 /// The rate grew: all is well, and the rate is in use.
 pub const SEAWALL_RATE_REASON_HEALTHY: u32 = 3;
 
-/// A controller of a rate: it grows the rate step by step, and cuts it when calls fail or take too long. Feed it the figures
-/// of a sliding window every second or so, and hand each change to the bucket, as by `seawall_token_bucket_set_rate`. It
-/// judges at most once an interval, however often and from however many threads it is asked.
+/// A controller of a rate: it grows the rate step by step, and cuts it when calls fail or take too long. Feed it the
+/// figures of a sliding window every second or so, and hand each change to the bucket, as by
+/// `seawall_token_bucket_set_rate`. It judges at most once an interval, however often and from however many threads it
+/// is asked.
 #[repr(C)]
 pub struct seawall_aimd_controller_t {
     /// The library's own.
@@ -51,8 +52,8 @@ pub struct seawall_aimd_controller_config_t {
     pub max_rate: seawall_rate_t,
     /// What the rate grows by, an interval; a millionth a second and more.
     pub step: seawall_rate_t,
-    /// A larger share of failures than this, over the baseline, is an overload. 0 to 1,000,000, which means that errors never
-    /// are.
+    /// A larger share of failures than this, over the baseline, is an overload. 0 to 1,000,000, which means that errors
+    /// never are.
     pub error_threshold_ppm: u32,
     /// The largest share of failures that can be learned as healthy, 0 (the threshold holds as it stands) to 1,000,000.
     pub error_baseline_max_ppm: u32,
@@ -166,8 +167,8 @@ pub unsafe extern "C" fn seawall_aimd_controller_init(
     SEAWALL_OK
 }
 
-/// Ends a controller: every call on it is then answered with `SEAWALL_E_UNINITIALISED`. There is nothing to free, so this is
-/// only for those who want later calls to be found.
+/// Ends a controller: every call on it is then answered with `SEAWALL_E_UNINITIALISED`. There is nothing to free, so
+/// this is only for those who want later calls to be found.
 ///
 /// Threads: exclusive. Wait-free. Returns: `SEAWALL_OK`, or an object mistake.
 #[unsafe(no_mangle)]
@@ -176,19 +177,21 @@ pub unsafe extern "C" fn seawall_aimd_controller_fini(controller: *mut seawall_a
     unsafe { end::<AimdController>(controller) }.status()
 }
 
-/// Judges what a window saw, and changes the rate if it is time and there is reason to. The first call only notes where the
-/// totals of the window stand; later ones judge the samples since the last judgement, and wait for `minimum_samples` of them.
+/// Judges what a window saw, and changes the rate if it is time and there is reason to. The first call only notes where
+/// the totals of the window stand; later ones judge the samples since the last judgement, and wait for
+/// `minimum_samples` of them.
 ///
-/// The first judgement takes what it finds for the service's baseline, which falls where the service turns out to be better,
-/// and rises where a cut did not help. Errors over it by more than the threshold and by more than chance, or a p95 over the
-/// threshold and over 1.5 times the baseline, cut the rate; else it grows by a step, but not over twice the throughput
-/// measured, as a limit that is not in use says nothing of the service. Use one window with one controller, no longer than
-/// the interval; where windows are merged, add up their totals.
+/// The first judgement takes what it finds for the service's baseline, which falls where the service turns out to be
+/// better, and rises where a cut did not help. Errors over it by more than the threshold and by more than chance, or a
+/// p95 over the threshold and over 1.5 times the baseline, cut the rate; else it grows by a step, but not over twice
+/// the throughput measured, as a limit that is not in use says nothing of the service. Use one window with one
+/// controller, no longer than the interval; where windows are merged, add up their totals.
 ///
 /// Threads: any, at the same time; signal handlers too. Lock-free. If several judge at once, one changes the rate and is
 /// told.
-/// Returns: `SEAWALL_OK`: the rate changed, and `*change` says how; `SEAWALL_NOTHING_DONE` where it did not, and `*change` is
-/// as it was; `SEAWALL_E_STRUCT_SIZE`; `SEAWALL_E_VALUE` where the reserved field is not 0; or an object mistake.
+/// Returns: `SEAWALL_OK`: the rate changed, and `*change` says how; `SEAWALL_NOTHING_DONE` where it did not, and
+/// `*change` is as it was; `SEAWALL_E_STRUCT_SIZE`; `SEAWALL_E_VALUE` where the reserved field is not 0; or an object
+/// mistake.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seawall_aimd_controller_observe(
@@ -206,14 +209,14 @@ pub unsafe extern "C" fn seawall_aimd_controller_observe(
     unsafe { tell_change(controller.observe(&summary, instant(now_ns)), change) }
 }
 
-/// The plain rule, for callers that measure by themselves: cut if errors or p95 exceed their threshold, else grow by a step.
-/// At most once an interval; without either figure (`SEAWALL_UNKNOWN_PPM` and `SEAWALL_UNKNOWN`) there is no evidence and no
-/// change. It knows neither samples nor the rate in use nor a baseline: errors over the threshold that are always there hold
-/// it at the floor. `seawall_aimd_controller_observe` has no such trap.
+/// The plain rule, for callers that measure by themselves: cut if errors or p95 exceed their threshold, else grow by a
+/// step. At most once an interval; without either figure (`SEAWALL_UNKNOWN_PPM` and `SEAWALL_UNKNOWN`) there is no
+/// evidence and no change. It knows neither samples nor the rate in use nor a baseline: errors over the threshold that
+/// are always there hold it at the floor. `seawall_aimd_controller_observe` has no such trap.
 ///
 /// Threads: as `seawall_aimd_controller_observe`.
-/// Returns: `SEAWALL_OK`: the rate changed, and `*change` says how; `SEAWALL_NOTHING_DONE` where it did not, and `*change` is
-/// as it was; `SEAWALL_E_RATIO`; or an object mistake.
+/// Returns: `SEAWALL_OK`: the rate changed, and `*change` says how; `SEAWALL_NOTHING_DONE` where it did not, and
+/// `*change` is as it was; `SEAWALL_E_RATIO`; or an object mistake.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seawall_aimd_controller_update(
@@ -249,8 +252,8 @@ pub unsafe extern "C" fn seawall_aimd_controller_current_rate(
 /// Sets the rate by hand; `*in_force` is what holds now: `rate` between the floor and the ceiling, to a millionth a second.
 /// The next judgement is due when it was.
 ///
-/// Threads: any, at the same time; signal handlers too. Wait-free; a cut or growth that is decided at the same moment applies
-/// before it or after it.
+/// Threads: any, at the same time; signal handlers too. Wait-free; a cut or growth that is decided at the same moment
+/// applies before it or after it.
 /// Returns: `SEAWALL_OK`; `SEAWALL_E_RATE_ZERO_PERIOD`; or an object mistake.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seawall_aimd_controller_set_rate(
@@ -267,7 +270,8 @@ pub unsafe extern "C" fn seawall_aimd_controller_set_rate(
 
 /// Starts anew: the initial rate, no baseline, no samples; the first judgement is due an interval after `now_ns`.
 ///
-/// Threads: any, at the same time; signal handlers too. Wait-free; a judgement at work meanwhile may still apply its change.
+/// Threads: any, at the same time; signal handlers too. Wait-free; a judgement at work meanwhile may still apply its
+/// change.
 /// Returns: `SEAWALL_OK`, or an object mistake.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seawall_aimd_controller_reset(

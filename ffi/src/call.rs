@@ -14,8 +14,8 @@ use crate::status::{
 use crate::values::{SEAWALL_UNKNOWN, instant, seawall_transition_t};
 use crate::versioned::Versioned;
 
-/// What is asked of the service, as far as a guard must know. Begin with `SEAWALL_REQUEST_INIT`: key 0, shard 0, one token, no
-/// deadline.
+/// What is asked of the service, as far as a guard must know. Begin with `SEAWALL_REQUEST_INIT`: key 0, shard 0, one
+/// token, no deadline.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct seawall_request_t {
@@ -231,7 +231,8 @@ pub struct seawall_finished_t {
     pub limit_change: seawall_limit_change_t,
     /// The stage in shadow that would have refused the attempt, as its admission said; else all zeros.
     pub shadow: seawall_refusal_t,
-    /// Why a stage in shadow would have given the call up, a `SEAWALL_GIVE_UP_…`, where the verdict promises a retry; else 0.
+    /// Why a stage in shadow would have given the call up, a `SEAWALL_GIVE_UP_…`, where the verdict promises a retry;
+    /// else 0.
     pub shadow_give_up: u32,
     /// 0.
     pub reserved: u32,

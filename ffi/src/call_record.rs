@@ -16,9 +16,9 @@ use crate::values::{
     SEAWALL_STATE_CLOSED, SEAWALL_STATE_HALF_OPEN, SEAWALL_STATE_OPEN, instant, known, seawall_transition_t,
 };
 
-/// One logical call, as its recorder knows it: from `seawall_recorder_begun` to its end. A value of the caller's with one user
-/// at a time, which may go from worker to worker. It is no copy of the guard's call. Lost, the call has begun and not ended; a
-/// copy that is told of an end again counts it again.
+/// One logical call, as its recorder knows it: from `seawall_recorder_begun` to its end. A value of the caller's with
+/// one user at a time, which may go from worker to worker. It is no copy of the guard's call. Lost, the call has begun
+/// and not ended; a copy that is told of an end again counts it again.
 #[repr(C)]
 pub struct seawall_call_record_t {
     /// The library's own. `seawall_recorder_abandoned` zeroes it.

@@ -159,8 +159,8 @@ pub unsafe extern "C" fn seawall_circuit_breaker_config_default(
 /// Makes a closed breaker without evidence.
 ///
 /// Threads: exclusive; hand the breaker to others afterwards. Wait-free.
-/// Returns: `SEAWALL_OK`; `SEAWALL_E_NULL`, `SEAWALL_E_ALIGNMENT`, `SEAWALL_E_STRUCT_SIZE`; `SEAWALL_E_VALUE` where the rule
-/// is none; `SEAWALL_E_RATIO`, or a `SEAWALL_E_BREAKER_…` that names the field; the storage is then as it was.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_NULL`, `SEAWALL_E_ALIGNMENT`, `SEAWALL_E_STRUCT_SIZE`; `SEAWALL_E_VALUE` where the
+/// rule is none; `SEAWALL_E_RATIO`, or a `SEAWALL_E_BREAKER_…` that names the field; the storage is then as it was.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seawall_circuit_breaker_init(
@@ -193,9 +193,9 @@ pub unsafe extern "C" fn seawall_circuit_breaker_fini(breaker: *mut seawall_circ
 ///
 /// Threads: any, at the same time; signal handlers too. Lock-free: one load when closed, two when refused, one or two
 /// exchanges for a probe. A refusal writes nothing that is shared.
-/// Returns: `SEAWALL_OK`; `SEAWALL_NOT_YET`: open, with the rest of the interval in `decision->retry_after_ns`; or held open,
-/// half-open with all probes out, or kept back by the ramp, with `SEAWALL_UNKNOWN` there, as a report may change that at any
-/// time; or an object mistake.
+/// Returns: `SEAWALL_OK`; `SEAWALL_NOT_YET`: open, with the rest of the interval in `decision->retry_after_ns`; or held
+/// open, half-open with all probes out, or kept back by the ramp, with `SEAWALL_UNKNOWN` there, as a report may change
+/// that at any time; or an object mistake.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seawall_circuit_breaker_try_attempt(
@@ -241,9 +241,10 @@ pub unsafe extern "C" fn seawall_circuit_breaker_peek(
 }
 
 /// Reports how an admitted call ended, a `SEAWALL_OUTCOME_…`, and zeroes the permit. The latency is `now_ns` less the
-/// instant of its admission. `random` is a drawn number, used only if this call opens the breaker. `SEAWALL_OUTCOME_IGNORED`
-/// frees a probe's place and says nothing. A result of an earlier generation, or a second one of the same probe, is ignored.
-/// `*transition` is the change that this call made, all zeros where it made none; `transition` may be NULL.
+/// instant of its admission. `random` is a drawn number, used only if this call opens the breaker.
+/// `SEAWALL_OUTCOME_IGNORED` frees a probe's place and says nothing. A result of an earlier generation, or a second one
+/// of the same probe, is ignored. `*transition` is the change that this call made, all zeros where it made none;
+/// `transition` may be NULL.
 ///
 /// Threads: any, at the same time, each with a permit of its own; signal handlers too. Lock-free; a success of a healthy
 /// service loads only.
@@ -309,9 +310,9 @@ pub unsafe extern "C" fn seawall_circuit_breaker_state(
     unsafe { tell(state, || state_number(breaker.state(instant(now_ns)))) }
 }
 
-/// Opens a closed breaker on evidence of the caller's own, as a percentile over a sliding window. The interval is drawn with
-/// `random`, and the probes follow. A breaker that is not closed, or is held closed, stays as it is: then the probes judge,
-/// not older evidence. `transition` may be NULL.
+/// Opens a closed breaker on evidence of the caller's own, as a percentile over a sliding window. The interval is drawn
+/// with `random`, and the probes follow. A breaker that is not closed, or is held closed, stays as it is: then the
+/// probes judge, not older evidence. `transition` may be NULL.
 ///
 /// Threads: any, at the same time; signal handlers too. Lock-free.
 /// Returns: `SEAWALL_OK`; `SEAWALL_NOTHING_DONE` where it stays as it is, and `*transition` is all zeros; or an object
@@ -332,8 +333,8 @@ pub unsafe extern "C" fn seawall_circuit_breaker_trip(
     if told.is_some() { SEAWALL_OK } else { SEAWALL_NOTHING_DONE }
 }
 
-/// Holds the breaker open, whatever happens, until `seawall_circuit_breaker_force_close` or `seawall_circuit_breaker_reset`.
-/// `*transition` is all zeros where it was open; `transition` may be NULL.
+/// Holds the breaker open, whatever happens, until `seawall_circuit_breaker_force_close` or
+/// `seawall_circuit_breaker_reset`. `*transition` is all zeros where it was open; `transition` may be NULL.
 ///
 /// Threads: any, at the same time; signal handlers too. Lock-free.
 /// Returns: `SEAWALL_OK`, or an object mistake.
@@ -352,9 +353,9 @@ pub unsafe extern "C" fn seawall_circuit_breaker_force_open(
     SEAWALL_OK
 }
 
-/// Holds the breaker closed, whatever happens, until `seawall_circuit_breaker_force_open` or `seawall_circuit_breaker_reset`.
-/// All calls pass and none is judged: it is switched off. `*transition` is all zeros where it was closed; `transition` may
-/// be NULL.
+/// Holds the breaker closed, whatever happens, until `seawall_circuit_breaker_force_open` or
+/// `seawall_circuit_breaker_reset`. All calls pass and none is judged: it is switched off. `*transition` is all zeros
+/// where it was closed; `transition` may be NULL.
 ///
 /// Threads: any, at the same time; signal handlers too. Lock-free.
 /// Returns: `SEAWALL_OK`, or an object mistake.
@@ -393,14 +394,14 @@ pub unsafe extern "C" fn seawall_circuit_breaker_reset(
     SEAWALL_OK
 }
 
-/// Changes the configuration while others call. State, generation and permits stay. Calls that have ended keep their verdict;
-/// a shorter window keeps the newest of them. A change between a count and a share starts the evidence anew. An interval,
-/// lease or ramp that runs keeps its end, unless that lies more than twice the new length ahead.
+/// Changes the configuration while others call. State, generation and permits stay. Calls that have ended keep their
+/// verdict; a shorter window keeps the newest of them. A change between a count and a share starts the evidence anew.
+/// An interval, lease or ramp that runs keeps its end, unless that lies more than twice the new length ahead.
 ///
 /// Threads: any, at the same time; signal handlers too. Wait-free. A call that overlaps with it may judge by some old and
 /// some new fields; of two changes at once each field comes from one or the other.
-/// Returns: as `seawall_circuit_breaker_init`, and `SEAWALL_E_UNINITIALISED`, `SEAWALL_E_TYPE`; on all but the first nothing
-/// has changed.
+/// Returns: as `seawall_circuit_breaker_init`, and `SEAWALL_E_UNINITIALISED`, `SEAWALL_E_TYPE`; on all but the first
+/// nothing has changed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seawall_circuit_breaker_set_config(
     breaker: *mut seawall_circuit_breaker_t,
@@ -412,8 +413,9 @@ pub unsafe extern "C" fn seawall_circuit_breaker_set_config(
     breaker.set_config(check!(check!(unsafe { read(config) }).to_config())).status()
 }
 
-/// Moves the breaker to a clock that reads `new_now_ns` where the old one read `old_now_ns`: what ended so long after the one
-/// ends as long after the other. Permits keep the old clock's instant, so that their latency is not to be trusted.
+/// Moves the breaker to a clock that reads `new_now_ns` where the old one read `old_now_ns`: what ended so long after
+/// the one ends as long after the other. Permits keep the old clock's instant, so that their latency is not to be
+/// trusted.
 ///
 /// Threads: any, at the same time; signal handlers too. Lock-free; not one step: a call under way may meet ends of either
 /// clock. Returns: `SEAWALL_OK`, or an object mistake.
@@ -430,9 +432,9 @@ pub unsafe extern "C" fn seawall_circuit_breaker_rebase(
 }
 
 /// Whether a call must not be sent, without a permit: `*blocked` is 1, or 0. A 0 in the half-open state takes a probe's
-/// place, so that each must be followed by `seawall_circuit_breaker_on_success` or `seawall_circuit_breaker_on_failure`.
-/// Prefer permits: without them a result from before the trip is taken for a probe's, no latency is known, and the change to
-/// half-open is not told.
+/// place, so that each must be followed by `seawall_circuit_breaker_on_success` or
+/// `seawall_circuit_breaker_on_failure`. Prefer permits: without them a result from before the trip is taken for a
+/// probe's, no latency is known, and the change to half-open is not told.
 ///
 /// Threads: any, at the same time; signal handlers too. As `seawall_circuit_breaker_try_attempt`.
 /// Returns: `SEAWALL_OK`, or an object mistake.
@@ -448,8 +450,8 @@ pub unsafe extern "C" fn seawall_circuit_breaker_should_block(
     unsafe { tell(blocked, || u32::from(breaker.should_block(instant(now_ns)))) }
 }
 
-/// A call without a permit went well. In the half-open state it counts for the oldest probe that is out. `*transition` is as
-/// in `seawall_circuit_breaker_finish`.
+/// A call without a permit went well. In the half-open state it counts for the oldest probe that is out. `*transition`
+/// is as in `seawall_circuit_breaker_finish`.
 ///
 /// Threads: any, at the same time; signal handlers too. Lock-free.
 /// Returns: `SEAWALL_OK`, or an object mistake.

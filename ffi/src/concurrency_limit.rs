@@ -265,8 +265,8 @@ fn free(limit: &ConcurrencyLimitView, now_ns: u64) -> u32 {
     limit.limit().saturating_sub(limit.in_flight(instant(now_ns)))
 }
 
-/// Asks to send one call. Admitted, `*permit` is for `seawall_concurrency_limit_finish` or `_cancel`; refused, it is zeroed.
-/// `decision` may be NULL; its `remaining` is what is free under the limit then.
+/// Asks to send one call. Admitted, `*permit` is for `seawall_concurrency_limit_finish` or `_cancel`; refused, it is
+/// zeroed. `decision` may be NULL; its `remaining` is what is free under the limit then.
 ///
 /// Threads: any, at the same time; signal handlers too. Lock-free: one exchange to admit, loads only to refuse.
 /// Returns: `SEAWALL_OK`; `SEAWALL_NOT_YET` where as many as the limit allows are in flight: nobody knows for how long;
@@ -343,7 +343,8 @@ pub unsafe extern "C" fn seawall_concurrency_limit_finish(
 /// Gives a permit back whose call was not sent, or says nothing of the service, and zeroes it.
 ///
 /// Threads: any, at the same time, each with a permit of its own; signal handlers too. Wait-free.
-/// Returns: `SEAWALL_OK`; `SEAWALL_VOID` and `SEAWALL_E_PERMIT` as `seawall_concurrency_limit_finish`; or an object mistake.
+/// Returns: `SEAWALL_OK`; `SEAWALL_VOID` and `SEAWALL_E_PERMIT` as `seawall_concurrency_limit_finish`; or an object
+/// mistake.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seawall_concurrency_limit_cancel(
     limit: *mut seawall_concurrency_limit_t,

@@ -26,8 +26,9 @@ impl seawall_outcome_counts_t {
     }
 }
 
-/// What recorders counted, of calls and of attempts. Begin with zeros and `struct_size`, as `SEAWALL_COUNTS_INIT` does. A row for
-/// each stage is at its `SEAWALL_STAGE_…` less 1, a number for each reason to give up at its `SEAWALL_GIVE_UP_…` less 1.
+/// What recorders counted, of calls and of attempts. Begin with zeros and `struct_size`, as `SEAWALL_COUNTS_INIT` does.
+/// A row for each stage is at its `SEAWALL_STAGE_…` less 1, a number for each reason to give up at its
+/// `SEAWALL_GIVE_UP_…` less 1.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct seawall_counts_t {
@@ -57,8 +58,8 @@ pub struct seawall_counts_t {
     pub given_up: u64,
     /// Of them, for each reason.
     pub given_up_for: [u64; 7],
-    /// Refused attempts for each stage, and in it for each reason: `SEAWALL_NOT_YET`, `SEAWALL_NEVER`, `SEAWALL_CLOCK_STEPPED`,
-    /// `SEAWALL_NO_PLACE`, each at its number less 1.
+    /// Refused attempts for each stage, and in it for each reason: `SEAWALL_NOT_YET`, `SEAWALL_NEVER`,
+    /// `SEAWALL_CLOCK_STEPPED`, `SEAWALL_NO_PLACE`, each at its number less 1.
     pub refused_for: [[u64; 4]; 7],
     /// For each stage how those attempts ended that it would have refused, had it not been in shadow.
     pub would_refuse: [seawall_outcome_counts_t; 7],

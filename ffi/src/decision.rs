@@ -25,8 +25,8 @@ pub const SEAWALL_STAGE_KEYED_BUCKET: u32 = 7;
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct seawall_decision_t {
-    /// Refused with `SEAWALL_NOT_YET` or `SEAWALL_NO_PLACE`: after how long it is worth asking again. `SEAWALL_UNKNOWN` where
-    /// nobody knows: ask when a call of yours has ended, or after a while of your choice. Else 0.
+    /// Refused with `SEAWALL_NOT_YET` or `SEAWALL_NO_PLACE`: after how long it is worth asking again. `SEAWALL_UNKNOWN`
+    /// where nobody knows: ask when a call of yours has ended, or after a while of your choice. Else 0.
     pub retry_after_ns: u64,
     /// How much is left after this answer: tokens of a bucket, free slots of a limit, else 0. Others may take it at once.
     pub remaining: u32,

@@ -195,8 +195,9 @@ pub unsafe extern "C" fn seawall_guard_required_size(
     unsafe { tell(size, || needed) }
 }
 
-/// Makes a guard that begins at `now_ns`, in a workspace of `size` bytes, and gives its handle. `seed` is a random number that
-/// tells this process from others of its fleet: the same for all of them would lead them to the same instants.
+/// Makes a guard that begins at `now_ns`, in a workspace of `size` bytes, and gives its handle. `seed` is a random
+/// number that tells this process from others of its fleet: the same for all of them would lead them to the same
+/// instants.
 ///
 /// Threads: exclusive; hand the handle to others afterwards. Writes the whole workspace.
 /// Returns: `SEAWALL_OK`; `SEAWALL_E_WORKSPACE`; `SEAWALL_E_SIZE` where slots, shards or groups are out of their range;
@@ -273,8 +274,8 @@ pub unsafe extern "C" fn seawall_guard_attach(
     unsafe { give(guard, header.cast()) }
 }
 
-/// Ends a guard: every call on it or on a part of it is then answered with `SEAWALL_E_UNINITIALISED`, and the workspace is the
-/// caller's.
+/// Ends a guard: every call on it or on a part of it is then answered with `SEAWALL_E_UNINITIALISED`, and the workspace
+/// is the caller's.
 ///
 /// Threads: exclusive, its parts too. Wait-free. Returns: `SEAWALL_OK`, or an object mistake.
 #[unsafe(no_mangle)]

@@ -46,13 +46,13 @@ pub unsafe extern "C" fn seawall_guard_begin(
 /// back with `seawall_guard_cancel` what it did not send; refused, `*permit` is zeroed. `admission` and `decision` may be
 /// NULL.
 ///
-/// Threads: any, at the same time, each with a call and a permit of its own; signal handlers too. Lock-free. Refused, nothing
-/// that is shared is written, but where another thread took a place meanwhile, or where the bucket refuses the first attempt
-/// after a pause or a close.
-/// Returns: `SEAWALL_OK`; `SEAWALL_NOT_YET`, `SEAWALL_NEVER`, `SEAWALL_CLOCK_STEPPED`, `SEAWALL_NO_PLACE` with the stage in
-/// `decision->stage`: the deadline has passed or the call is over (`SEAWALL_NEVER`), its backoff is not over
-/// (`SEAWALL_STAGE_RETRY_BUDGET`), or as the stage itself refuses; `SEAWALL_E_PERMIT` where `call` is none of this guard; or
-/// an object mistake.
+/// Threads: any, at the same time, each with a call and a permit of its own; signal handlers too. Lock-free. Refused,
+/// nothing that is shared is written, but where another thread took a place meanwhile, or where the bucket refuses the
+/// first attempt after a pause or a close.
+/// Returns: `SEAWALL_OK`; `SEAWALL_NOT_YET`, `SEAWALL_NEVER`, `SEAWALL_CLOCK_STEPPED`, `SEAWALL_NO_PLACE` with the
+/// stage in `decision->stage`: the deadline has passed or the call is over (`SEAWALL_NEVER`), its backoff is not over
+/// (`SEAWALL_STAGE_RETRY_BUDGET`), or as the stage itself refuses; `SEAWALL_E_PERMIT` where `call` is none of this
+/// guard; or an object mistake.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seawall_guard_try_attempt(
@@ -109,17 +109,17 @@ pub unsafe extern "C" fn seawall_guard_peek(
 }
 
 /// Reports how an attempt ended, a `SEAWALL_OUTCOME_…`, and zeroes the permit; `retry_after_ns` counts for one that was
-/// throttled only (`SEAWALL_UNKNOWN` where the service did not say). `*finished` is what it led to; its verdict says whether
-/// and when to ask again, and a retry is paid for by then.
+/// throttled only (`SEAWALL_UNKNOWN` where the service did not say). `*finished` is what it led to; its verdict says
+/// whether and when to ask again, and a retry is paid for by then.
 ///
-/// An attempt is reported or given back once. A copy of a permit that was used changes nothing, and gets the verdict of the
-/// first report; through a copy of the call that does not know of that, or with a slot that went to another after its lease,
-/// a failure is given up with `SEAWALL_GIVE_UP_PERMIT_VOID`.
+/// An attempt is reported or given back once. A copy of a permit that was used changes nothing, and gets the verdict of
+/// the first report; through a copy of the call that does not know of that, or with a slot that went to another after
+/// its lease, a failure is given up with `SEAWALL_GIVE_UP_PERMIT_VOID`.
 ///
 /// Threads: any, at the same time, each with a call and a permit of its own; signal handlers too. Lock-free. Transition and
 /// change are told if and only if this report made them.
-/// Returns: `SEAWALL_OK`; `SEAWALL_E_PERMIT` where `call` or `permit` is none of this guard; `SEAWALL_E_VALUE` where the outcome
-/// is none, and the permit stays; or an object mistake.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_PERMIT` where `call` or `permit` is none of this guard; `SEAWALL_E_VALUE` where
+/// the outcome is none, and the permit stays; or an object mistake.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seawall_guard_finish(
     guard: *mut seawall_guard_t,
@@ -149,14 +149,14 @@ pub unsafe extern "C" fn seawall_guard_finish(
     SEAWALL_OK
 }
 
-/// Gives an admitted attempt back that was never sent, and zeroes the permit: slot and probe are free, the tokens are refunded
-/// where that cannot admit too many. The call may ask again; a retry stays paid for.
+/// Gives an admitted attempt back that was never sent, and zeroes the permit: slot and probe are free, the tokens are
+/// refunded where that cannot admit too many. The call may ask again; a retry stays paid for.
 ///
-/// Threads: any, at the same time, each with a permit of its own; signal handlers too. Lock-free. Of copies, reports included,
-/// one acts.
-/// Returns: `SEAWALL_OK`; `SEAWALL_VOID` where it was used before, or so late that its slot went to another, and where the
-/// attempt had no slot, as the limit is off or in shadow: then the tokens stay spent; `SEAWALL_E_PERMIT` where it is none of
-/// this guard; or an object mistake.
+/// Threads: any, at the same time, each with a permit of its own; signal handlers too. Lock-free. Of copies, reports
+/// included, one acts.
+/// Returns: `SEAWALL_OK`; `SEAWALL_VOID` where it was used before, or so late that its slot went to another, and where
+/// the attempt had no slot, as the limit is off or in shadow: then the tokens stay spent; `SEAWALL_E_PERMIT` where it
+/// is none of this guard; or an object mistake.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seawall_guard_cancel(
     guard: *mut seawall_guard_t,
@@ -211,8 +211,8 @@ pub unsafe extern "C" fn seawall_guard_paused_until(
     unsafe { tell(until_ns, || end.as_nanos()) }
 }
 
-/// The mode of a stage, a `SEAWALL_STAGE_…`. The deadline of a call always holds; the keyed bucket of a guard that has none is
-/// off. A canary of all calls is told as enforced, one of none as a shadow.
+/// The mode of a stage, a `SEAWALL_STAGE_…`. The deadline of a call always holds; the keyed bucket of a guard that has
+/// none is off. A canary of all calls is told as enforced, one of none as a shadow.
 ///
 /// Threads: any, at the same time; signal handlers too. One load.
 /// Returns: `SEAWALL_OK`; `SEAWALL_E_VALUE` where the stage is none; or an object mistake.
@@ -229,12 +229,12 @@ pub unsafe extern "C" fn seawall_guard_mode(
     unsafe { tell(mode, || seawall_mode_t::from_mode(guard.core.mode(stage))) }
 }
 
-/// Sets the mode of a stage, for the calls that begin from now on. What the stage holds stays: one that was off goes on from
-/// where it stood.
+/// Sets the mode of a stage, for the calls that begin from now on. What the stage holds stays: one that was off goes on
+/// from where it stood.
 ///
 /// Threads: any, at the same time; signal handlers too. Wait-free, one store.
-/// Returns: `SEAWALL_OK`; `SEAWALL_E_GUARD_STAGE_WITHOUT_MODE`: the deadline, or a stage that is not there; `SEAWALL_E_VALUE`,
-/// `SEAWALL_E_RATIO`; or an object mistake. On all but the first nothing has changed.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_GUARD_STAGE_WITHOUT_MODE`: the deadline, or a stage that is not there;
+/// `SEAWALL_E_VALUE`, `SEAWALL_E_RATIO`; or an object mistake. On all but the first nothing has changed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seawall_guard_set_mode(
     guard: *mut seawall_guard_t,
@@ -254,8 +254,8 @@ pub unsafe extern "C" fn seawall_guard_set_mode(
 /// clock, and permits that are out are void: each call is to begin anew.
 ///
 /// Threads: one at a time, at the same time as all else; signal handlers too. Lock-free; not one step.
-/// Returns: `SEAWALL_OK`; `SEAWALL_CONTENDED`; `SEAWALL_RANGE_SPENT`; or an object mistake. On all but the first nothing has
-/// changed.
+/// Returns: `SEAWALL_OK`; `SEAWALL_CONTENDED`; `SEAWALL_RANGE_SPENT`; or an object mistake. On all but the first
+/// nothing has changed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seawall_guard_rebase(
     guard: *mut seawall_guard_t,
@@ -267,14 +267,14 @@ pub unsafe extern "C" fn seawall_guard_rebase(
     guard.core.rebase(instant(old_now_ns), instant(new_now_ns)).status()
 }
 
-/// As if new at `now_ns`; rates, limits and configurations that were set stay, and so does what the limit has learned. Permits
-/// that are out are void. The transitions of the breakers that this call closed go to `transitions`, by the numbers of their
-/// shards, as many as `room` has; `*told` says how many there were. `transitions` may be NULL where `room` is 0; `told` may
-/// be NULL.
+/// As if new at `now_ns`; rates, limits and configurations that were set stay, and so does what the limit has learned.
+/// Permits that are out are void. The transitions of the breakers that this call closed go to `transitions`, by the
+/// numbers of their shards, as many as `room` has; `*told` says how many there were. `transitions` may be NULL where
+/// `room` is 0; `told` may be NULL.
 ///
 /// Threads: any, at the same time; signal handlers too. Lock-free; not one step.
-/// Returns: `SEAWALL_OK`; `SEAWALL_CONTENDED`; `SEAWALL_RANGE_SPENT`; or an object mistake. On all but the first nothing has
-/// changed.
+/// Returns: `SEAWALL_OK`; `SEAWALL_CONTENDED`; `SEAWALL_RANGE_SPENT`; or an object mistake. On all but the first
+/// nothing has changed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seawall_guard_reset(
     guard: *mut seawall_guard_t,

@@ -39,7 +39,8 @@ pub const SEAWALL_MODE_OFF: u32 = 4;
 pub struct seawall_mode_t {
     /// A `SEAWALL_MODE_…`.
     pub mode: u32,
-    /// `SEAWALL_MODE_CANARY` only: the share of the keys, 0 to 1,000,000; who is in a small share is in a larger one. Else 0.
+    /// `SEAWALL_MODE_CANARY` only: the share of the keys, 0 to 1,000,000; who is in a small share is in a larger one.
+    /// Else 0.
     pub share_ppm: u32,
 }
 
@@ -124,10 +125,10 @@ impl seawall_guard_modes_t {
 /// `retry_streak` of a guard that bounds the failures in a row by nothing but its breaker.
 pub const SEAWALL_NO_STREAK: u32 = u32::MAX;
 
-/// What a guard is made of. Fill it by `seawall_guard_config_for_service` or `seawall_guard_config_for_shards`, from what you
-/// know of the service, and change what you know better; or begin with `SEAWALL_GUARD_CONFIG_INIT`, which is that of a service
-/// with one shard to which this process sends 20 calls a second, each with a time-out of a second. It has no buckets by key
-/// until `keyed.groups` is over 0.
+/// What a guard is made of. Fill it by `seawall_guard_config_for_service` or `seawall_guard_config_for_shards`, from
+/// what you know of the service, and change what you know better; or begin with `SEAWALL_GUARD_CONFIG_INIT`, which is
+/// that of a service with one shard to which this process sends 20 calls a second, each with a time-out of a second. It
+/// has no buckets by key until `keyed.groups` is over 0.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct seawall_guard_config_t {

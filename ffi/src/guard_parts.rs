@@ -40,8 +40,8 @@ pub unsafe extern "C" fn seawall_guard_budget(
     unsafe { give(budget, (&raw mut (*found.body()).budget).cast()) }
 }
 
-/// The circuit breaker of a shard, for every `seawall_circuit_breaker_…` but `_init` and `_fini`. `shard` is taken modulo the
-/// number of shards; what the breaker tells names shard 0. It lives as long as the guard.
+/// The circuit breaker of a shard, for every `seawall_circuit_breaker_…` but `_init` and `_fini`. `shard` is taken
+/// modulo the number of shards; what the breaker tells names shard 0. It lives as long as the guard.
 ///
 /// Threads: any, at the same time. Wait-free. Returns: `SEAWALL_OK`, or an object mistake.
 #[unsafe(no_mangle)]
@@ -58,8 +58,8 @@ pub unsafe extern "C" fn seawall_guard_breaker(
     unsafe { give(breaker, at.cast()) }
 }
 
-/// The limit of the calls in flight, for every `seawall_concurrency_limit_…` but `_init`, `_attach` and `_fini`. It lives as
-/// long as the guard.
+/// The limit of the calls in flight, for every `seawall_concurrency_limit_…` but `_init`, `_attach` and `_fini`. It
+/// lives as long as the guard.
 ///
 /// Threads: any, at the same time. Wait-free. Returns: `SEAWALL_OK`, or an object mistake.
 #[unsafe(no_mangle)]

@@ -47,8 +47,8 @@ pub struct seawall_keyed_buckets_config_t {
     pub burst: u32,
     /// What each key earns: 0 to one a microsecond. At 0 a key has its burst once, and its place is never free again.
     pub rate: seawall_rate_t,
-    /// How many groups of seven places there are: 1 to 2,396,744, 128 bytes each. One for each 4 keys that are busy at once,
-    /// that is within `burst` / `rate` of each other. What it was made with stays.
+    /// How many groups of seven places there are: 1 to 2,396,744, 128 bytes each. One for each 4 keys that are busy at
+    /// once, that is within `burst` / `rate` of each other. What it was made with stays.
     pub groups: u32,
     /// What becomes of a new key while the table has no place for it: `SEAWALL_FAIL_OPEN` or `SEAWALL_FAIL_CLOSED`.
     pub when_full: u32,
@@ -180,9 +180,9 @@ pub unsafe extern "C" fn seawall_keyed_buckets_fini(buckets: *mut seawall_keyed_
     unsafe { workspace::end::<KeyedBucketsView>(buckets) }.status()
 }
 
-/// The key of a name, an address, a token of `length` bytes: `*key`, its SipHash-1-3 under the salt. For what strangers make
-/// up; numbers that are given out, as descriptors and user ids are, are keys as they stand. Keys of one table mean nothing
-/// in another. `bytes` may be NULL where `length` is 0.
+/// The key of a name, an address, a token of `length` bytes: `*key`, its SipHash-1-3 under the salt. For what strangers
+/// make up; numbers that are given out, as descriptors and user ids are, are keys as they stand. Keys of one table mean
+/// nothing in another. `bytes` may be NULL where `length` is 0.
 ///
 /// Threads: any, at the same time; signal handlers too. Wait-free.
 /// Returns: `SEAWALL_OK`; `SEAWALL_E_SIZE` where `length` is over the half of all addresses; or an object mistake.
@@ -230,9 +230,9 @@ pub unsafe extern "C" fn seawall_keyed_buckets_hash_of(
 ///
 /// Threads: any, at the same time; signal handlers too. Lock-free: one exchange for a key that has a place, four to six for
 /// a newcomer, loads only to refuse.
-/// Returns: `SEAWALL_OK`; `SEAWALL_NOT_YET`; `SEAWALL_NEVER` where `n` is over the burst; `SEAWALL_NO_PLACE` where the table
-/// is full and fails closed; `SEAWALL_CLOCK_STEPPED` where `now_ns` lies further behind than a burst and a second explain;
-/// or an object mistake.
+/// Returns: `SEAWALL_OK`; `SEAWALL_NOT_YET`; `SEAWALL_NEVER` where `n` is over the burst; `SEAWALL_NO_PLACE` where the
+/// table is full and fails closed; `SEAWALL_CLOCK_STEPPED` where `now_ns` lies further behind than a burst and a second
+/// explain; or an object mistake.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seawall_keyed_buckets_try_take(
@@ -322,8 +322,8 @@ pub unsafe extern "C" fn seawall_keyed_buckets_set_rate(
     buckets.set_rate(check!(rate.to_rate()), instant(now_ns)).status()
 }
 
-/// Changes rate, burst and what happens when the table is full, from `now_ns` on. Tokens over a smaller burst are gone; under
-/// a larger one every key earns the difference. `groups` has to be what the table was made with.
+/// Changes rate, burst and what happens when the table is full, from `now_ns` on. Tokens over a smaller burst are gone;
+/// under a larger one every key earns the difference. `groups` has to be what the table was made with.
 ///
 /// Threads: as `seawall_keyed_buckets_set_rate`.
 /// Returns: as `seawall_keyed_buckets_set_rate`; `SEAWALL_E_NULL`, `SEAWALL_E_ALIGNMENT`, `SEAWALL_E_STRUCT_SIZE`,
@@ -407,8 +407,8 @@ pub unsafe extern "C" fn seawall_keyed_buckets_places(
     unsafe { tell(places, || buckets.places() as u32) }
 }
 
-/// Moves the table to a clock that reads `new_now_ns` where the old one read `old_now_ns`: what each key has stays the same.
-/// For a clock that stepped back, `old_now_ns` is the newest reading that the table was given.
+/// Moves the table to a clock that reads `new_now_ns` where the old one read `old_now_ns`: what each key has stays the
+/// same. For a clock that stepped back, `old_now_ns` is the newest reading that the table was given.
 ///
 /// Threads: as `seawall_keyed_buckets_set_rate`.
 /// Returns: `SEAWALL_OK`; `SEAWALL_CONTENDED`; `SEAWALL_RANGE_SPENT`; or an object mistake.

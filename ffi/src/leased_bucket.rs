@@ -87,8 +87,9 @@ fn size_of_view(config: &seawall_leased_bucket_config_t) -> Option<usize> {
     LeasedBucketView::size_for(config.shards as usize)
 }
 
-/// A shard of a leased bucket that one worker owns. A value of the caller's, for one thread at a time; lost, its shard stays
-/// owned, and less than a batch of tokens with it. It may be moved; a copy that is used beside it spends its tokens twice.
+/// A shard of a leased bucket that one worker owns. A value of the caller's, for one thread at a time; lost, its shard
+/// stays owned, and less than a batch of tokens with it. It may be moved; a copy that is used beside it spends its
+/// tokens twice.
 #[repr(C)]
 pub struct seawall_owned_lease_t {
     /// The library's own. `seawall_owned_lease_release` zeroes it.

@@ -9,13 +9,13 @@ use crate::object::check_wanted;
 use crate::status::{SEAWALL_E_NULL, SEAWALL_NOTHING_DONE, SEAWALL_OK, check, seawall_status_t};
 use crate::values::seawall_transition_t;
 
-/// A function that is told of transitions, and what it is given beside them. Keep it where your process keeps its functions:
-/// not in memory that processes share.
+/// A function that is told of transitions, and what it is given beside them. Keep it where your process keeps its
+/// functions: not in memory that processes share.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct seawall_listener_t {
-    /// Told of one transition, which lives until it returns. NULL: nobody is told. It may call any function of this library,
-    /// for any object. It must return: no exception, no `longjmp` out of it.
+    /// Told of one transition, which lives until it returns. NULL: nobody is told. It may call any function of this
+    /// library, for any object. It must return: no exception, no `longjmp` out of it.
     pub on_transition: Option<unsafe extern "C" fn(userdata: *mut c_void, transition: *const seawall_transition_t)>,
     /// What it is given, as it stands.
     pub userdata: *mut c_void,

@@ -16,8 +16,9 @@ use crate::status::{
 use crate::values::{SEAWALL_UNKNOWN, instant, outcome_of, seawall_transition_t};
 use crate::workspace::view;
 
-/// The owner of a recorder. A value of the caller's, for one thread at a time; lost, the recorder stays owned: what it counted
-/// can be read, and nobody counts on. It may be moved; a copy that is used beside it by another thread loses counts.
+/// The owner of a recorder. A value of the caller's, for one thread at a time; lost, the recorder stays owned: what it
+/// counted can be read, and nobody counts on. It may be moved; a copy that is used beside it by another thread loses
+/// counts.
 #[repr(C)]
 pub struct seawall_owned_recorder_t {
     /// The library's own. `seawall_owned_recorder_release` zeroes it.
@@ -44,7 +45,8 @@ unsafe fn owner_of(
 /// Makes the caller the only writer of a recorder, until it is released: `*owner`.
 ///
 /// Threads: any, at the same time; signal handlers too. Wait-free. The next owner sees all that the one before counted.
-/// Returns: `SEAWALL_OK`; `SEAWALL_TAKEN` while there is one; `SEAWALL_E_WRITER` where anybody writes it; or an object mistake.
+/// Returns: `SEAWALL_OK`; `SEAWALL_TAKEN` while there is one; `SEAWALL_E_WRITER` where anybody writes it; or an object
+/// mistake.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seawall_recorder_own(
@@ -68,8 +70,8 @@ pub unsafe extern "C" fn seawall_recorder_own(
 /// Gives a recorder back, for the next owner. Zeroes `*owner`.
 ///
 /// Threads: the owner's one. Wait-free.
-/// Returns: `SEAWALL_OK`; `SEAWALL_VOID` where it was released before, by a copy; `SEAWALL_E_PERMIT` where it is none; or an
-/// object mistake.
+/// Returns: `SEAWALL_OK`; `SEAWALL_VOID` where it was released before, by a copy; `SEAWALL_E_PERMIT` where it is none;
+/// or an object mistake.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seawall_owned_recorder_release(
     recorder: *mut seawall_recorder_t,
@@ -93,7 +95,8 @@ pub unsafe extern "C" fn seawall_owned_recorder_release(
 /// As `seawall_recorder_begun`, by the owner.
 ///
 /// Threads: the owner's one; anybody may read meanwhile. Wait-free: loads and stores.
-/// Returns: `SEAWALL_OK`; `SEAWALL_VOID` where the owner was released before, by a copy; `SEAWALL_E_PERMIT` where it is none; or an object mistake.
+/// Returns: `SEAWALL_OK`; `SEAWALL_VOID` where the owner was released before, by a copy; `SEAWALL_E_PERMIT` where it is
+/// none; or an object mistake.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seawall_owned_recorder_begun(
     recorder: *mut seawall_recorder_t,
@@ -114,8 +117,8 @@ pub unsafe extern "C" fn seawall_owned_recorder_begun(
 /// As `seawall_recorder_attempted`, by the owner.
 ///
 /// Threads: the owner's one; anybody may read meanwhile. Wait-free: loads and stores.
-/// Returns: `SEAWALL_OK`; `SEAWALL_E_PERMIT` where record or owner is none; `SEAWALL_VOID` where the owner was released before, by a copy;
-/// `SEAWALL_E_VALUE` where `status` is none that an attempt is answered with; or an object mistake.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_PERMIT` where record or owner is none; `SEAWALL_VOID` where the owner was released
+/// before, by a copy; `SEAWALL_E_VALUE` where `status` is none that an attempt is answered with; or an object mistake.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seawall_owned_recorder_attempted(
     recorder: *mut seawall_recorder_t,
@@ -148,8 +151,8 @@ pub unsafe extern "C" fn seawall_owned_recorder_attempted(
 /// As `seawall_recorder_cancelled`, by the owner.
 ///
 /// Threads: the owner's one; anybody may read meanwhile. Wait-free: loads and stores.
-/// Returns: `SEAWALL_OK`; `SEAWALL_E_PERMIT` where record or owner is none; `SEAWALL_VOID` where the owner was released before, by a copy;
-/// or an object mistake.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_PERMIT` where record or owner is none; `SEAWALL_VOID` where the owner was released
+/// before, by a copy; or an object mistake.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seawall_owned_recorder_cancelled(
     recorder: *mut seawall_recorder_t,
@@ -171,8 +174,9 @@ pub unsafe extern "C" fn seawall_owned_recorder_cancelled(
 /// As `seawall_recorder_finished`, by the owner.
 ///
 /// Threads: the owner's one; anybody may read meanwhile. Wait-free: loads and stores.
-/// Returns: `SEAWALL_OK`; `SEAWALL_E_PERMIT` where record or owner is none; `SEAWALL_VOID` where the owner was released before, by a copy;
-/// `SEAWALL_E_VALUE` where the outcome or a number in `*finished` is none of those that are allowed; or an object mistake.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_PERMIT` where record or owner is none; `SEAWALL_VOID` where the owner was released
+/// before, by a copy; `SEAWALL_E_VALUE` where the outcome or a number in `*finished` is none of those that are allowed;
+/// or an object mistake.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seawall_owned_recorder_finished(
     recorder: *mut seawall_recorder_t,
@@ -199,8 +203,8 @@ pub unsafe extern "C" fn seawall_owned_recorder_finished(
 /// As `seawall_recorder_abandoned`, by the owner.
 ///
 /// Threads: the owner's one; anybody may read meanwhile. Wait-free: loads and stores.
-/// Returns: `SEAWALL_OK`; `SEAWALL_E_PERMIT` where record or owner is none; `SEAWALL_VOID` where the owner was released before, by a copy;
-/// or an object mistake.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_PERMIT` where record or owner is none; `SEAWALL_VOID` where the owner was released
+/// before, by a copy; or an object mistake.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seawall_owned_recorder_abandoned(
     recorder: *mut seawall_recorder_t,
@@ -222,8 +226,9 @@ pub unsafe extern "C" fn seawall_owned_recorder_abandoned(
 /// As `seawall_recorder_changed`, by the owner.
 ///
 /// Threads: any, at the same time; signal handlers too. Wait-free, but only an owner that still is one may say it.
-/// Returns: `SEAWALL_OK`; `SEAWALL_NOTHING_DONE` where nothing changed (`transition->to` is 0); `SEAWALL_E_VALUE` where a number
-/// in it is none of those that are allowed; `SEAWALL_VOID` where the owner was released before, by a copy; `SEAWALL_E_PERMIT` where it is none; or an object mistake.
+/// Returns: `SEAWALL_OK`; `SEAWALL_NOTHING_DONE` where nothing changed (`transition->to` is 0); `SEAWALL_E_VALUE` where
+/// a number in it is none of those that are allowed; `SEAWALL_VOID` where the owner was released before, by a copy;
+/// `SEAWALL_E_PERMIT` where it is none; or an object mistake.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seawall_owned_recorder_changed(
     recorder: *mut seawall_recorder_t,

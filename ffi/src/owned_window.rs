@@ -13,9 +13,9 @@ use crate::status::{
 use crate::values::instant;
 use crate::workspace::view;
 
-/// A shard of a window that one worker owns. A value of the caller's, for one thread at a time; lost, its shard stays owned:
-/// what it counted can be read, and nobody adds to it. It may be moved; a copy that is used beside it by another thread loses
-/// samples.
+/// A shard of a window that one worker owns. A value of the caller's, for one thread at a time; lost, its shard stays
+/// owned: what it counted can be read, and nobody adds to it. It may be moved; a copy that is used beside it by another
+/// thread loses samples.
 #[repr(C)]
 pub struct seawall_owned_window_t {
     /// The library's own. `seawall_owned_window_release` zeroes it.
@@ -71,8 +71,8 @@ pub unsafe extern "C" fn seawall_sharded_window_own(
 ///
 /// Threads: the owner's one; anybody may read meanwhile. Wait-free: loads and stores, no read-modify-write but for the
 /// earliest sample of all.
-/// Returns: `SEAWALL_OK`; `SEAWALL_VOID` where it was released before, by a copy; `SEAWALL_E_PERMIT` where it is none; or an
-/// object mistake.
+/// Returns: `SEAWALL_OK`; `SEAWALL_VOID` where it was released before, by a copy; `SEAWALL_E_PERMIT` where it is none;
+/// or an object mistake.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seawall_owned_window_record(
     window: *mut seawall_sharded_window_t,
@@ -92,8 +92,8 @@ pub unsafe extern "C" fn seawall_owned_window_record(
 /// Gives a shard back, for the next owner. Zeroes `*owner`.
 ///
 /// Threads: the owner's one. Wait-free.
-/// Returns: `SEAWALL_OK`; `SEAWALL_VOID` where it was released before, by a copy; `SEAWALL_E_PERMIT` where it is none; or an
-/// object mistake.
+/// Returns: `SEAWALL_OK`; `SEAWALL_VOID` where it was released before, by a copy; `SEAWALL_E_PERMIT` where it is none;
+/// or an object mistake.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seawall_owned_window_release(
     window: *mut seawall_sharded_window_t,

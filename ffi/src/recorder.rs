@@ -16,8 +16,8 @@ use crate::values::{SEAWALL_UNKNOWN, instant, outcome_of, seawall_transition_t};
 use crate::versioned::{Versioned, read, write};
 use crate::workspace::{self, InWorkspace, attach, check_place, give, make, view};
 
-/// Counts and measures what one worker does through a guard. Shared by several it is slower, and counts no less. It lies in a
-/// workspace; this is its handle.
+/// Counts and measures what one worker does through a guard. Shared by several it is slower, and counts no less. It
+/// lies in a workspace; this is its handle.
 pub struct seawall_recorder_t {
     _opaque: [u64; 1],
 }
@@ -32,8 +32,8 @@ unsafe impl InWorkspace for RecorderView {
     }
 }
 
-/// How far a recorder looks back, how finely, and who writes it. Begin with `SEAWALL_RECORDER_CONFIG_INIT`: 30 s in 8 slices of
-/// 512 cells, 71 KiB, which anybody writes.
+/// How far a recorder looks back, how finely, and who writes it. Begin with `SEAWALL_RECORDER_CONFIG_INIT`: 30 s in 8
+/// slices of 512 cells, 71 KiB, which anybody writes.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct seawall_recorder_config_t {
@@ -43,8 +43,8 @@ pub struct seawall_recorder_config_t {
     pub slices: u32,
     /// What is older is forgotten: a millisecond to 365 days.
     pub window_ns: u64,
-    /// How finely latencies are told apart: a power of two from 32 to 1024, as in `seawall_sliding_window_config_t`. Each takes
-    /// 16 bytes a slice.
+    /// How finely latencies are told apart: a power of two from 32 to 1024, as in `seawall_sliding_window_config_t`.
+    /// Each takes 16 bytes a slice.
     pub cells: u32,
     /// Who writes it, a `SEAWALL_WRITERS_…`: anybody by `seawall_recorder_…`, or its owner by `seawall_owned_recorder_…`.
     pub writers: u32,
@@ -86,8 +86,8 @@ fn misuse(error: impl Status) -> Misuse {
     Misuse(error.status())
 }
 
-/// Fills a configuration with the defaults: 30 s in 8 slices of 512 cells, which anybody writes. `config->struct_size` has to be set, as by the
-/// `_INIT` macro.
+/// Fills a configuration with the defaults: 30 s in 8 slices of 512 cells, which anybody writes. `config->struct_size`
+/// has to be set, as by the `_INIT` macro.
 ///
 /// Threads: any, for a struct of the caller's own. Wait-free.
 /// Returns: `SEAWALL_OK`; `SEAWALL_E_NULL`, `SEAWALL_E_ALIGNMENT`, `SEAWALL_E_STRUCT_SIZE`.
@@ -184,9 +184,9 @@ pub unsafe extern "C" fn seawall_recorder_begun(
     unsafe { tell(record, || seawall_call_record_t::of(call)) }
 }
 
-/// An attempt was asked for, with this answer: the status and the decision of `seawall_guard_try_attempt`, and its admission.
-/// `decision` is needed for a refusal only, `admission` never: NULL says that nothing changed and no stage in shadow would have
-/// refused.
+/// An attempt was asked for, with this answer: the status and the decision of `seawall_guard_try_attempt`, and its
+/// admission. `decision` is needed for a refusal only, `admission` never: NULL says that nothing changed and no stage
+/// in shadow would have refused.
 ///
 /// Threads: any, at the same time, each with a record of its own; signal handlers too. Wait-free.
 /// Returns: `SEAWALL_OK`; `SEAWALL_E_PERMIT` where the record is none; `SEAWALL_E_WRITER` where an owner writes it;
@@ -237,8 +237,8 @@ pub unsafe extern "C" fn seawall_recorder_cancelled(
     unsafe { tell(record, || seawall_call_record_t::of(call)) }
 }
 
-/// The attempt under way ended: `outcome` is a `SEAWALL_OUTCOME_…`, `*finished` what `seawall_guard_finish` wrote. Nothing, where
-/// no attempt is under way: one that is reported twice counts once.
+/// The attempt under way ended: `outcome` is a `SEAWALL_OUTCOME_…`, `*finished` what `seawall_guard_finish` wrote.
+/// Nothing, where no attempt is under way: one that is reported twice counts once.
 ///
 /// Threads: any, at the same time, each with a record of its own; signal handlers too. Lock-free.
 /// Returns: `SEAWALL_OK`; `SEAWALL_E_PERMIT` where the record is none; `SEAWALL_E_WRITER` where an owner writes it;
@@ -283,12 +283,12 @@ pub unsafe extern "C" fn seawall_recorder_abandoned(
     unsafe { tell(record, || seawall_call_record_t { opaque: [0; 4] }) }
 }
 
-/// The breaker changed its state outside of a call: forced, tripped or reset. Transitions that an attempt or a report brings are
-/// noted by themselves. Lets `seawall_guard_explain_recorded` say why and when.
+/// The breaker changed its state outside of a call: forced, tripped or reset. Transitions that an attempt or a report
+/// brings are noted by themselves. Lets `seawall_guard_explain_recorded` say why and when.
 ///
 /// Threads: any, at the same time; signal handlers too. Wait-free, whoever writes it.
-/// Returns: `SEAWALL_OK`; `SEAWALL_NOTHING_DONE` where nothing changed (`transition->to` is 0); `SEAWALL_E_VALUE` where a number
-/// in it is none of those that are allowed; or an object mistake.
+/// Returns: `SEAWALL_OK`; `SEAWALL_NOTHING_DONE` where nothing changed (`transition->to` is 0); `SEAWALL_E_VALUE` where
+/// a number in it is none of those that are allowed; or an object mistake.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seawall_recorder_changed(
     recorder: *mut seawall_recorder_t,
@@ -304,11 +304,11 @@ pub unsafe extern "C" fn seawall_recorder_changed(
     SEAWALL_OK
 }
 
-/// Goes over to another clock: what was `old_now_ns` so far is `new_now_ns` from here on. The windows start anew, the totals
-/// stay. To be called with `seawall_guard_rebase`.
+/// Goes over to another clock: what was `old_now_ns` so far is `new_now_ns` from here on. The windows start anew, the
+/// totals stay. To be called with `seawall_guard_rebase`.
 ///
-/// Threads: any, at the same time; signal handlers too. Wait-free; not one step: what is counted meanwhile may be in the totals
-/// only.
+/// Threads: any, at the same time; signal handlers too. Wait-free; not one step: what is counted meanwhile may be in
+/// the totals only.
 /// Returns: `SEAWALL_OK`, or an object mistake.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seawall_recorder_rebase(
@@ -338,8 +338,8 @@ pub unsafe extern "C" fn seawall_recorder_totals(
     unsafe { write(counts, seawall_counts_t::of(&recorder.totals())) }.status()
 }
 
-/// What this recorder counted in its window at `now_ns`: `*counts`, whose `struct_size` has to be set. A call that began before
-/// the window may end in it.
+/// What this recorder counted in its window at `now_ns`: `*counts`, whose `struct_size` has to be set. A call that
+/// began before the window may end in it.
 ///
 /// Threads: any, at the same time; signal handlers too. Wait-free, loads only.
 /// Returns: `SEAWALL_OK`; `SEAWALL_E_STRUCT_SIZE`; or an object mistake.

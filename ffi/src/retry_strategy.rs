@@ -38,9 +38,9 @@ pub const SEAWALL_GIVE_UP_PERMIT_VOID: u32 = 6;
 /// The circuit breaker of a guard is not closed, or too many calls in a row have failed.
 pub const SEAWALL_GIVE_UP_SERVICE_FAILING: u32 = 7;
 
-/// A retry strategy: a value that never changes, for any number of calls and threads. It knows neither clock nor calls; what
-/// it has to know of them its functions are told. Backoff alone does not end an overload, it only defers it: give every
-/// strategy a `seawall_retry_budget_t`.
+/// A retry strategy: a value that never changes, for any number of calls and threads. It knows neither clock nor calls;
+/// what it has to know of them its functions are told. Backoff alone does not end an overload, it only defers it: give
+/// every strategy a `seawall_retry_budget_t`.
 #[repr(C)]
 pub struct seawall_retry_strategy_t {
     /// The library's own.
@@ -53,9 +53,9 @@ unsafe impl Object for RetryStrategy {
     const KIND: Kind = Kind::RetryStrategy;
 }
 
-/// What a retry strategy is made of. Begin with `SEAWALL_RETRY_STRATEGY_CONFIG_INIT`, for a user who waits: three sends,
-/// 100 ms doubling up to 20 s, full jitter; or with `SEAWALL_RETRY_STRATEGY_CONFIG_GUIDE`, for a message that must arrive and
-/// that nobody waits for: eight sends, 1 s doubling up to 300 s, each with up to a second on top.
+/// What a retry strategy is made of. Begin with `SEAWALL_RETRY_STRATEGY_CONFIG_INIT`, for a user who waits: three
+/// sends, 100 ms doubling up to 20 s, full jitter; or with `SEAWALL_RETRY_STRATEGY_CONFIG_GUIDE`, for a message that
+/// must arrive and that nobody waits for: eight sends, 1 s doubling up to 300 s, each with up to a second on top.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct seawall_retry_strategy_config_t {
@@ -63,8 +63,8 @@ pub struct seawall_retry_strategy_config_t {
     pub struct_size: u32,
     /// How often one call is sent in all, the first time included; 1 (never again) and more.
     pub max_attempts: u32,
-    /// How long the call may take in all, waits included: no attempt starts at or after it. 1 and more; `SEAWALL_UNKNOWN`: as
-    /// long as the attempts take.
+    /// How long the call may take in all, waits included: no attempt starts at or after it. 1 and more;
+    /// `SEAWALL_UNKNOWN`: as long as the attempts take.
     pub total_deadline_ns: u64,
     /// The delay after the first failure, before jitter: 0 (at once) to `max_delay_ns`.
     pub base_delay_ns: u64,
@@ -279,13 +279,15 @@ pub unsafe extern "C" fn seawall_retry_strategy_next_delay(
 /// What to do after a failure: send again in `*delay_ns`, budget and gates permitting, or give up, for the reason
 /// `*give_up`, a `SEAWALL_GIVE_UP_…`. `random` as in `seawall_retry_strategy_next_delay`; `give_up` may be NULL.
 ///
-/// The checks in their order: a permanent error, the number of attempts, a pause of the server's over `retry_after_cap_ns`,
-/// the deadline. A pause within the cap is waited for in full, then up to a quarter of it more (or up to the term of our own
-/// backoff, if that is longer), so that a fleet that was sent away as one does not return as one.
+/// The checks in their order: a permanent error, the number of attempts, a pause of the server's over
+/// `retry_after_cap_ns`, the deadline. A pause within the cap is waited for in full, then up to a quarter of it more
+/// (or up to the term of our own backoff, if that is longer), so that a fleet that was sent away as one does not return
+/// as one.
 ///
 /// Threads: any, at the same time; signal handlers too. Wait-free.
 /// Returns: `SEAWALL_OK`, and `*give_up` is 0; `SEAWALL_GIVE_UP`, and `*delay_ns` is `SEAWALL_UNKNOWN`;
-/// `SEAWALL_E_STRUCT_SIZE`; `SEAWALL_E_VALUE` where the class is none, or the reserved field is not 0; or an object mistake.
+/// `SEAWALL_E_STRUCT_SIZE`; `SEAWALL_E_VALUE` where the class is none, or the reserved field is not 0; or an object
+/// mistake.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seawall_retry_strategy_decide(

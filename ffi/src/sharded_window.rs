@@ -101,8 +101,8 @@ fn words_of(config: &seawall_sharded_window_config_t) -> Option<usize> {
     ShardedWindowView::words_for(config.shards as usize, config.slices as usize, config.cells as usize)
 }
 
-/// Fills a configuration with the defaults: 30 s in 16 slices of 512 cells, 8 shards, into which anybody records. `config->struct_size` has to be set, as by the
-/// `_INIT` macro.
+/// Fills a configuration with the defaults: 30 s in 16 slices of 512 cells, 8 shards, into which anybody records.
+/// `config->struct_size` has to be set, as by the `_INIT` macro.
 ///
 /// Threads: any, for a struct of the caller's own. Wait-free.
 /// Returns: `SEAWALL_OK`; `SEAWALL_E_NULL`, `SEAWALL_E_ALIGNMENT`, `SEAWALL_E_STRUCT_SIZE`.
@@ -218,8 +218,8 @@ pub unsafe extern "C" fn seawall_sharded_window_summary(
     unsafe { write(summary, seawall_window_summary_t::from_summary(window.summary(instant(now_ns)))) }.status()
 }
 
-/// The latency at quantile `q_ppm` at `now_ns`, of all shards, by nearest rank: 950,000 is the one that 95 % of calls kept to, 1,000,000
-/// the longest. Off by at most `seawall_sharded_window_relative_error`, from 4 µs up.
+/// The latency at quantile `q_ppm` at `now_ns`, of all shards, by nearest rank: 950,000 is the one that 95 % of calls
+/// kept to, 1,000,000 the longest. Off by at most `seawall_sharded_window_relative_error`, from 4 µs up.
 ///
 /// Threads: any, at the same time; signal handlers too. Wait-free, loads only; under 9 KiB of stack.
 /// Returns: `SEAWALL_OK`; `SEAWALL_NONE` where the window is empty: nothing is written; `SEAWALL_E_RATIO`; or an object

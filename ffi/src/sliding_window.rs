@@ -156,8 +156,8 @@ pub unsafe extern "C" fn seawall_sliding_window_fini(window: *mut seawall_slidin
     unsafe { workspace::end::<SlidingWindowView>(window) }.status()
 }
 
-/// Counts one finished call: how long it took, and whether it went well (`ok` is not 0). An older `now_ns` counts in its own
-/// slice, or, where that was reused, as late.
+/// Counts one finished call: how long it took, and whether it went well (`ok` is not 0). An older `now_ns` counts in
+/// its own slice, or, where that was reused, as late.
 ///
 /// Threads: any, at the same time; signal handlers too. Lock-free: one read-modify-write for a success, two for a failure.
 /// Returns: `SEAWALL_OK`, or an object mistake.

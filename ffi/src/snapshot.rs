@@ -149,8 +149,8 @@ unsafe fn room<'a>(text: *mut c_char, size: usize) -> Result<&'a mut [u8], Misus
     }
 }
 
-/// What recorders counted and measured together, beside a snapshot. Begin with zeros and `struct_size`, and that of each struct
-/// in it, as `SEAWALL_RECORDED_INIT` does.
+/// What recorders counted and measured together, beside a snapshot. Begin with zeros and `struct_size`, and that of
+/// each struct in it, as `SEAWALL_RECORDED_INIT` does.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct seawall_recorded_t {
@@ -225,11 +225,12 @@ unsafe fn taken_with(
 /// More handles than this are a number that was never set.
 const MOST_RECORDERS: usize = 1 << 20;
 
-/// A guard at `now_ns` with what the recorders of its workers counted, merged: `*snapshot` and `*recorded`, whose `struct_size`
-/// have to be set; `snapshot` may be NULL. `recorders` are `count` handles, 0 to 1,048,576; of unlike cells they are read with
-/// those of the first.
+/// A guard at `now_ns` with what the recorders of its workers counted, merged: `*snapshot` and `*recorded`, whose
+/// `struct_size` have to be set; `snapshot` may be NULL. `recorders` are `count` handles, 0 to 1,048,576; of unlike
+/// cells they are read with those of the first.
 ///
-/// Threads: any, at the same time; signal handlers too. Loads only; one for each slot, shard and counter; under 12 KiB of stack.
+/// Threads: any, at the same time; signal handlers too. Loads only; one for each slot, shard and counter; under 12 KiB
+/// of stack.
 /// Returns: `SEAWALL_OK`; `SEAWALL_E_STRUCT_SIZE`; `SEAWALL_E_SIZE` where there are more; or an object mistake.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seawall_guard_snapshot_recorded(
@@ -253,8 +254,8 @@ pub unsafe extern "C" fn seawall_guard_snapshot_recorded(
     }
 }
 
-/// As `seawall_guard_explain`, and with what the recorders of its workers counted: what was refused lately and by what, why the
-/// breaker is open and since when. `recorders` and `count` as in `seawall_guard_snapshot_recorded`.
+/// As `seawall_guard_explain`, and with what the recorders of its workers counted: what was refused lately and by what,
+/// why the breaker is open and since when. `recorders` and `count` as in `seawall_guard_snapshot_recorded`.
 ///
 /// Threads: any, at the same time, each with memory of its own; signal handlers too. Loads only; under 12 KiB of stack.
 /// Returns: `SEAWALL_OK`; `SEAWALL_E_SIZE` where `size` is 0, or there are too many recorders; or an object mistake.
@@ -309,8 +310,8 @@ pub unsafe extern "C" fn seawall_guard_explain(
 /// `seawall_guard_explain`, and empty if it does not fit; 257 bytes are enough for every one.
 ///
 /// Threads: any, at the same time, each with memory of its own; signal handlers too. Loads only.
-/// Returns: `SEAWALL_OK`; `SEAWALL_E_VALUE` where status and decision are of no refusal; `SEAWALL_E_SIZE` where `size` is 0; or
-/// an object mistake.
+/// Returns: `SEAWALL_OK`; `SEAWALL_E_VALUE` where status and decision are of no refusal; `SEAWALL_E_SIZE` where `size`
+/// is 0; or an object mistake.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seawall_guard_explain_refusal(
     guard: *mut seawall_guard_t,

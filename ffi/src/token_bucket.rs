@@ -230,10 +230,10 @@ pub unsafe extern "C" fn seawall_token_bucket_peek(
     unsafe { decide(bucket.peek(n, now), decision, || bucket.available(now)) }
 }
 
-/// Books `n` tokens for the earliest instant, at most `max_wait_ns` ahead (`SEAWALL_UNKNOWN`: however long), so that who
-/// waits need not poll. Booked, `*reservation` is for `seawall_token_bucket_cancel`, and `*ready_at_ns` says from when on the
-/// tokens may be used; refused, the one is zeroed and the other is as it was. Of several reservations only the newest can be taken back exactly: keep a line, and book for its head.
-/// `decision` may be NULL.
+/// Books `n` tokens for the earliest instant, at most `max_wait_ns` ahead (`SEAWALL_UNKNOWN`: however long), so that
+/// who waits need not poll. Booked, `*reservation` is for `seawall_token_bucket_cancel`, and `*ready_at_ns` says from
+/// when on the tokens may be used; refused, the one is zeroed and the other is as it was. Of several reservations only
+/// the newest can be taken back exactly: keep a line, and book for its head. `decision` may be NULL.
 ///
 /// Threads: any, at the same time; signal handlers too. Lock-free.
 /// Returns: as `seawall_token_bucket_try_take`; `SEAWALL_NOT_YET` where the wait would be longer.
@@ -405,8 +405,9 @@ pub unsafe extern "C" fn seawall_token_bucket_start_warm_up(
     bucket.start_warm_up(check!(warm_up.to_warm_up()), instant(now_ns)).status()
 }
 
-/// Moves the bucket to a clock that reads `new_now_ns` where the old one read `old_now_ns`: tokens, what is owed and what is
-/// left of a warm-up stay the same. For a clock that stepped back, `old_now_ns` is the newest reading that it was given.
+/// Moves the bucket to a clock that reads `new_now_ns` where the old one read `old_now_ns`: tokens, what is owed and
+/// what is left of a warm-up stay the same. For a clock that stepped back, `old_now_ns` is the newest reading that it
+/// was given.
 ///
 /// Threads: as `seawall_token_bucket_set_rate`.
 /// Returns: `SEAWALL_OK`; `SEAWALL_CONTENDED`; `SEAWALL_RANGE_SPENT`; or an object mistake.
