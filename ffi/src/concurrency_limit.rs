@@ -6,7 +6,7 @@ use core::time::Duration;
 use seawall::{ConcurrencyLimitView, LimitChange, LimitConfig, LimitPermit};
 
 use crate::decision::{check_decision, decide, seawall_decision_t};
-use crate::object::{Kind, check_pointer, done_or_void, tell};
+use crate::object::{Kind, check_pointer, check_wanted, done_or_void, tell};
 use crate::status::{
     Misuse, SEAWALL_E_PERMIT, SEAWALL_E_SIZE, SEAWALL_E_VALUE, SEAWALL_OK, SEAWALL_VOID, Status, check,
     seawall_status_t,
@@ -160,7 +160,8 @@ impl seawall_limit_change_t {
 
 /// Whether a change may be written there: NULL is, as the caller does not want one.
 fn check_change(out: *mut seawall_limit_change_t) -> Result<(), Misuse> {
-    if out.is_null() { Ok(()) } else { check_pointer(out) }
+    // As all of its fields, it is aligned to 4 bytes only.
+    check_wanted(out)
 }
 
 /// Writes a change, if it is wanted.
