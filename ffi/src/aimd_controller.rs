@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use seawall::{AimdConfig, AimdController, RateChange, Ratio};
 
-use crate::object::{Kind, Object, check_pointer, end, get, put, tell, tell_some};
+use crate::object::{Kind, Object, check_place, check_pointer, end, get, put, tell, tell_some};
 use crate::status::{Misuse, SEAWALL_NOTHING_DONE, SEAWALL_OK, Status, check, seawall_status_t};
 use crate::values::{SEAWALL_UNKNOWN_PPM, instant, known, nanos, nanos_known, ratio, seawall_rate_t};
 use crate::versioned::{Versioned, read, write};
@@ -124,7 +124,7 @@ pub struct seawall_rate_change_t {
 /// Writes a change, if there is one.
 ///
 /// # Safety
-/// `out` passed [`check_pointer`] and points to a change that may be written.
+/// `out` passed [`check_place`] and points to a change that may be written.
 unsafe fn tell_change(change: Option<RateChange>, out: *mut seawall_rate_change_t) -> seawall_status_t {
     let Some(change) = change else { return SEAWALL_NOTHING_DONE };
     let (from, to) = (seawall_rate_t::from_rate(change.from), seawall_rate_t::from_rate(change.to));
@@ -202,7 +202,7 @@ pub unsafe extern "C" fn seawall_aimd_controller_observe(
 ) -> seawall_status_t {
     // SAFETY: the caller's word.
     let controller = check!(unsafe { get::<AimdController>(controller) });
-    check!(check_pointer(change));
+    check!(check_place(change));
     // SAFETY: the caller's word.
     let summary = check!(check!(unsafe { read(summary) }).to_summary());
     // SAFETY: checked, and the caller's word.
@@ -228,7 +228,7 @@ pub unsafe extern "C" fn seawall_aimd_controller_update(
 ) -> seawall_status_t {
     // SAFETY: the caller's word.
     let controller = check!(unsafe { get::<AimdController>(controller) });
-    check!(check_pointer(change));
+    check!(check_place(change));
     let error_rate = if error_rate_ppm == SEAWALL_UNKNOWN_PPM { None } else { Some(check!(ratio(error_rate_ppm))) };
     // SAFETY: checked, and the caller's word.
     unsafe { tell_change(controller.update(error_rate, known(p95_ns), instant(now_ns)), change) }

@@ -2,7 +2,7 @@
 
 use seawall::BreakerPermit;
 
-use crate::object::{Kind, check_pointer, tell};
+use crate::object::{Kind, check_place, tell};
 use crate::status::{Misuse, SEAWALL_E_PERMIT, check, seawall_status_t};
 
 /// Leave to send one call. A value of the caller's: forgotten, it holds at most a probe's place, and that until its lease
@@ -30,7 +30,7 @@ impl seawall_breaker_permit_t {
     /// `permit` is NULL or points to a permit that nobody writes to meanwhile.
     #[inline(always)]
     pub(crate) unsafe fn at(permit: *const Self) -> Result<BreakerPermit, Misuse> {
-        check_pointer(permit)?;
+        check_place(permit)?;
         // SAFETY: checked, and the caller's word.
         let [tag, started, place, _] = unsafe { (*permit).opaque };
         if tag != u64::from(Kind::BreakerPermit.tag()) {

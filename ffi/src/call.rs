@@ -7,10 +7,8 @@ use seawall::{Admission, Call, Finished, GiveUpReason, Permit, Refused, Request,
 
 use crate::concurrency_limit::seawall_limit_change_t;
 use crate::decision::wait_of;
-use crate::object::{Kind, check_pointer, tell};
-use crate::status::{
-    Misuse, SEAWALL_E_PERMIT, SEAWALL_E_VALUE, SEAWALL_NONE, SEAWALL_OK, Status, check, seawall_status_t,
-};
+use crate::object::{Kind, check_place, tell, tell_some};
+use crate::status::{Misuse, SEAWALL_E_PERMIT, SEAWALL_E_VALUE, SEAWALL_OK, Status, check, seawall_status_t};
 use crate::values::{SEAWALL_UNKNOWN, instant, seawall_transition_t};
 use crate::versioned::Versioned;
 
@@ -95,7 +93,7 @@ impl seawall_call_t {
     /// `call` is NULL or points to a call that nobody writes to meanwhile.
     #[inline(always)]
     unsafe fn any(call: *const Self) -> Result<(Call, u64), Misuse> {
-        check_pointer(call)?;
+        check_place(call)?;
         // SAFETY: checked, and the caller's word.
         let found = opened(Kind::Call, unsafe { (*call).opaque });
         let call = found.and_then(|(guard, words)| Call::from_words(words).map(|call| (call, guard)));
@@ -130,7 +128,7 @@ impl seawall_permit_t {
     /// `permit` is NULL or points to a permit that nobody writes to meanwhile.
     #[inline(always)]
     pub(crate) unsafe fn at(permit: *const Self, guard: u64) -> Result<Permit, Misuse> {
-        check_pointer(permit)?;
+        check_place(permit)?;
         // SAFETY: checked, and the caller's word.
         match opened(Kind::Permit, unsafe { (*permit).opaque }) {
             Some((of, words)) if of == guard => Permit::from_words(words).ok_or(Misuse(SEAWALL_E_PERMIT)),
@@ -161,10 +159,8 @@ pub unsafe extern "C" fn seawall_call_attempts(call: *const seawall_call_t, atte
 pub unsafe extern "C" fn seawall_call_deadline(call: *const seawall_call_t, deadline_ns: *mut u64) -> seawall_status_t {
     // SAFETY: the caller's word.
     let (call, _) = check!(unsafe { seawall_call_t::any(call) });
-    check!(check_pointer(deadline_ns));
-    let Some(deadline) = call.deadline() else { return SEAWALL_NONE };
     // SAFETY: the caller's word.
-    unsafe { tell(deadline_ns, || deadline.as_nanos()) }
+    unsafe { tell_some(deadline_ns, call.deadline().map(seawall::Instant::as_nanos)) }
 }
 
 /// A refusal that a stage in shadow would have made. All zeros where none would: look at `stage` first.

@@ -7,7 +7,7 @@ use crate::call::{
 };
 use crate::decision::seawall_decision_t;
 use crate::guard_config::stage_of;
-use crate::object::{Kind, check_pointer, check_wanted};
+use crate::object::{Kind, check_place, check_wanted};
 use crate::status::{
     Misuse, SEAWALL_CLOCK_STEPPED, SEAWALL_E_NULL, SEAWALL_E_PERMIT, SEAWALL_E_VALUE, SEAWALL_NEVER, SEAWALL_NO_PLACE,
     SEAWALL_NOT_YET, SEAWALL_OK, seawall_status_t,
@@ -37,7 +37,7 @@ impl seawall_call_record_t {
     /// `record` is NULL or points to a record that nobody writes to meanwhile.
     #[inline(always)]
     pub(crate) unsafe fn at(record: *const Self) -> Result<CallRecord, Misuse> {
-        check_pointer(record)?;
+        check_place(record)?;
         // SAFETY: checked, and the caller's word.
         let [tag, words @ ..] = unsafe { (*record).opaque };
         if tag != u64::from(Kind::CallRecord.tag()) {
@@ -62,8 +62,8 @@ impl Answer {
         decision: *const seawall_decision_t,
         admission: *const seawall_admission_t,
     ) -> Result<Self, Misuse> {
-        check_wanted(decision.cast_mut())?;
-        check_wanted(admission.cast_mut())?;
+        check_wanted(decision)?;
+        check_wanted(admission)?;
         if status == SEAWALL_OK {
             if admission.is_null() {
                 return Ok(Self::Admitted(None, None));
@@ -102,7 +102,7 @@ pub(crate) fn refusal_of(status: seawall_status_t, retry_after_ns: u64, stage: u
 /// # Safety
 /// `finished` is NULL or points to such a struct.
 pub(crate) unsafe fn finished_at(finished: *const seawall_finished_t) -> Result<Finished, Misuse> {
-    check_pointer(finished)?;
+    check_place(finished)?;
     // SAFETY: checked, and the caller's word.
     let seawall_finished_t { verdict, give_up, retry_at_ns, transition, .. } = unsafe { finished.read() };
     let verdict = match verdict {
@@ -113,15 +113,6 @@ pub(crate) unsafe fn finished_at(finished: *const seawall_finished_t) -> Result<
     };
     let transition = transition_of(transition)?;
     Ok(Finished { verdict, transition, limit_change: None, shadow_refusal: None, shadow_give_up: None })
-}
-
-/// Whether a transition may be read there.
-pub(crate) fn check_transition(transition: *const seawall_transition_t) -> Result<(), Misuse> {
-    if transition.is_null() {
-        return Err(Misuse(SEAWALL_E_NULL));
-    }
-    // To what it is aligned, which is less than a word.
-    check_wanted(transition.cast_mut())
 }
 
 /// The transition of the core; `None` where nothing changed.

@@ -5,8 +5,8 @@ use core::time::Duration;
 use seawall::{BreakerConfig, CircuitBreaker, TripRule};
 
 use crate::breaker_permit::seawall_breaker_permit_t;
-use crate::decision::{check_decision, decide, seawall_decision_t};
-use crate::object::{Kind, Object, check_pointer, check_wanted, end, get, put, tell, tell_wanted};
+use crate::decision::{decide, seawall_decision_t};
+use crate::object::{Kind, Object, check_place, check_pointer, check_wanted, end, get, put, tell, tell_wanted};
 use crate::status::{Misuse, SEAWALL_E_VALUE, SEAWALL_NOTHING_DONE, SEAWALL_OK, Status, check, seawall_status_t};
 use crate::values::{SEAWALL_UNKNOWN, instant, nanos, outcome_of, ratio, seawall_transition_t, state_number};
 use crate::versioned::{Versioned, read, write};
@@ -207,9 +207,9 @@ pub unsafe extern "C" fn seawall_circuit_breaker_try_attempt(
 ) -> seawall_status_t {
     // SAFETY: the caller's word.
     let breaker = check!(unsafe { get::<CircuitBreaker>(breaker) });
-    check!(check_pointer(permit));
+    check!(check_place(permit));
     check!(check_wanted(transition));
-    check!(check_decision(decision));
+    check!(check_wanted(decision));
     let (answer, given, told) = match breaker.try_attempt(instant(now_ns)) {
         Ok(admission) => (Ok(()), seawall_breaker_permit_t::of(admission.permit), admission.transition),
         Err(refused) => (Err(refused), seawall_breaker_permit_t::NONE, None),
@@ -235,7 +235,7 @@ pub unsafe extern "C" fn seawall_circuit_breaker_peek(
 ) -> seawall_status_t {
     // SAFETY: the caller's word.
     let breaker = check!(unsafe { get::<CircuitBreaker>(breaker) });
-    check!(check_decision(decision));
+    check!(check_wanted(decision));
     // SAFETY: checked, and the caller's word.
     unsafe { decide(breaker.peek(instant(now_ns)), decision, || 0) }
 }

@@ -5,15 +5,15 @@ use core::time::Duration;
 
 use seawall::{ConcurrencyLimitView, LimitChange, LimitConfig, LimitPermit};
 
-use crate::decision::{check_decision, decide, seawall_decision_t};
-use crate::object::{Kind, check_pointer, check_wanted, done_or_void, tell};
+use crate::decision::{decide, seawall_decision_t};
+use crate::object::{Kind, check_place, check_wanted, done_or_void, tell};
 use crate::status::{
     Misuse, SEAWALL_E_PERMIT, SEAWALL_E_SIZE, SEAWALL_E_VALUE, SEAWALL_OK, SEAWALL_VOID, Status, check,
     seawall_status_t,
 };
 use crate::values::{instant, nanos, outcome_of, ratio};
 use crate::versioned::{Versioned, read, write};
-use crate::workspace::{self, InWorkspace, attach, check_place, give, make, view};
+use crate::workspace::{self, InWorkspace, attach, give, make, view};
 
 /// A limit of the calls in flight. It lies in a workspace; this is its handle.
 pub struct seawall_concurrency_limit_t {
@@ -120,7 +120,7 @@ pub struct seawall_limit_permit_t {
 /// # Safety
 /// `permit` is NULL or points to a permit that nobody else uses.
 unsafe fn taken(permit: *mut seawall_limit_permit_t) -> Result<LimitPermit, Misuse> {
-    check_pointer(permit)?;
+    check_place(permit)?;
     // No reference: what is no permit may be anything, the limit too.
     // SAFETY: checked, and the caller's word.
     let [tag, words @ ..] = unsafe { (*permit).opaque };
@@ -158,16 +158,10 @@ impl seawall_limit_change_t {
     }
 }
 
-/// Whether a change may be written there: NULL is, as the caller does not want one.
-fn check_change(out: *mut seawall_limit_change_t) -> Result<(), Misuse> {
-    // As all of its fields, it is aligned to 4 bytes only.
-    check_wanted(out)
-}
-
 /// Writes a change, if it is wanted.
 ///
 /// # Safety
-/// `out` passed [`check_change`] and, if it is not NULL, points to a change that may be written.
+/// `out` passed [`check_wanted`] and, if it is not NULL, points to a change that may be written.
 unsafe fn tell_change(out: *mut seawall_limit_change_t, change: Option<LimitChange>) {
     if !out.is_null() {
         // SAFETY: the caller's word.
@@ -282,8 +276,8 @@ pub unsafe extern "C" fn seawall_concurrency_limit_try_attempt(
 ) -> seawall_status_t {
     // SAFETY: the caller's word.
     let limit = check!(unsafe { view::<ConcurrencyLimitView>(limit) });
-    check!(check_pointer(permit));
-    check!(check_decision(decision));
+    check!(check_place(permit));
+    check!(check_wanted(decision));
     let answer = limit.try_attempt(instant(now_ns)).map(|given| {
         let [first, second, third] = given.to_words();
         [u64::from(Kind::LimitPermit.tag()), first, second, third]
@@ -308,7 +302,7 @@ pub unsafe extern "C" fn seawall_concurrency_limit_peek(
 ) -> seawall_status_t {
     // SAFETY: the caller's word.
     let limit = check!(unsafe { view::<ConcurrencyLimitView>(limit) });
-    check!(check_decision(decision));
+    check!(check_wanted(decision));
     // SAFETY: checked, and the caller's word.
     unsafe { decide(limit.peek(instant(now_ns)), decision, || free(limit, now_ns)) }
 }
@@ -330,7 +324,7 @@ pub unsafe extern "C" fn seawall_concurrency_limit_finish(
 ) -> seawall_status_t {
     // SAFETY: the caller's word.
     let limit = check!(unsafe { view::<ConcurrencyLimitView>(limit) });
-    check!(check_change(change));
+    check!(check_wanted(change));
     // A pause is no matter of the limit's.
     let outcome = check!(outcome_of(outcome, crate::values::SEAWALL_UNKNOWN));
     // SAFETY: the caller's word.
@@ -433,7 +427,7 @@ pub unsafe extern "C" fn seawall_concurrency_limit_set_limit(
 ) -> seawall_status_t {
     // SAFETY: the caller's word.
     let limit = check!(unsafe { view::<ConcurrencyLimitView>(limit) });
-    check!(check_change(change));
+    check!(check_wanted(change));
     // SAFETY: checked, and the caller's word.
     unsafe { tell_change(change, limit.set_limit(calls)) };
     SEAWALL_OK
@@ -454,7 +448,7 @@ pub unsafe extern "C" fn seawall_concurrency_limit_set_config(
 ) -> seawall_status_t {
     // SAFETY: the caller's word.
     let limit = check!(unsafe { view::<ConcurrencyLimitView>(limit) });
-    check!(check_change(change));
+    check!(check_wanted(change));
     // SAFETY: as above.
     let config = check!(unsafe { read(config) });
     if config.slots as usize != limit.slots() {

@@ -2,8 +2,7 @@
 
 use seawall::{Reason, Refused};
 
-use crate::object::check_pointer;
-use crate::status::{Misuse, SEAWALL_OK, Status, seawall_status_t};
+use crate::status::{SEAWALL_OK, Status, seawall_status_t};
 use crate::values::nanos_or_unknown;
 
 /// The deadline of the call.
@@ -57,16 +56,10 @@ impl Status for Refused {
     }
 }
 
-/// Whether a decision may be written there: NULL is, as the caller does not want one.
-#[inline(always)]
-pub(crate) fn check_decision(out: *mut seawall_decision_t) -> Result<(), Misuse> {
-    if out.is_null() { Ok(()) } else { check_pointer(out) }
-}
-
 /// The status of an answer; what it says beside that goes to `out`, if that is wanted. `remaining` is asked only then.
 ///
 /// # Safety
-/// `out` passed [`check_decision`] and, if it is not NULL, points to a decision that may be written.
+/// `out` passed [`check_wanted`](crate::object::check_wanted) and, if it is not NULL, points to a decision that may be written.
 #[inline(always)]
 pub(crate) unsafe fn decide(
     answer: Result<(), Refused>,

@@ -17,11 +17,11 @@ use seawall::{
 };
 
 use crate::guard_config::seawall_guard_config_t;
-use crate::object::{self, Held, Kind, check_pointer, tell};
+use crate::object::{self, Held, Kind, check_place, check_pointer, tell};
 use crate::status::{Misuse, SEAWALL_E_SIZE, SEAWALL_OK, check, seawall_status_t};
 use crate::values::instant;
 use crate::versioned::read;
-use crate::workspace::{self, ALIGNMENT, Header, InWorkspace, begin, check_place, give, make, place};
+use crate::workspace::{self, ALIGNMENT, Header, InWorkspace, begin, give, make, place};
 
 /// Guards the calls to one service. It lies in a workspace; this is its handle.
 ///

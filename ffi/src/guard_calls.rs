@@ -1,15 +1,14 @@
 //! What a guard does: calls, their attempts and reports, its modes, its pause and its clock.
 
-use seawall::Refused;
+use seawall::{Instant, Refused};
 
 use crate::call::{seawall_admission_t, seawall_call_t, seawall_finished_t, seawall_permit_t, seawall_request_t};
-use crate::decision::{check_decision, decide, seawall_decision_t};
+use crate::decision::{decide, seawall_decision_t};
 use crate::guard::{guard as guard_of, seawall_guard_t};
 use crate::guard_config::{seawall_mode_t, stage_of};
-use crate::object::{check_pointer, check_wanted, tell, tell_wanted};
+use crate::object::{check_place, check_wanted, tell, tell_some, tell_wanted};
 use crate::status::{
-    SEAWALL_E_GUARD_STAGE_WITHOUT_MODE, SEAWALL_E_NULL, SEAWALL_NONE, SEAWALL_OK, SEAWALL_VOID, Status, check,
-    seawall_status_t,
+    SEAWALL_E_GUARD_STAGE_WITHOUT_MODE, SEAWALL_E_NULL, SEAWALL_OK, SEAWALL_VOID, Status, check, seawall_status_t,
 };
 use crate::values::{instant, outcome_of, seawall_transition_t};
 use crate::versioned::read;
@@ -29,7 +28,7 @@ pub unsafe extern "C" fn seawall_guard_begin(
 ) -> seawall_status_t {
     // SAFETY: the caller's word.
     let guard = check!(unsafe { guard_of(guard) });
-    check!(check_pointer(call));
+    check!(check_place(call));
     let request = if request.is_null() {
         seawall::Request::DEFAULT
     } else {
@@ -67,9 +66,9 @@ pub unsafe extern "C" fn seawall_guard_try_attempt(
     let guard = check!(unsafe { guard_of(guard) });
     // SAFETY: the caller's word.
     let mut taken = check!(unsafe { seawall_call_t::at(call, guard.number) });
-    check!(check_pointer(permit));
+    check!(check_place(permit));
     check!(check_wanted(admission));
-    check!(check_decision(decision));
+    check!(check_wanted(decision));
     // To ask changes nothing of a call: it need not be written back.
     let answer = guard.core.try_attempt(&mut taken, instant(now_ns));
     let given = match &answer {
@@ -102,7 +101,7 @@ pub unsafe extern "C" fn seawall_guard_peek(
     let guard = check!(unsafe { guard_of(guard) });
     // SAFETY: the caller's word.
     let call = check!(unsafe { seawall_call_t::at(call, guard.number) });
-    check!(check_decision(decision));
+    check!(check_wanted(decision));
     let answer: Result<(), Refused> = guard.core.peek(&call, instant(now_ns));
     // SAFETY: checked, and the caller's word.
     unsafe { decide(answer, decision, || 0) }
@@ -133,7 +132,7 @@ pub unsafe extern "C" fn seawall_guard_finish(
     // SAFETY: the caller's word.
     let guard = check!(unsafe { guard_of(guard) });
     let outcome = check!(outcome_of(outcome, retry_after_ns));
-    check!(check_pointer(finished));
+    check!(check_place(finished));
     // SAFETY: the caller's word.
     let mut ended = check!(unsafe { seawall_call_t::at(call, guard.number) });
     // SAFETY: the caller's word.
@@ -205,10 +204,8 @@ pub unsafe extern "C" fn seawall_guard_paused_until(
 ) -> seawall_status_t {
     // SAFETY: the caller's word.
     let guard = check!(unsafe { guard_of(guard) });
-    check!(check_pointer(until_ns));
-    let Some(end) = guard.core.paused_until(instant(now_ns)) else { return SEAWALL_NONE };
-    // SAFETY: checked, and the caller's word.
-    unsafe { tell(until_ns, || end.as_nanos()) }
+    // SAFETY: the caller's word.
+    unsafe { tell_some(until_ns, guard.core.paused_until(instant(now_ns)).map(Instant::as_nanos)) }
 }
 
 /// The mode of a stage, a `SEAWALL_STAGE_…`. The deadline of a call always holds; the keyed bucket of a guard that has

@@ -4,11 +4,11 @@ use crate::circuit_breaker::seawall_circuit_breaker_t;
 use crate::concurrency_limit::seawall_concurrency_limit_t;
 use crate::guard::{found, seawall_guard_t};
 use crate::keyed_buckets::seawall_keyed_buckets_t;
-use crate::object::tell;
+use crate::object::{check_place, tell};
 use crate::retry_budget::seawall_retry_budget_t;
 use crate::status::{SEAWALL_NONE, check, seawall_status_t};
 use crate::token_bucket::seawall_token_bucket_t;
-use crate::workspace::{check_place, give};
+use crate::workspace::give;
 
 /// The token bucket of a guard, for every `seawall_token_bucket_…` but `_init` and `_fini`. It lives as long as the guard.
 ///

@@ -4,12 +4,12 @@ use core::ffi::c_void;
 
 use seawall::{KeyedBucketsView, KeyedConfig, WhenFull};
 
-use crate::decision::{check_decision, decide, seawall_decision_t};
-use crate::object::{Kind, done, tell};
+use crate::decision::{decide, seawall_decision_t};
+use crate::object::{Kind, check_place, check_wanted, done, tell};
 use crate::status::{Misuse, SEAWALL_E_NULL, SEAWALL_E_SIZE, SEAWALL_E_VALUE, Status, check, seawall_status_t};
 use crate::values::{instant, seawall_rate_t};
 use crate::versioned::{Versioned, read, write};
-use crate::workspace::{self, InWorkspace, attach, check_place, give, make, view};
+use crate::workspace::{self, InWorkspace, attach, give, make, view};
 
 /// A table of buckets by key. It lies in a workspace; this is its handle.
 pub struct seawall_keyed_buckets_t {
@@ -244,7 +244,7 @@ pub unsafe extern "C" fn seawall_keyed_buckets_try_take(
 ) -> seawall_status_t {
     // SAFETY: the caller's word.
     let buckets = check!(unsafe { view::<KeyedBucketsView>(buckets) });
-    check!(check_decision(decision));
+    check!(check_wanted(decision));
     let now = instant(now_ns);
     // SAFETY: checked, and the caller's word.
     unsafe { decide(buckets.try_take(key, n, now), decision, || buckets.available(key, now)) }
@@ -265,7 +265,7 @@ pub unsafe extern "C" fn seawall_keyed_buckets_peek(
 ) -> seawall_status_t {
     // SAFETY: the caller's word.
     let buckets = check!(unsafe { view::<KeyedBucketsView>(buckets) });
-    check!(check_decision(decision));
+    check!(check_wanted(decision));
     let now = instant(now_ns);
     // SAFETY: checked, and the caller's word.
     unsafe { decide(buckets.peek(key, n, now), decision, || buckets.available(key, now)) }

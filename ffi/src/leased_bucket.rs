@@ -5,15 +5,15 @@ use core::mem::ManuallyDrop;
 
 use seawall::{BucketConfig, LeasedBucketView, LeasedConfig, OwnedLease};
 
-use crate::decision::{check_decision, decide, seawall_decision_t};
-use crate::object::{Kind, check_pointer, done, tell};
+use crate::decision::{decide, seawall_decision_t};
+use crate::object::{Kind, check_place, check_wanted, done, tell};
 use crate::status::{
     Misuse, SEAWALL_E_PERMIT, SEAWALL_E_VALUE, SEAWALL_OK, SEAWALL_TAKEN, SEAWALL_VOID, Status, check, seawall_status_t,
 };
 use crate::token_bucket::{SEAWALL_FILL_FULL, fill_of};
 use crate::values::{instant, seawall_rate_t, seawall_warm_up_t};
 use crate::versioned::{Versioned, read, write};
-use crate::workspace::{self, InWorkspace, attach, check_place, give, make, view};
+use crate::workspace::{self, InWorkspace, attach, give, make, view};
 
 /// A token bucket for many cores: each shard takes tokens in batches and spends them alone. It lies in a workspace; this is
 /// its handle.
@@ -111,7 +111,7 @@ unsafe fn lease_of(
     bucket: &LeasedBucketView,
     place: *mut seawall_owned_lease_t,
 ) -> Result<Option<ManuallyDrop<OwnedLease<'_>>>, Misuse> {
-    check_pointer(place)?;
+    check_place(place)?;
     // SAFETY: checked, and the caller's word.
     let [tag, words @ ..] = unsafe { (*place).opaque };
     if tag != u64::from(Kind::OwnedLease.tag()) {
@@ -233,7 +233,7 @@ pub unsafe extern "C" fn seawall_leased_bucket_try_take(
 ) -> seawall_status_t {
     // SAFETY: the caller's word.
     let bucket = check!(unsafe { view::<LeasedBucketView>(bucket) });
-    check!(check_decision(decision));
+    check!(check_wanted(decision));
     let now = instant(now_ns);
     // SAFETY: checked, and the caller's word.
     unsafe { decide(bucket.try_take(shard, n, now), decision, || bucket.available(now)) }
@@ -253,7 +253,7 @@ pub unsafe extern "C" fn seawall_leased_bucket_peek(
 ) -> seawall_status_t {
     // SAFETY: the caller's word.
     let bucket = check!(unsafe { view::<LeasedBucketView>(bucket) });
-    check!(check_decision(decision));
+    check!(check_wanted(decision));
     let now = instant(now_ns);
     // SAFETY: checked, and the caller's word.
     unsafe { decide(bucket.peek(n, now), decision, || bucket.available(now)) }
@@ -463,7 +463,7 @@ pub unsafe extern "C" fn seawall_leased_bucket_own(
 ) -> seawall_status_t {
     // SAFETY: the caller's word.
     let bucket = check!(unsafe { view::<LeasedBucketView>(bucket) });
-    check!(check_pointer(lease));
+    check!(check_place(lease));
     let Some(owned) = bucket.own(shard) else { return SEAWALL_TAKEN };
     // SAFETY: checked, and the caller's word.
     unsafe { lease.write(seawall_owned_lease_t::of(owned)) };
@@ -488,7 +488,7 @@ pub unsafe extern "C" fn seawall_owned_lease_try_take(
 ) -> seawall_status_t {
     // SAFETY: the caller's word.
     let bucket = check!(unsafe { view::<LeasedBucketView>(bucket) });
-    check!(check_decision(decision));
+    check!(check_wanted(decision));
     // SAFETY: the caller's word.
     let Some(mut owned) = check!(unsafe { lease_of(bucket, lease) }) else { return SEAWALL_VOID };
     let (answer, left) = (owned.try_take(n, instant(now_ns)), owned.tokens());

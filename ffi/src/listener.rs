@@ -35,8 +35,8 @@ pub unsafe extern "C" fn seawall_transition_tell(
     if transition.is_null() || listener.is_null() {
         return SEAWALL_E_NULL;
     }
-    check!(check_wanted(transition.cast_mut()));
-    check!(check_wanted(listener.cast_mut()));
+    check!(check_wanted(transition));
+    check!(check_wanted(listener));
     // Copies: what is told may then use both places for something else.
     // SAFETY: not NULL, aligned, and the caller's word.
     let (transition, listener) = unsafe { (*transition, *listener) };

@@ -14,7 +14,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 use crate::status::{
     Misuse, SEAWALL_E_ALIGNMENT, SEAWALL_E_NULL, SEAWALL_E_TYPE, SEAWALL_E_UNINITIALISED, SEAWALL_NONE,
-    SEAWALL_NOTHING_DONE, SEAWALL_OK, SEAWALL_VOID, seawall_status_t,
+    SEAWALL_NOTHING_DONE, SEAWALL_OK, SEAWALL_VOID, Status, check, seawall_status_t,
 };
 use crate::version::SEAWALL_ABI_VERSION;
 
@@ -87,7 +87,7 @@ impl Tag {
     }
 }
 
-/// A pointer that may be used: not NULL, and aligned to a word.
+/// Whether an object may stand there: not NULL, and aligned to 8 bytes, as atomics are on every machine.
 #[inline(always)]
 pub(crate) fn check_pointer<T>(pointer: *const T) -> Result<(), Misuse> {
     if pointer.is_null() {
@@ -97,6 +97,18 @@ pub(crate) fn check_pointer<T>(pointer: *const T) -> Result<(), Misuse> {
         return Err(unusable(pointer.cast()));
     }
     Ok(())
+}
+
+/// Whether a `T` of the caller's may be read or written there: not NULL, and aligned as C aligns a `T`.
+#[inline(always)]
+pub(crate) fn check_place<T>(place: *const T) -> Result<(), Misuse> {
+    if place.is_null() || !place.is_aligned() { Err(unusable(place.cast())) } else { Ok(()) }
+}
+
+/// As [`check_place`], where NULL says that the caller has none or wants none.
+#[inline(always)]
+pub(crate) fn check_wanted<T>(place: *const T) -> Result<(), Misuse> {
+    if place.is_aligned() { Ok(()) } else { Err(Misuse(SEAWALL_E_ALIGNMENT)) }
 }
 
 #[cold]
@@ -210,12 +222,7 @@ pub(crate) unsafe fn end<T: Object>(storage: *mut T::Storage) -> Result<(), Misu
 /// `out` is NULL or points to a `T` that may be written.
 #[inline(always)]
 pub(crate) unsafe fn tell<T>(out: *mut T, value: impl FnOnce() -> T) -> seawall_status_t {
-    if out.is_null() {
-        return SEAWALL_E_NULL;
-    }
-    if !out.is_aligned() {
-        return SEAWALL_E_ALIGNMENT;
-    }
+    check!(check_place(out));
     // SAFETY: checked, and the caller's word.
     unsafe { out.write(value()) };
     SEAWALL_OK
@@ -229,16 +236,8 @@ pub(crate) unsafe fn tell_some<T>(out: *mut T, value: Option<T>) -> seawall_stat
     match value {
         // SAFETY: the caller's word.
         Some(value) => unsafe { tell(out, || value) },
-        None if out.is_null() => SEAWALL_E_NULL,
-        None if !out.is_aligned() => SEAWALL_E_ALIGNMENT,
-        None => SEAWALL_NONE,
+        None => check_place(out).map_or_else(Status::status, |()| SEAWALL_NONE),
     }
-}
-
-/// Whether a `T` may be written there: NULL is, as the caller does not want one.
-#[inline(always)]
-pub(crate) fn check_wanted<T>(out: *mut T) -> Result<(), Misuse> {
-    if out.is_aligned() { Ok(()) } else { Err(Misuse(SEAWALL_E_ALIGNMENT)) }
 }
 
 /// Writes `value` to `out`, if the caller wants it.

@@ -5,9 +5,9 @@ use core::mem::ManuallyDrop;
 use seawall::{OwnedRecorderView, RecorderView};
 
 use crate::call::{seawall_admission_t, seawall_finished_t};
-use crate::call_record::{Answer, check_transition, finished_at, seawall_call_record_t, transition_of};
+use crate::call_record::{Answer, finished_at, seawall_call_record_t, transition_of};
 use crate::decision::seawall_decision_t;
-use crate::object::{Kind, check_pointer, tell};
+use crate::object::{Kind, check_place, tell};
 use crate::recorder::seawall_recorder_t;
 use crate::status::{
     Misuse, SEAWALL_E_PERMIT, SEAWALL_NOTHING_DONE, SEAWALL_OK, SEAWALL_TAKEN, SEAWALL_VOID, Status, check,
@@ -33,7 +33,7 @@ unsafe fn owner_of(
     recorder: &RecorderView,
     place: *mut seawall_owned_recorder_t,
 ) -> Result<Option<ManuallyDrop<OwnedRecorderView<'_>>>, Misuse> {
-    check_pointer(place)?;
+    check_place(place)?;
     // SAFETY: checked, and the caller's word.
     let [tag, number, zero, other_zero] = unsafe { (*place).opaque };
     if tag != u64::from(Kind::OwnedRecorder.tag()) || zero | other_zero != 0 {
@@ -55,7 +55,7 @@ pub unsafe extern "C" fn seawall_recorder_own(
 ) -> seawall_status_t {
     // SAFETY: the caller's word.
     let recorder = check!(unsafe { view::<RecorderView>(recorder) });
-    check!(check_pointer(owner));
+    check!(check_place(owner));
     match recorder.own() {
         Err(wrong) => wrong.status(),
         Ok(None) => SEAWALL_TAKEN,
@@ -108,7 +108,7 @@ pub unsafe extern "C" fn seawall_owned_recorder_begun(
     let recorder = check!(unsafe { view::<RecorderView>(recorder) });
     // SAFETY: as above.
     let Some(mut owner) = check!(unsafe { owner_of(recorder, owner) }) else { return SEAWALL_VOID };
-    check!(check_pointer(record));
+    check!(check_place(record));
     let call = owner.begun(instant(now_ns));
     // SAFETY: checked, and the caller's word.
     unsafe { tell(record, || seawall_call_record_t::of(call)) }
@@ -240,7 +240,7 @@ pub unsafe extern "C" fn seawall_owned_recorder_changed(
     let recorder = check!(unsafe { view::<RecorderView>(recorder) });
     // SAFETY: as above.
     let Some(mut owner) = check!(unsafe { owner_of(recorder, owner) }) else { return SEAWALL_VOID };
-    check!(check_transition(transition));
+    check!(check_place(transition));
     // SAFETY: checked, and the caller's word.
     let Some(transition) = check!(transition_of(unsafe { transition.read() })) else { return SEAWALL_NOTHING_DONE };
     owner.changed(transition, instant(now_ns));

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use seawall::{OwnedWindowView, ShardedWindowView};
 
-use crate::object::{Kind, check_pointer, tell};
+use crate::object::{Kind, check_place, tell};
 use crate::sharded_window::seawall_sharded_window_t;
 use crate::status::{
     Misuse, SEAWALL_E_PERMIT, SEAWALL_E_SIZE, SEAWALL_OK, SEAWALL_TAKEN, SEAWALL_VOID, Status, check, seawall_status_t,
@@ -30,7 +30,7 @@ unsafe fn owner_of(
     window: &ShardedWindowView,
     place: *mut seawall_owned_window_t,
 ) -> Result<Option<ManuallyDrop<OwnedWindowView<'_>>>, Misuse> {
-    check_pointer(place)?;
+    check_place(place)?;
     // SAFETY: checked, and the caller's word.
     let [tag, shard, number, zero] = unsafe { (*place).opaque };
     if tag != u64::from(Kind::OwnedWindow.tag()) || zero != 0 {
@@ -53,7 +53,7 @@ pub unsafe extern "C" fn seawall_sharded_window_own(
 ) -> seawall_status_t {
     // SAFETY: the caller's word.
     let window = check!(unsafe { view::<ShardedWindowView>(window) });
-    check!(check_pointer(owner));
+    check!(check_place(owner));
     match window.own(shard) {
         Err(wrong) => wrong.status(),
         Ok(None) if shard as usize >= window.shards() => SEAWALL_E_SIZE,

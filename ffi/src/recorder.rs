@@ -5,16 +5,16 @@ use core::ffi::c_void;
 use seawall::{RecorderView, WindowConfigError};
 
 use crate::call::{seawall_admission_t, seawall_finished_t};
-use crate::call_record::{Answer, check_transition, finished_at, seawall_call_record_t, transition_of};
+use crate::call_record::{Answer, finished_at, seawall_call_record_t, transition_of};
 use crate::counts::seawall_counts_t;
 use crate::decision::seawall_decision_t;
-use crate::object::{Kind, check_pointer, tell};
+use crate::object::{Kind, check_place, tell};
 use crate::sharded_window::{SEAWALL_WRITERS_MANY, SEAWALL_WRITERS_ONE, has_owners};
 use crate::sliding_window::{DEFAULT_NS, window_of};
 use crate::status::{Misuse, SEAWALL_E_SIZE, SEAWALL_NOTHING_DONE, SEAWALL_OK, Status, check, seawall_status_t};
 use crate::values::{SEAWALL_UNKNOWN, instant, outcome_of, seawall_transition_t};
 use crate::versioned::{Versioned, read, write};
-use crate::workspace::{self, InWorkspace, attach, check_place, give, make, view};
+use crate::workspace::{self, InWorkspace, attach, give, make, view};
 
 /// Counts and measures what one worker does through a guard. Shared by several it is slower, and counts no less. It
 /// lies in a workspace; this is its handle.
@@ -178,7 +178,7 @@ pub unsafe extern "C" fn seawall_recorder_begun(
 ) -> seawall_status_t {
     // SAFETY: the caller's word.
     let recorder = check!(unsafe { view::<RecorderView>(recorder) });
-    check!(check_pointer(record));
+    check!(check_place(record));
     let call = check!(recorder.begun(instant(now_ns)).map_err(misuse));
     // SAFETY: checked, and the caller's word.
     unsafe { tell(record, || seawall_call_record_t::of(call)) }
@@ -297,7 +297,7 @@ pub unsafe extern "C" fn seawall_recorder_changed(
 ) -> seawall_status_t {
     // SAFETY: the caller's word.
     let recorder = check!(unsafe { view::<RecorderView>(recorder) });
-    check!(check_transition(transition));
+    check!(check_place(transition));
     // SAFETY: checked, and the caller's word.
     let Some(transition) = check!(transition_of(unsafe { transition.read() })) else { return SEAWALL_NOTHING_DONE };
     recorder.changed(transition, instant(now_ns));

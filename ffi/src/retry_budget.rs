@@ -4,8 +4,8 @@ use core::time::Duration;
 
 use seawall::{RetryBudget, RetryBudgetConfig, RetryCost, RetryTokens};
 
-use crate::decision::{check_decision, decide, seawall_decision_t};
-use crate::object::{Kind, Object, check_pointer, end, get, put, tell};
+use crate::decision::{decide, seawall_decision_t};
+use crate::object::{Kind, Object, check_pointer, check_wanted, end, get, put, tell};
 use crate::status::{Misuse, SEAWALL_E_VALUE, SEAWALL_OK, Status, check, seawall_status_t};
 use crate::values::{instant, nanos, ratio, seawall_rate_t};
 use crate::versioned::{Versioned, read, write};
@@ -192,7 +192,7 @@ pub unsafe extern "C" fn seawall_retry_budget_try_withdraw(
 ) -> seawall_status_t {
     // SAFETY: the caller's word.
     let budget = check!(unsafe { get::<RetryBudget>(budget) });
-    check!(check_decision(decision));
+    check!(check_wanted(decision));
     // SAFETY: checked, and the caller's word.
     unsafe { decide(budget.try_withdraw(cost(cost_millionths), instant(now_ns)), decision, || 0) }
 }

@@ -5,12 +5,12 @@ use core::time::Duration;
 
 use seawall::{Ratio, SlidingWindowView, WindowConfig, WindowConfigError};
 
-use crate::object::{Kind, tell, tell_some};
+use crate::object::{Kind, check_place, tell, tell_some};
 use crate::status::{Misuse, SEAWALL_E_SIZE, SEAWALL_E_VALUE, SEAWALL_OK, Status, check, seawall_status_t};
 use crate::values::{instant, nanos, nanos_known, ratio};
 use crate::versioned::{Versioned, read, write};
 use crate::window_summary::seawall_window_summary_t;
-use crate::workspace::{self, InWorkspace, attach, check_place, give, make, view};
+use crate::workspace::{self, InWorkspace, attach, give, make, view};
 
 /// Counts, error rate and latency quantiles of the last stretch of time, recorded by any number of threads. It lies in a
 /// workspace; this is its handle.

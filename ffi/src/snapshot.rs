@@ -10,7 +10,7 @@ use crate::counts::seawall_counts_t;
 use crate::decision::seawall_decision_t;
 use crate::guard::{guard, seawall_guard_t};
 use crate::keyed_buckets::{SEAWALL_FAIL_CLOSED, SEAWALL_FAIL_OPEN};
-use crate::object::{check_pointer, check_wanted, tell_wanted};
+use crate::object::{check_place, check_wanted, tell_wanted};
 use crate::recorder::seawall_recorder_t;
 use crate::status::{Misuse, SEAWALL_E_NULL, SEAWALL_E_SIZE, SEAWALL_OK, Status, check, seawall_status_t};
 use crate::values::{instant, nanos, nanos_or_unknown, seawall_rate_t, state_number};
@@ -204,10 +204,7 @@ unsafe fn taken_with(
 ) -> Result<Snapshot, Misuse> {
     // SAFETY: the caller's word.
     let guard = unsafe { guard(handle)? };
-    if recorders.is_null() {
-        return Err(Misuse(SEAWALL_E_NULL));
-    }
-    check_wanted(recorders.cast_mut())?;
+    check_place(recorders)?;
     if count > MOST_RECORDERS {
         return Err(Misuse(SEAWALL_E_SIZE));
     }
@@ -324,7 +321,7 @@ pub unsafe extern "C" fn seawall_guard_explain_refusal(
 ) -> seawall_status_t {
     // SAFETY: the caller's word.
     let seen = check!(unsafe { taken(guard, instant(now_ns)) });
-    check!(check_pointer(decision));
+    check!(check_place(decision));
     check!(check_wanted(length));
     // SAFETY: checked, and the caller's word.
     let seawall_decision_t { retry_after_ns, stage, .. } = unsafe { decision.read() };

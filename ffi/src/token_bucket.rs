@@ -2,8 +2,8 @@
 
 use seawall::{BucketConfig, Fill, Instant, Reservation, TokenBucket};
 
-use crate::decision::{check_decision, decide, seawall_decision_t};
-use crate::object::{Kind, Object, check_pointer, done, end, get, put, tell};
+use crate::decision::{decide, seawall_decision_t};
+use crate::object::{Kind, Object, check_place, check_pointer, check_wanted, done, end, get, put, tell};
 use crate::status::{Misuse, SEAWALL_E_PERMIT, SEAWALL_E_VALUE, SEAWALL_OK, Status, check, seawall_status_t};
 use crate::values::{instant, known, seawall_rate_t, seawall_warm_up_t};
 use crate::versioned::{Versioned, read, write};
@@ -155,7 +155,7 @@ pub unsafe extern "C" fn seawall_token_bucket_try_take(
         // kept in a register, that nobody wants.
         return bucket.try_take(1, now).status();
     }
-    check!(check_decision(decision));
+    check!(check_wanted(decision));
     // SAFETY: checked, and the caller's word.
     unsafe { take_and_tell(bucket, n, now, decision) }
 }
@@ -224,7 +224,7 @@ pub unsafe extern "C" fn seawall_token_bucket_peek(
 ) -> seawall_status_t {
     // SAFETY: the caller's word.
     let bucket = check!(unsafe { get::<TokenBucket>(bucket) });
-    check!(check_decision(decision));
+    check!(check_wanted(decision));
     let now = instant(now_ns);
     // SAFETY: checked, and the caller's word.
     unsafe { decide(bucket.peek(n, now), decision, || bucket.available(now)) }
@@ -250,9 +250,9 @@ pub unsafe extern "C" fn seawall_token_bucket_reserve(
 ) -> seawall_status_t {
     // SAFETY: the caller's word.
     let bucket = check!(unsafe { get::<TokenBucket>(bucket) });
-    check!(check_pointer(reservation));
-    check!(check_pointer(ready_at_ns));
-    check!(check_decision(decision));
+    check!(check_place(reservation));
+    check!(check_place(ready_at_ns));
+    check!(check_wanted(decision));
     let now = instant(now_ns);
     let (answer, opaque) = match bucket.reserve(n, known(max_wait_ns).unwrap_or(core::time::Duration::MAX), now) {
         Ok(booked) => {
@@ -283,7 +283,7 @@ pub unsafe extern "C" fn seawall_token_bucket_cancel(
 ) -> seawall_status_t {
     // SAFETY: the caller's word.
     let bucket = check!(unsafe { get::<TokenBucket>(bucket) });
-    check!(check_pointer(reservation));
+    check!(check_place(reservation));
     // No reference: what is no reservation may be anything, the bucket too.
     // SAFETY: checked, and the caller's word.
     let [tag, words @ ..] = unsafe { (*reservation).opaque };

@@ -7,7 +7,7 @@
 
 use core::mem::MaybeUninit;
 
-use crate::object::check_pointer;
+use crate::object::check_place;
 use crate::status::{Misuse, SEAWALL_E_STRUCT_SIZE};
 
 /// The longest struct that a later version may have, in bytes: so that a size that was never set is found.
@@ -36,7 +36,7 @@ fn check_size<T: Versioned>(size: u32) -> Result<usize, Misuse> {
 /// # Safety
 /// `from` is NULL or points to as many bytes as its `struct_size` says.
 pub(crate) unsafe fn read<T: Versioned>(from: *const T) -> Result<T, Misuse> {
-    check_pointer(from)?;
+    check_place(from)?;
     // SAFETY: aligned, and it begins with its size.
     let size = check_size::<T>(unsafe { from.cast::<u32>().read() })?;
     let (words, known) = (from.cast::<u64>(), size_of::<T>());
@@ -59,7 +59,7 @@ pub(crate) unsafe fn read<T: Versioned>(from: *const T) -> Result<T, Misuse> {
 /// # Safety
 /// As [`write`].
 pub(crate) unsafe fn check_write<T: Versioned>(to: *mut T) -> Result<(), Misuse> {
-    check_pointer(to)?;
+    check_place(to)?;
     // SAFETY: aligned, and it begins with its size.
     check_size::<T>(unsafe { to.cast::<u32>().read() }).map(drop)
 }
@@ -70,7 +70,7 @@ pub(crate) unsafe fn check_write<T: Versioned>(to: *mut T) -> Result<(), Misuse>
 /// # Safety
 /// `to` is NULL or points to as many bytes as its `struct_size` says, that nobody else uses.
 pub(crate) unsafe fn write<T: Versioned>(to: *mut T, value: T) -> Result<(), Misuse> {
-    check_pointer(to)?;
+    check_place(to)?;
     // SAFETY: aligned, and it begins with its size.
     let own = unsafe { to.cast::<u32>().read() };
     let (size, known) = (check_size::<T>(own)?, size_of::<T>());

@@ -15,9 +15,7 @@
 use core::ffi::c_void;
 
 use crate::object::{Kind, Tag, check_pointer};
-use crate::status::{
-    Misuse, SEAWALL_E_ALIGNMENT, SEAWALL_E_NULL, SEAWALL_E_SIZE, SEAWALL_E_WORKSPACE, Status, seawall_status_t,
-};
+use crate::status::{Misuse, SEAWALL_E_SIZE, SEAWALL_E_WORKSPACE, Status, seawall_status_t};
 
 /// To what a handle is aligned: the largest that a type of the core asks for.
 pub(crate) const ALIGNMENT: usize = 128;
@@ -149,19 +147,10 @@ pub(crate) unsafe fn end<V: InWorkspace + ?Sized>(handle: *mut V::Handle) -> Res
     Ok(())
 }
 
-/// Whether a handle may be written there.
-pub(crate) fn check_place<T>(out: *mut *mut T) -> Result<(), Misuse> {
-    if out.is_null() {
-        return Err(Misuse(SEAWALL_E_NULL));
-    }
-    // To what a pointer is aligned, which may be less than a word of the library's.
-    if out.is_aligned() { Ok(()) } else { Err(Misuse(SEAWALL_E_ALIGNMENT)) }
-}
-
 /// Writes a handle where the caller wants it.
 ///
 /// # Safety
-/// `out` passed [`check_place`] and points to a pointer that may be written.
+/// `out` passed [`check_place`](crate::object::check_place) and points to a pointer that may be written.
 pub(crate) unsafe fn give<T>(out: *mut *mut T, handle: *mut T) -> seawall_status_t {
     // SAFETY: checked, and the caller's word.
     unsafe { out.write(handle) };
