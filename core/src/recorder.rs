@@ -63,7 +63,6 @@ use core::time::Duration;
 
 pub(crate) use self::change::Change;
 use self::counters::{Counters, Rows};
-pub(crate) use self::counts::GIVE_UPS;
 pub use self::counts::{Counts, OutcomeCounts};
 use self::notes::{Parts, recent, totals};
 pub use self::owned::OwnedRecorder;

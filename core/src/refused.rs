@@ -32,8 +32,13 @@ pub enum Stage {
 }
 
 impl Stage {
-    /// All of them, by their numbers.
-    pub(crate) const ALL: [Self; 7] = [
+    /// All of them, by their numbers: `Stage::ALL[0] as u8` is 1. As there may be more one day, so may the length be.
+    ///
+    /// ```
+    /// use seawall::Stage;
+    /// assert!(Stage::ALL.iter().zip(1..).all(|(stage, number)| *stage as u8 == number));
+    /// ```
+    pub const ALL: [Self; 7] = [
         Self::Deadline,
         Self::Pause,
         Self::CircuitBreaker,
@@ -84,8 +89,13 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// All of them, by their numbers.
-    pub(crate) const ALL: [Self; 4] = [Self::NotYet, Self::Never, Self::ClockStepped, Self::NoPlace];
+    /// All of them, by their numbers: `Reason::ALL[0] as u8` is 1. As there may be more one day, so may the length be.
+    ///
+    /// ```
+    /// use seawall::Reason;
+    /// assert!(Reason::ALL.iter().zip(1..).all(|(reason, number)| *reason as u8 == number));
+    /// ```
+    pub const ALL: [Self; 4] = [Self::NotYet, Self::Never, Self::ClockStepped, Self::NoPlace];
 }
 
 /// A refusal: which mechanism, why, and when to come back.

@@ -73,6 +73,25 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// All of them, by their numbers: `Cause::ALL[0] as u8` is 1. As there may be more one day, so may the length be.
+    ///
+    /// ```
+    /// use seawall::Cause;
+    /// assert!(Cause::ALL.iter().zip(1..).all(|(cause, number)| *cause as u8 == number));
+    /// ```
+    pub const ALL: [Self; 10] = [
+        Self::ConsecutiveFailures,
+        Self::FailureShare,
+        Self::SlowShare,
+        Self::Tripped,
+        Self::IntervalOver,
+        Self::ProbesSucceeded,
+        Self::ProbesFailed,
+        Self::Forced,
+        Self::Reset,
+        Self::ClockStepped,
+    ];
+
     /// The cause in words, as in metrics and logs.
     ///
     /// ```

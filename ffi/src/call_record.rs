@@ -13,7 +13,7 @@ use crate::status::{
     SEAWALL_NOT_YET, SEAWALL_OK, seawall_status_t,
 };
 use crate::values::{
-    SEAWALL_STATE_CLOSED, SEAWALL_STATE_HALF_OPEN, SEAWALL_STATE_OPEN, instant, known, seawall_transition_t,
+    SEAWALL_STATE_CLOSED, SEAWALL_STATE_HALF_OPEN, SEAWALL_STATE_OPEN, instant, known, one_of, seawall_transition_t,
 };
 
 /// One logical call, as its recorder knows it: from `seawall_recorder_begun` to its end. A value of the caller's with
@@ -108,7 +108,7 @@ pub(crate) unsafe fn finished_at(finished: *const seawall_finished_t) -> Result<
     let verdict = match verdict {
         SEAWALL_VERDICT_DONE => Verdict::Done,
         SEAWALL_VERDICT_RETRY_AT => Verdict::RetryAt(instant(retry_at_ns)),
-        SEAWALL_VERDICT_GIVE_UP => Verdict::GiveUp(number_of(&GIVE_UPS, give_up, |reason| reason as u32)?),
+        SEAWALL_VERDICT_GIVE_UP => Verdict::GiveUp(one_of(&GiveUpReason::ALL, give_up, |reason| reason as u32)?),
         _ => return Err(Misuse(SEAWALL_E_VALUE)),
     };
     let transition = transition_of(transition)?;
@@ -124,7 +124,7 @@ pub(crate) fn transition_of(transition: seawall_transition_t) -> Result<Option<T
         from: state_of(transition.from)?,
         to: state_of(transition.to)?,
         generation: transition.generation,
-        cause: number_of(&CAUSES, transition.cause, |cause| cause as u32)?,
+        cause: one_of(&Cause::ALL, transition.cause, |cause| cause as u32)?,
         shard: transition.shard,
     }))
 }
@@ -137,31 +137,3 @@ fn state_of(state: u32) -> Result<State, Misuse> {
         _ => Err(Misuse(SEAWALL_E_VALUE)),
     }
 }
-
-/// The one of `all` that has this number.
-fn number_of<T: Copy>(all: &[T], number: u32, number_of_one: impl Fn(T) -> u32) -> Result<T, Misuse> {
-    all.iter().copied().find(|one| number_of_one(*one) == number).ok_or(Misuse(SEAWALL_E_VALUE))
-}
-
-pub(crate) const GIVE_UPS: [GiveUpReason; 7] = [
-    GiveUpReason::Permanent,
-    GiveUpReason::AttemptsExhausted,
-    GiveUpReason::DeadlineExceeded,
-    GiveUpReason::RetryAfterTooLong,
-    GiveUpReason::BudgetSpent,
-    GiveUpReason::PermitVoid,
-    GiveUpReason::ServiceFailing,
-];
-
-const CAUSES: [Cause; 10] = [
-    Cause::ConsecutiveFailures,
-    Cause::FailureShare,
-    Cause::SlowShare,
-    Cause::Tripped,
-    Cause::IntervalOver,
-    Cause::ProbesSucceeded,
-    Cause::ProbesFailed,
-    Cause::Forced,
-    Cause::Reset,
-    Cause::ClockStepped,
-];

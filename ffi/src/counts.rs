@@ -1,8 +1,7 @@
 //! `seawall_counts_t`: what recorders counted.
 
-use seawall::{Counts, OutcomeCounts, Reason, Stage};
+use seawall::{Counts, GiveUpReason, OutcomeCounts, Reason, Stage};
 
-use crate::call_record::GIVE_UPS;
 use crate::versioned::Versioned;
 
 /// How attempts ended.
@@ -72,29 +71,15 @@ unsafe impl Versioned for seawall_counts_t {
     const FIRST: usize = 648;
 }
 
-/// By their numbers in the header.
-const STAGES: [Stage; 7] = [
-    Stage::Deadline,
-    Stage::Pause,
-    Stage::CircuitBreaker,
-    Stage::ConcurrencyLimit,
-    Stage::TokenBucket,
-    Stage::RetryBudget,
-    Stage::KeyedBucket,
-];
-
-/// By the statuses that they are answered with.
-const REASONS: [Reason; 4] = [Reason::NotYet, Reason::Never, Reason::ClockStepped, Reason::NoPlace];
-
 const _: () = {
     let mut at = 0;
-    while at < STAGES.len() {
-        assert!(STAGES[at] as usize == at + 1, "a stage stands at its number less 1");
+    while at < Stage::ALL.len() {
+        assert!(Stage::ALL[at] as usize == at + 1, "a stage stands at its number less 1");
         at += 1;
     }
     at = 0;
-    while at < GIVE_UPS.len() {
-        assert!(GIVE_UPS[at] as usize == at + 1, "a reason stands at its number less 1");
+    while at < GiveUpReason::ALL.len() {
+        assert!(GiveUpReason::ALL[at] as usize == at + 1, "a reason stands at its number less 1");
         at += 1;
     }
 };
@@ -114,9 +99,9 @@ impl seawall_counts_t {
             ignored: counts.ignored(),
             abandoned: counts.abandoned(),
             given_up: counts.given_up(),
-            given_up_for: GIVE_UPS.map(|reason| counts.given_up_for(reason)),
-            refused_for: STAGES.map(|stage| REASONS.map(|reason| counts.refused_for(stage, reason))),
-            would_refuse: STAGES.map(|stage| seawall_outcome_counts_t::of(counts.would_refuse(stage))),
+            given_up_for: GiveUpReason::ALL.map(|reason| counts.given_up_for(reason)),
+            refused_for: Stage::ALL.map(|stage| Reason::ALL.map(|reason| counts.refused_for(stage, reason))),
+            would_refuse: Stage::ALL.map(|stage| seawall_outcome_counts_t::of(counts.would_refuse(stage))),
             would_pass: seawall_outcome_counts_t::of(counts.would_pass()),
         }
     }

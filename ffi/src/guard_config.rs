@@ -11,16 +11,12 @@ use seawall::{GuardConfig, GuardModes, KeyedConfig, Mode, Ratio, Stage};
 
 use crate::circuit_breaker::seawall_circuit_breaker_config_t;
 use crate::concurrency_limit::seawall_concurrency_limit_config_t;
-use crate::decision::{
-    SEAWALL_STAGE_CIRCUIT_BREAKER, SEAWALL_STAGE_CONCURRENCY_LIMIT, SEAWALL_STAGE_DEADLINE, SEAWALL_STAGE_KEYED_BUCKET,
-    SEAWALL_STAGE_PAUSE, SEAWALL_STAGE_RETRY_BUDGET, SEAWALL_STAGE_TOKEN_BUCKET,
-};
 use crate::keyed_buckets::seawall_keyed_buckets_config_t;
 use crate::retry_budget::seawall_retry_budget_config_t;
 use crate::retry_strategy::seawall_retry_strategy_config_t;
 use crate::status::{Misuse, SEAWALL_E_STRUCT_SIZE, SEAWALL_E_VALUE, SEAWALL_OK, check, seawall_status_t};
 use crate::token_bucket::seawall_token_bucket_config_t;
-use crate::values::{nanos, ratio, seawall_rate_t, seawall_warm_up_t};
+use crate::values::{nanos, one_of, ratio, seawall_rate_t, seawall_warm_up_t};
 use crate::versioned::{Versioned, read, write};
 
 /// The stage refuses.
@@ -68,16 +64,7 @@ impl seawall_mode_t {
 
 /// A stage from its number.
 pub(crate) fn stage_of(stage: u32) -> Result<Stage, Misuse> {
-    match stage {
-        SEAWALL_STAGE_DEADLINE => Ok(Stage::Deadline),
-        SEAWALL_STAGE_PAUSE => Ok(Stage::Pause),
-        SEAWALL_STAGE_CIRCUIT_BREAKER => Ok(Stage::CircuitBreaker),
-        SEAWALL_STAGE_CONCURRENCY_LIMIT => Ok(Stage::ConcurrencyLimit),
-        SEAWALL_STAGE_TOKEN_BUCKET => Ok(Stage::TokenBucket),
-        SEAWALL_STAGE_RETRY_BUDGET => Ok(Stage::RetryBudget),
-        SEAWALL_STAGE_KEYED_BUCKET => Ok(Stage::KeyedBucket),
-        _ => Err(Misuse(SEAWALL_E_VALUE)),
-    }
+    one_of(&Stage::ALL, stage, |stage| stage as u32)
 }
 
 /// The mode of each stage of a guard that has one: all but the deadline of a call.

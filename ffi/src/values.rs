@@ -220,3 +220,8 @@ pub(crate) const fn instant(now_ns: u64) -> Instant {
 pub(crate) fn ratio(ppm: u32) -> Result<Ratio, Misuse> {
     Ratio::from_ppm(ppm).map_err(|_| Misuse(SEAWALL_E_RATIO))
 }
+
+/// The one of `all` that has this number.
+pub(crate) fn one_of<T: Copy>(all: &[T], number: u32, number_of: impl Fn(T) -> u32) -> Result<T, Misuse> {
+    all.iter().copied().find(|one| number_of(*one) == number).ok_or(Misuse(SEAWALL_E_VALUE))
+}

@@ -21,18 +21,6 @@ pub(crate) struct Change {
     pub(crate) shard: u32,
 }
 
-const CAUSES: [Cause; 10] = [
-    Cause::ConsecutiveFailures,
-    Cause::FailureShare,
-    Cause::SlowShare,
-    Cause::Tripped,
-    Cause::IntervalOver,
-    Cause::ProbesSucceeded,
-    Cause::ProbesFailed,
-    Cause::Forced,
-    Cause::Reset,
-    Cause::ClockStepped,
-];
 const CHANGE_BITS: u32 = 20;
 
 impl Change {
@@ -55,7 +43,7 @@ impl Change {
             },
             shard: (word >> 12) as u32 & 0xFF,
             // There is no cause 0: the word 0 is no change.
-            cause: *CAUSES.get(place.wrapping_sub(1))?,
+            cause: *Cause::ALL.get(place.wrapping_sub(1))?,
         })
     }
 }

@@ -19,18 +19,8 @@ pub(super) const DELIVERED: usize = SHADOW + Stage::ALL.len() * OUTCOMES;
 pub(super) const IGNORED: usize = DELIVERED + 1;
 pub(super) const ABANDONED: usize = IGNORED + 1;
 const GIVEN_UP: usize = ABANDONED + 1;
-pub(super) const COUNTERS: usize = GIVEN_UP + GIVE_UPS.len();
+pub(super) const COUNTERS: usize = GIVEN_UP + GiveUpReason::ALL.len();
 
-/// All reasons to give up.
-pub(crate) const GIVE_UPS: [GiveUpReason; 7] = [
-    GiveUpReason::Permanent,
-    GiveUpReason::AttemptsExhausted,
-    GiveUpReason::DeadlineExceeded,
-    GiveUpReason::RetryAfterTooLong,
-    GiveUpReason::BudgetSpent,
-    GiveUpReason::PermitVoid,
-    GiveUpReason::ServiceFailing,
-];
 /// Success, failure, throttled, ignored.
 const OUTCOMES: usize = 4;
 
@@ -376,7 +366,7 @@ impl Counts {
     /// ```
     #[must_use]
     pub fn given_up(&self) -> u64 {
-        GIVE_UPS.iter().fold(0, |sum: u64, reason| sum.saturating_add(self.given_up_for(*reason)))
+        GiveUpReason::ALL.iter().fold(0, |sum: u64, reason| sum.saturating_add(self.given_up_for(*reason)))
     }
 
     /// Calls that failed and are not sent again for `reason`.
@@ -421,7 +411,7 @@ mod tests {
         places.extend(Stage::ALL.iter().flat_map(|stage| Reason::ALL.map(|reason| refused(*stage, reason))));
         places.extend(outcomes.map(ended));
         places.extend(Stage::ALL.iter().flat_map(|stage| outcomes.map(|outcome| shadow(*stage, outcome))));
-        places.extend(GIVE_UPS.map(given_up));
+        places.extend(GiveUpReason::ALL.map(given_up));
         places.sort_unstable();
         assert_eq!(places, (0..COUNTERS).collect::<std::vec::Vec<_>>());
     }

@@ -231,18 +231,26 @@ pub enum GiveUpReason {
 }
 
 impl GiveUpReason {
+    /// All of them, by their numbers: `GiveUpReason::ALL[0] as u8` is 1. As there may be more one day, so may the length be.
+    ///
+    /// ```
+    /// use seawall::GiveUpReason;
+    /// assert!(GiveUpReason::ALL.iter().zip(1..).all(|(reason, number)| *reason as u8 == number));
+    /// ```
+    pub const ALL: [Self; 7] = [
+        Self::Permanent,
+        Self::AttemptsExhausted,
+        Self::DeadlineExceeded,
+        Self::RetryAfterTooLong,
+        Self::BudgetSpent,
+        Self::PermitVoid,
+        Self::ServiceFailing,
+    ];
+
     /// The reason with this number.
     pub(crate) const fn of_number(number: u64) -> Option<Self> {
-        Some(match number {
-            1 => Self::Permanent,
-            2 => Self::AttemptsExhausted,
-            3 => Self::DeadlineExceeded,
-            4 => Self::RetryAfterTooLong,
-            5 => Self::BudgetSpent,
-            6 => Self::PermitVoid,
-            7 => Self::ServiceFailing,
-            _ => return None,
-        })
+        // Within the list, so it is there, and nothing is cut.
+        if number >= 1 && number <= Self::ALL.len() as u64 { Some(Self::ALL[number as usize - 1]) } else { None }
     }
 
     /// The reason in words, as in logs.

@@ -4,7 +4,6 @@ use core::time::Duration;
 
 use heapless::String;
 
-use crate::recorder::GIVE_UPS;
 use crate::refused::{Reason, Refused, Stage};
 use crate::retry_budget::RetryTokens;
 use crate::retry_strategy::GiveUpReason;
@@ -310,7 +309,7 @@ impl Snapshot {
         counted(to, self.recent.given_up(), "call was given up", "calls were given up");
         self.say_window(to);
         let mut before = ": ";
-        for reason in GIVE_UPS {
+        for reason in GiveUpReason::ALL {
             let count = self.recent.given_up_for(reason);
             if count != 0 {
                 to.say(before);
