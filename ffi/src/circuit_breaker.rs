@@ -2,12 +2,12 @@
 
 use core::time::Duration;
 
-use seawall::{BreakerConfig, CircuitBreaker, TripRule};
+use seawall::{BreakerConfig, CircuitBreaker, Transition, TripRule};
 
 use crate::breaker_permit::seawall_breaker_permit_t;
 use crate::decision::{decide, seawall_decision_t};
-use crate::object::{Kind, Object, check_place, check_pointer, check_wanted, end, get, put, tell, tell_wanted};
-use crate::status::{Misuse, SEAWALL_E_VALUE, SEAWALL_NOTHING_DONE, SEAWALL_OK, Status, check, seawall_status_t};
+use crate::object::{Kind, Object, check_place, check_pointer, check_wanted, done, end, get, put, tell, tell_wanted};
+use crate::status::{Misuse, SEAWALL_E_VALUE, SEAWALL_OK, Status, check, seawall_status_t};
 use crate::values::{SEAWALL_UNKNOWN, instant, nanos, outcome_of, ratio, seawall_transition_t, state_number};
 use crate::versioned::{Versioned, read, write};
 
@@ -310,6 +310,24 @@ pub unsafe extern "C" fn seawall_circuit_breaker_state(
     unsafe { tell(state, || state_number(breaker.state(instant(now_ns)))) }
 }
 
+/// Has a breaker change by `make`, and tells the transition, if that is wanted.
+///
+/// # Safety
+/// Both pointers are NULL or point to what they say, and the transition may be written.
+unsafe fn change(
+    breaker: *mut seawall_circuit_breaker_t,
+    transition: *mut seawall_transition_t,
+    make: impl FnOnce(&CircuitBreaker) -> Option<Transition>,
+) -> Result<Option<Transition>, Misuse> {
+    // SAFETY: the caller's word.
+    let breaker = unsafe { get::<CircuitBreaker>(breaker)? };
+    check_wanted(transition)?;
+    let told = make(breaker);
+    // SAFETY: checked, and the caller's word.
+    unsafe { tell_wanted(transition, seawall_transition_t::of(told)) };
+    Ok(told)
+}
+
 /// Opens a closed breaker on evidence of the caller's own, as a percentile over a sliding window. The interval is drawn
 /// with `random`, and the probes follow. A breaker that is not closed, or is held closed, stays as it is: then the
 /// probes judge, not older evidence. `transition` may be NULL.
@@ -325,12 +343,8 @@ pub unsafe extern "C" fn seawall_circuit_breaker_trip(
     transition: *mut seawall_transition_t,
 ) -> seawall_status_t {
     // SAFETY: the caller's word.
-    let breaker = check!(unsafe { get::<CircuitBreaker>(breaker) });
-    check!(check_wanted(transition));
-    let told = breaker.trip(instant(now_ns), random);
-    // SAFETY: checked, and the caller's word.
-    unsafe { tell_wanted(transition, seawall_transition_t::of(told)) };
-    if told.is_some() { SEAWALL_OK } else { SEAWALL_NOTHING_DONE }
+    let told = check!(unsafe { change(breaker, transition, |breaker| breaker.trip(instant(now_ns), random)) });
+    done(told.is_some())
 }
 
 /// Holds the breaker open, whatever happens, until `seawall_circuit_breaker_force_close` or
@@ -345,12 +359,7 @@ pub unsafe extern "C" fn seawall_circuit_breaker_force_open(
     transition: *mut seawall_transition_t,
 ) -> seawall_status_t {
     // SAFETY: the caller's word.
-    let breaker = check!(unsafe { get::<CircuitBreaker>(breaker) });
-    check!(check_wanted(transition));
-    let told = breaker.force_open(instant(now_ns));
-    // SAFETY: checked, and the caller's word.
-    unsafe { tell_wanted(transition, seawall_transition_t::of(told)) };
-    SEAWALL_OK
+    unsafe { change(breaker, transition, |breaker| breaker.force_open(instant(now_ns))) }.map(drop).status()
 }
 
 /// Holds the breaker closed, whatever happens, until `seawall_circuit_breaker_force_open` or
@@ -366,12 +375,7 @@ pub unsafe extern "C" fn seawall_circuit_breaker_force_close(
     transition: *mut seawall_transition_t,
 ) -> seawall_status_t {
     // SAFETY: the caller's word.
-    let breaker = check!(unsafe { get::<CircuitBreaker>(breaker) });
-    check!(check_wanted(transition));
-    let told = breaker.force_close(instant(now_ns));
-    // SAFETY: checked, and the caller's word.
-    unsafe { tell_wanted(transition, seawall_transition_t::of(told)) };
-    SEAWALL_OK
+    unsafe { change(breaker, transition, |breaker| breaker.force_close(instant(now_ns))) }.map(drop).status()
 }
 
 /// Closes the breaker, holds it no more, forgets all evidence and voids all permits. There is no ramp. `*transition` is all
@@ -386,12 +390,7 @@ pub unsafe extern "C" fn seawall_circuit_breaker_reset(
     transition: *mut seawall_transition_t,
 ) -> seawall_status_t {
     // SAFETY: the caller's word.
-    let breaker = check!(unsafe { get::<CircuitBreaker>(breaker) });
-    check!(check_wanted(transition));
-    let told = breaker.reset(instant(now_ns));
-    // SAFETY: checked, and the caller's word.
-    unsafe { tell_wanted(transition, seawall_transition_t::of(told)) };
-    SEAWALL_OK
+    unsafe { change(breaker, transition, |breaker| breaker.reset(instant(now_ns))) }.map(drop).status()
 }
 
 /// Changes the configuration while others call. State, generation and permits stay. Calls that have ended keep their
@@ -462,12 +461,7 @@ pub unsafe extern "C" fn seawall_circuit_breaker_on_success(
     transition: *mut seawall_transition_t,
 ) -> seawall_status_t {
     // SAFETY: the caller's word.
-    let breaker = check!(unsafe { get::<CircuitBreaker>(breaker) });
-    check!(check_wanted(transition));
-    let told = breaker.on_success(instant(now_ns));
-    // SAFETY: checked, and the caller's word.
-    unsafe { tell_wanted(transition, seawall_transition_t::of(told)) };
-    SEAWALL_OK
+    unsafe { change(breaker, transition, |breaker| breaker.on_success(instant(now_ns))) }.map(drop).status()
 }
 
 /// A call without a permit failed. `random` is a drawn number, used only if this call opens the breaker. All else as
@@ -483,10 +477,5 @@ pub unsafe extern "C" fn seawall_circuit_breaker_on_failure(
     transition: *mut seawall_transition_t,
 ) -> seawall_status_t {
     // SAFETY: the caller's word.
-    let breaker = check!(unsafe { get::<CircuitBreaker>(breaker) });
-    check!(check_wanted(transition));
-    let told = breaker.on_failure(instant(now_ns), random);
-    // SAFETY: checked, and the caller's word.
-    unsafe { tell_wanted(transition, seawall_transition_t::of(told)) };
-    SEAWALL_OK
+    unsafe { change(breaker, transition, |breaker| breaker.on_failure(instant(now_ns), random)) }.map(drop).status()
 }

@@ -199,9 +199,8 @@ pub unsafe extern "C" fn seawall_concurrency_limit_required_size(
 ) -> seawall_status_t {
     // SAFETY: the caller's word.
     let config = check!(unsafe { read(config) });
-    let needed = check!(workspace::required_size(size_of_view(&config)));
     // SAFETY: as above.
-    unsafe { tell(size, || needed) }
+    unsafe { workspace::required_size(size_of_view(&config), size) }
 }
 
 /// Makes a limit at `config->start`, with nothing in flight, in a workspace of `size` bytes, and gives its handle.
@@ -239,11 +238,8 @@ pub unsafe extern "C" fn seawall_concurrency_limit_attach(
     size: usize,
     limit: *mut *mut seawall_concurrency_limit_t,
 ) -> seawall_status_t {
-    check!(check_place(limit));
     // SAFETY: the caller's word.
-    let found = unsafe { attach::<ConcurrencyLimitView>(workspace, size, ConcurrencyLimitView::size_for) };
-    // SAFETY: checked, and the caller's word.
-    unsafe { give(limit, check!(found)) }
+    unsafe { attach::<ConcurrencyLimitView>(workspace, size, ConcurrencyLimitView::size_for, limit) }
 }
 
 /// Ends a limit: every call on it is then answered with `SEAWALL_E_UNINITIALISED`, and the workspace is the caller's.

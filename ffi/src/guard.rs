@@ -17,7 +17,7 @@ use seawall::{
 };
 
 use crate::guard_config::seawall_guard_config_t;
-use crate::object::{self, Held, Kind, check_place, check_pointer, tell};
+use crate::object::{self, Held, Kind, check_place, check_pointer};
 use crate::status::{Misuse, SEAWALL_E_SIZE, SEAWALL_OK, check, seawall_status_t};
 use crate::values::instant;
 use crate::versioned::read;
@@ -190,9 +190,8 @@ pub unsafe extern "C" fn seawall_guard_required_size(
     let plan = check!(check!(unsafe { read(config) }).plan());
     let groups = plan.keyed.map_or(0, |(_, groups, _)| groups as usize);
     let places = Places::of(plan.slots as usize, plan.shards as usize, groups);
-    let needed = check!(workspace::required_size(places.map(|places| places.behind())));
     // SAFETY: as above.
-    unsafe { tell(size, || needed) }
+    unsafe { workspace::required_size(places.map(|places| places.behind()), size) }
 }
 
 /// Makes a guard that begins at `now_ns`, in a workspace of `size` bytes, and gives its handle. `seed` is a random

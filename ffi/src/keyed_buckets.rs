@@ -119,9 +119,8 @@ pub unsafe extern "C" fn seawall_keyed_buckets_required_size(
 ) -> seawall_status_t {
     // SAFETY: the caller's word.
     let config = check!(unsafe { read(config) });
-    let needed = check!(workspace::required_size(size_of_view(&config)));
     // SAFETY: as above.
-    unsafe { tell(size, || needed) }
+    unsafe { workspace::required_size(size_of_view(&config), size) }
 }
 
 /// Makes a table in which every key is full, that begins to earn at `now_ns`, in a workspace of `size` bytes, and gives its
@@ -164,11 +163,8 @@ pub unsafe extern "C" fn seawall_keyed_buckets_attach(
     size: usize,
     buckets: *mut *mut seawall_keyed_buckets_t,
 ) -> seawall_status_t {
-    check!(check_place(buckets));
     // SAFETY: the caller's word.
-    let found = unsafe { attach::<KeyedBucketsView>(workspace, size, KeyedBucketsView::size_for) };
-    // SAFETY: checked, and the caller's word.
-    unsafe { give(buckets, check!(found)) }
+    unsafe { attach::<KeyedBucketsView>(workspace, size, KeyedBucketsView::size_for, buckets) }
 }
 
 /// Ends a table: every call on it is then answered with `SEAWALL_E_UNINITIALISED`, and the workspace is the caller's.

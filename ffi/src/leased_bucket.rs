@@ -156,9 +156,8 @@ pub unsafe extern "C" fn seawall_leased_bucket_required_size(
 ) -> seawall_status_t {
     // SAFETY: the caller's word.
     let config = check!(unsafe { read(config) });
-    let needed = check!(workspace::required_size(size_of_view(&config)));
     // SAFETY: as above.
-    unsafe { tell(size, || needed) }
+    unsafe { workspace::required_size(size_of_view(&config), size) }
 }
 
 /// Makes a bucket that begins to earn at `now_ns` in a workspace of `size` bytes, and gives its handle.
@@ -198,11 +197,8 @@ pub unsafe extern "C" fn seawall_leased_bucket_attach(
     size: usize,
     bucket: *mut *mut seawall_leased_bucket_t,
 ) -> seawall_status_t {
-    check!(check_place(bucket));
     // SAFETY: the caller's word.
-    let found = unsafe { attach::<LeasedBucketView>(workspace, size, LeasedBucketView::size_for) };
-    // SAFETY: checked, and the caller's word.
-    unsafe { give(bucket, check!(found)) }
+    unsafe { attach::<LeasedBucketView>(workspace, size, LeasedBucketView::size_for, bucket) }
 }
 
 /// Ends a bucket: every call on it is then answered with `SEAWALL_E_UNINITIALISED`, and the workspace is the caller's.

@@ -108,9 +108,8 @@ pub unsafe extern "C" fn seawall_recorder_required_size(
 ) -> seawall_status_t {
     // SAFETY: the caller's word.
     let config = check!(unsafe { read(config) });
-    let needed = check!(workspace::required_size(words_of(&config).and_then(RecorderView::size_of_words)));
     // SAFETY: as above.
-    unsafe { tell(size, || needed) }
+    unsafe { workspace::required_size(words_of(&config).and_then(RecorderView::size_of_words), size) }
 }
 
 /// Makes a recorder in a workspace of `size` bytes, and gives its handle. It has counted nothing.
@@ -150,11 +149,8 @@ pub unsafe extern "C" fn seawall_recorder_attach(
     size: usize,
     recorder: *mut *mut seawall_recorder_t,
 ) -> seawall_status_t {
-    check!(check_place(recorder));
     // SAFETY: the caller's word.
-    let found = unsafe { attach::<RecorderView>(workspace, size, RecorderView::size_of_words) };
-    // SAFETY: checked, and the caller's word.
-    unsafe { give(recorder, check!(found)) }
+    unsafe { attach::<RecorderView>(workspace, size, RecorderView::size_of_words, recorder) }
 }
 
 /// Ends a recorder: every call on it is then answered with `SEAWALL_E_UNINITIALISED`, and the workspace is the caller's.

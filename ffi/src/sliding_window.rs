@@ -98,9 +98,8 @@ pub unsafe extern "C" fn seawall_sliding_window_required_size(
 ) -> seawall_status_t {
     // SAFETY: the caller's word.
     let config = check!(unsafe { read(config) });
-    let needed = check!(workspace::required_size(words_of(&config).and_then(SlidingWindowView::size_of_words)));
     // SAFETY: as above.
-    unsafe { tell(size, || needed) }
+    unsafe { workspace::required_size(words_of(&config).and_then(SlidingWindowView::size_of_words), size) }
 }
 
 /// Makes a window in a workspace of `size` bytes, and gives its handle. It is empty.
@@ -140,11 +139,8 @@ pub unsafe extern "C" fn seawall_sliding_window_attach(
     size: usize,
     window: *mut *mut seawall_sliding_window_t,
 ) -> seawall_status_t {
-    check!(check_place(window));
     // SAFETY: the caller's word.
-    let found = unsafe { attach::<SlidingWindowView>(workspace, size, SlidingWindowView::size_of_words) };
-    // SAFETY: checked, and the caller's word.
-    unsafe { give(window, check!(found)) }
+    unsafe { attach::<SlidingWindowView>(workspace, size, SlidingWindowView::size_of_words, window) }
 }
 
 /// Ends a window: every call on it is then answered with `SEAWALL_E_UNINITIALISED`, and the workspace is the caller's.

@@ -149,6 +149,23 @@ unsafe fn room<'a>(text: *mut c_char, size: usize) -> Result<&'a mut [u8], Misus
     }
 }
 
+/// Has `words` written to the caller's text, and tells their length, if that is wanted.
+///
+/// # Safety
+/// As [`room`], and `length` passed [`check_wanted`] and, if it is not NULL, points to a size that may be written.
+unsafe fn say(
+    text: *mut c_char,
+    size: usize,
+    length: *mut usize,
+    words: impl FnOnce(&mut [u8]) -> usize,
+) -> seawall_status_t {
+    // SAFETY: the caller's word.
+    let said = words(check!(unsafe { room(text, size) }));
+    // SAFETY: checked, and the caller's word.
+    unsafe { tell_wanted(length, said) };
+    SEAWALL_OK
+}
+
 /// What recorders counted and measured together, beside a snapshot. Begin with zeros and `struct_size`, and that of
 /// each struct in it, as `SEAWALL_RECORDED_INIT` does.
 #[repr(C)]
@@ -269,12 +286,8 @@ pub unsafe extern "C" fn seawall_guard_explain_recorded(
     // SAFETY: the caller's word.
     let seen = check!(unsafe { taken_with(guard, recorders, count, instant(now_ns)) });
     check!(check_wanted(length));
-    // SAFETY: the caller's word.
-    let room = check!(unsafe { room(text, size) });
-    let said = seen.explain_into(room).len();
     // SAFETY: checked, and the caller's word.
-    unsafe { tell_wanted(length, said) };
-    SEAWALL_OK
+    unsafe { say(text, size, length, |room| seen.explain_into(room).len()) }
 }
 
 /// In words: what refuses now, why, what would make an attempt pass and when. `*text` gets at most `size` bytes, whole
@@ -295,12 +308,8 @@ pub unsafe extern "C" fn seawall_guard_explain(
     // SAFETY: the caller's word.
     let seen = check!(unsafe { taken(guard, instant(now_ns)) });
     check!(check_wanted(length));
-    // SAFETY: the caller's word.
-    let room = check!(unsafe { room(text, size) });
-    let said = seen.explain_into(room).len();
     // SAFETY: checked, and the caller's word.
-    unsafe { tell_wanted(length, said) };
-    SEAWALL_OK
+    unsafe { say(text, size, length, |room| seen.explain_into(room).len()) }
 }
 
 /// A refusal in words, as `seawall_guard_try_attempt` made it at `now_ns`: its status and its decision. The text is as in
@@ -326,10 +335,6 @@ pub unsafe extern "C" fn seawall_guard_explain_refusal(
     // SAFETY: checked, and the caller's word.
     let seawall_decision_t { retry_after_ns, stage, .. } = unsafe { decision.read() };
     let refused = check!(refusal_of(status, retry_after_ns, stage));
-    // SAFETY: the caller's word.
-    let room = check!(unsafe { room(text, size) });
-    let said = seen.explain_refusal_into(refused, room).len();
     // SAFETY: checked, and the caller's word.
-    unsafe { tell_wanted(length, said) };
-    SEAWALL_OK
+    unsafe { say(text, size, length, |room| seen.explain_refusal_into(refused, room).len()) }
 }

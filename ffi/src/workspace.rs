@@ -14,8 +14,8 @@
 
 use core::ffi::c_void;
 
-use crate::object::{Kind, Tag, check_pointer};
-use crate::status::{Misuse, SEAWALL_E_SIZE, SEAWALL_E_WORKSPACE, Status, seawall_status_t};
+use crate::object::{Kind, Tag, check_place, check_pointer, tell};
+use crate::status::{Misuse, SEAWALL_E_SIZE, SEAWALL_E_WORKSPACE, SEAWALL_OK, Status, check, seawall_status_t};
 
 /// To what a handle is aligned: the largest that a type of the core asks for.
 pub(crate) const ALIGNMENT: usize = 128;
@@ -43,13 +43,18 @@ pub(crate) unsafe trait InWorkspace {
     fn at(start: *mut u8, length: usize) -> *mut Self;
 }
 
-/// How many bytes a workspace must have for a view of `view_size`, wherever it begins.
-pub(crate) fn required_size(view_size: Option<usize>) -> Result<usize, Misuse> {
-    view_size
+/// Tells how many bytes a workspace must have for a view of `view_size`, wherever it begins.
+///
+/// # Safety
+/// `size` is NULL or points to a size that may be written.
+pub(crate) unsafe fn required_size(view_size: Option<usize>, size: *mut usize) -> seawall_status_t {
+    let needed = view_size
         // What is lost before the first multiple, as the workspace is aligned to a word.
         .and_then(|size| size.checked_add(size_of::<Header>() + ALIGNMENT - 8))
-        .filter(|size| *size <= isize::MAX as usize)
-        .ok_or(Misuse(SEAWALL_E_SIZE))
+        .filter(|size| *size <= isize::MAX as usize);
+    let Some(needed) = needed else { return SEAWALL_E_SIZE };
+    // SAFETY: the caller's word.
+    unsafe { tell(size, || needed) }
 }
 
 /// The place of the header in a workspace of `size` bytes, if a view of `view_size` has room behind it.
@@ -102,22 +107,25 @@ pub(crate) unsafe fn make<V: InWorkspace + ?Sized, E: Status>(
     Ok(header.cast())
 }
 
-/// The handle of what was made in a workspace before: by another process, or before a restart.
+/// Gives the handle of what was made in a workspace before: by another process, or before a restart.
 ///
 /// # Safety
-/// `workspace` is NULL or points to `size` bytes.
+/// `workspace` is NULL or points to `size` bytes, and `out` is NULL or points to a handle that may be written.
 pub(crate) unsafe fn attach<V: InWorkspace + ?Sized>(
     workspace: *mut c_void,
     size: usize,
     view_size: impl FnOnce(usize) -> Option<usize>,
-) -> Result<*mut V::Handle, Misuse> {
-    let header = place(workspace, size, Some(0))?;
+    out: *mut *mut V::Handle,
+) -> seawall_status_t {
+    check!(check_place(out));
+    let header = check!(place(workspace, size, Some(0)));
     // SAFETY: `place` has seen that the header lies in the workspace.
-    unsafe { &(*header).tag }.check(V::KIND)?;
+    check!(unsafe { &(*header).tag }.check(V::KIND));
     // SAFETY: as above.
-    let length = usize::try_from(unsafe { (*header).lengths[0] }).map_err(|_| Misuse(SEAWALL_E_SIZE))?;
-    place(workspace, size, view_size(length))?;
-    Ok(header.cast())
+    let Ok(length) = usize::try_from(unsafe { (*header).lengths[0] }) else { return SEAWALL_E_SIZE };
+    check!(place(workspace, size, view_size(length)));
+    // SAFETY: checked, and the caller's word.
+    unsafe { give(out, header.cast()) }
 }
 
 /// The view behind a handle.
@@ -150,9 +158,9 @@ pub(crate) unsafe fn end<V: InWorkspace + ?Sized>(handle: *mut V::Handle) -> Res
 /// Writes a handle where the caller wants it.
 ///
 /// # Safety
-/// `out` passed [`check_place`](crate::object::check_place) and points to a pointer that may be written.
+/// `out` passed [`check_place`] and points to a pointer that may be written.
 pub(crate) unsafe fn give<T>(out: *mut *mut T, handle: *mut T) -> seawall_status_t {
     // SAFETY: checked, and the caller's word.
     unsafe { out.write(handle) };
-    crate::status::SEAWALL_OK
+    SEAWALL_OK
 }
