@@ -7,10 +7,10 @@ use crate::call::{
 };
 use crate::decision::seawall_decision_t;
 use crate::guard_config::stage_of;
-use crate::object::{Kind, check_place, check_wanted};
+use crate::object::{Kind, check_place, check_wanted, tell};
 use crate::status::{
     Misuse, SEAWALL_CLOCK_STEPPED, SEAWALL_E_NULL, SEAWALL_E_PERMIT, SEAWALL_E_VALUE, SEAWALL_NEVER, SEAWALL_NO_PLACE,
-    SEAWALL_NOT_YET, SEAWALL_OK, seawall_status_t,
+    SEAWALL_NOT_YET, SEAWALL_OK, check, seawall_status_t,
 };
 use crate::values::{
     SEAWALL_STATE_CLOSED, SEAWALL_STATE_HALF_OPEN, SEAWALL_STATE_OPEN, instant, known, one_of, seawall_transition_t,
@@ -44,6 +44,23 @@ impl seawall_call_record_t {
             return Err(Misuse(SEAWALL_E_PERMIT));
         }
         CallRecord::from_words(words).ok_or(Misuse(SEAWALL_E_PERMIT))
+    }
+
+    /// Has a recorder told of an event of the call, and writes back what the record is then; as it was, where the recorder was
+    /// not told.
+    ///
+    /// # Safety
+    /// `record` is NULL or points to a record that nobody else uses.
+    #[inline(always)]
+    pub(crate) unsafe fn told(
+        record: *mut Self,
+        event: impl FnOnce(&mut CallRecord) -> Result<(), Misuse>,
+    ) -> seawall_status_t {
+        // SAFETY: the caller's word.
+        let mut call = check!(unsafe { Self::at(record) });
+        check!(event(&mut call));
+        // SAFETY: `at` has checked the pointer.
+        unsafe { tell(record, || Self::of(call)) }
     }
 }
 

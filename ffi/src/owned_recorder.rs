@@ -2,7 +2,7 @@
 
 use core::mem::ManuallyDrop;
 
-use seawall::{OwnedRecorderView, RecorderView};
+use seawall::{CallRecord, OwnedRecorderView, RecorderView};
 
 use crate::call::{seawall_admission_t, seawall_finished_t};
 use crate::call_record::{Answer, finished_at, seawall_call_record_t, transition_of};
@@ -133,19 +133,20 @@ pub unsafe extern "C" fn seawall_owned_recorder_attempted(
     let recorder = check!(unsafe { view::<RecorderView>(recorder) });
     // SAFETY: as above.
     let Some(mut owner) = check!(unsafe { owner_of(recorder, owner) }) else { return SEAWALL_VOID };
-    // SAFETY: as above.
-    let mut call = check!(unsafe { seawall_call_record_t::at(record) });
-    // SAFETY: as above.
-    match check!(unsafe { Answer::of(status, decision, admission) }) {
-        Answer::Admitted(shadow, transition) => {
-            owner.admitted(&mut call, shadow, transition, instant(now_ns));
+    let event = |call: &mut CallRecord| {
+        // SAFETY: as above.
+        match unsafe { Answer::of(status, decision, admission) }? {
+            Answer::Admitted(shadow, transition) => {
+                owner.admitted(call, shadow, transition, instant(now_ns));
+            }
+            Answer::Refused(refused) => {
+                owner.attempted(call, &Err(refused), instant(now_ns));
+            }
         }
-        Answer::Refused(refused) => {
-            owner.attempted(&mut call, &Err(refused), instant(now_ns));
-        }
-    }
-    // SAFETY: `at` has checked the pointer.
-    unsafe { tell(record, || seawall_call_record_t::of(call)) }
+        Ok(())
+    };
+    // SAFETY: as above.
+    unsafe { seawall_call_record_t::told(record, event) }
 }
 
 /// As `seawall_recorder_cancelled`, by the owner.
@@ -164,11 +165,12 @@ pub unsafe extern "C" fn seawall_owned_recorder_cancelled(
     let recorder = check!(unsafe { view::<RecorderView>(recorder) });
     // SAFETY: as above.
     let Some(mut owner) = check!(unsafe { owner_of(recorder, owner) }) else { return SEAWALL_VOID };
+    let event = |call: &mut CallRecord| {
+        owner.cancelled(call, instant(now_ns));
+        Ok(())
+    };
     // SAFETY: as above.
-    let mut call = check!(unsafe { seawall_call_record_t::at(record) });
-    owner.cancelled(&mut call, instant(now_ns));
-    // SAFETY: `at` has checked the pointer.
-    unsafe { tell(record, || seawall_call_record_t::of(call)) }
+    unsafe { seawall_call_record_t::told(record, event) }
 }
 
 /// As `seawall_recorder_finished`, by the owner.
@@ -190,14 +192,15 @@ pub unsafe extern "C" fn seawall_owned_recorder_finished(
     let recorder = check!(unsafe { view::<RecorderView>(recorder) });
     // SAFETY: as above.
     let Some(mut owner) = check!(unsafe { owner_of(recorder, owner) }) else { return SEAWALL_VOID };
+    let event = |call: &mut CallRecord| {
+        let outcome = outcome_of(outcome, SEAWALL_UNKNOWN)?;
+        // SAFETY: as above.
+        let finished = unsafe { finished_at(finished) }?;
+        owner.finished(call, outcome, &finished, instant(now_ns));
+        Ok(())
+    };
     // SAFETY: as above.
-    let mut call = check!(unsafe { seawall_call_record_t::at(record) });
-    let outcome = check!(outcome_of(outcome, SEAWALL_UNKNOWN));
-    // SAFETY: as above.
-    let finished = check!(unsafe { finished_at(finished) });
-    owner.finished(&mut call, outcome, &finished, instant(now_ns));
-    // SAFETY: `at` has checked the pointer.
-    unsafe { tell(record, || seawall_call_record_t::of(call)) }
+    unsafe { seawall_call_record_t::told(record, event) }
 }
 
 /// As `seawall_recorder_abandoned`, by the owner.

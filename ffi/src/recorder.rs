@@ -2,7 +2,7 @@
 
 use core::ffi::c_void;
 
-use seawall::{RecorderView, WindowConfigError};
+use seawall::{CallRecord, RecorderView, WindowConfigError};
 
 use crate::call::{seawall_admission_t, seawall_finished_t};
 use crate::call_record::{Answer, finished_at, seawall_call_record_t, transition_of};
@@ -198,19 +198,17 @@ pub unsafe extern "C" fn seawall_recorder_attempted(
 ) -> seawall_status_t {
     // SAFETY: the caller's word.
     let recorder = check!(unsafe { view::<RecorderView>(recorder) });
-    // SAFETY: as above.
-    let mut call = check!(unsafe { seawall_call_record_t::at(record) });
-    // SAFETY: as above.
-    match check!(unsafe { Answer::of(status, decision, admission) }) {
-        Answer::Admitted(shadow, transition) => {
-            check!(recorder.admitted(&mut call, shadow, transition, instant(now_ns)).map_err(misuse));
+    let event = |call: &mut CallRecord| {
+        // SAFETY: as above.
+        match unsafe { Answer::of(status, decision, admission) }? {
+            Answer::Admitted(shadow, transition) => {
+                recorder.admitted(call, shadow, transition, instant(now_ns)).map_err(misuse)
+            }
+            Answer::Refused(refused) => recorder.attempted(call, &Err(refused), instant(now_ns)).map_err(misuse),
         }
-        Answer::Refused(refused) => {
-            check!(recorder.attempted(&mut call, &Err(refused), instant(now_ns)).map_err(misuse));
-        }
-    }
-    // SAFETY: `at` has checked the pointer.
-    unsafe { tell(record, || seawall_call_record_t::of(call)) }
+    };
+    // SAFETY: as above.
+    unsafe { seawall_call_record_t::told(record, event) }
 }
 
 /// The attempt under way was never sent. Nothing, where none is.
@@ -226,11 +224,9 @@ pub unsafe extern "C" fn seawall_recorder_cancelled(
 ) -> seawall_status_t {
     // SAFETY: the caller's word.
     let recorder = check!(unsafe { view::<RecorderView>(recorder) });
+    let event = |call: &mut CallRecord| recorder.cancelled(call, instant(now_ns)).map_err(misuse);
     // SAFETY: as above.
-    let mut call = check!(unsafe { seawall_call_record_t::at(record) });
-    check!(recorder.cancelled(&mut call, instant(now_ns)).map_err(misuse));
-    // SAFETY: `at` has checked the pointer.
-    unsafe { tell(record, || seawall_call_record_t::of(call)) }
+    unsafe { seawall_call_record_t::told(record, event) }
 }
 
 /// The attempt under way ended: `outcome` is a `SEAWALL_OUTCOME_…`, `*finished` what `seawall_guard_finish` wrote.
@@ -249,14 +245,14 @@ pub unsafe extern "C" fn seawall_recorder_finished(
 ) -> seawall_status_t {
     // SAFETY: the caller's word.
     let recorder = check!(unsafe { view::<RecorderView>(recorder) });
+    let event = |call: &mut CallRecord| {
+        let outcome = outcome_of(outcome, SEAWALL_UNKNOWN)?;
+        // SAFETY: as above.
+        let finished = unsafe { finished_at(finished) }?;
+        recorder.finished(call, outcome, &finished, instant(now_ns)).map_err(misuse)
+    };
     // SAFETY: as above.
-    let mut call = check!(unsafe { seawall_call_record_t::at(record) });
-    let outcome = check!(outcome_of(outcome, SEAWALL_UNKNOWN));
-    // SAFETY: as above.
-    let finished = check!(unsafe { finished_at(finished) });
-    check!(recorder.finished(&mut call, outcome, &finished, instant(now_ns)).map_err(misuse));
-    // SAFETY: `at` has checked the pointer.
-    unsafe { tell(record, || seawall_call_record_t::of(call)) }
+    unsafe { seawall_call_record_t::told(record, event) }
 }
 
 /// The call is not sent again, though it was not over: its caller gave it up, refused or not. Zeroes `*record`.
