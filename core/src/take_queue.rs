@@ -57,6 +57,21 @@ pub struct TakeQueue<B, C> {
 impl<B, C> TakeQueue<B, C> {
     /// How long the head waits before it looks at its booking anew.
     pub const REVIEW: Duration = Duration::from_secs(1);
+
+    /// How many wait, the head included. Advisory: others come and go meanwhile. Who takes from the bucket itself only
+    /// while it is 0 passes nobody by.
+    ///
+    /// ```
+    /// use seawall::{BucketConfig, Clock, MonotonicClock, Rate, TakeQueue, TokenBucket};
+    /// let clock = MonotonicClock::new();
+    /// let bucket = TokenBucket::new(BucketConfig::new(Rate::per_second(5)), clock.now())?;
+    /// assert_eq!(TakeQueue::new(&bucket, clock).waiting(), 0);
+    /// # Ok::<(), seawall::BucketConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn waiting(&self) -> u32 {
+        self.line.waiting()
+    }
 }
 
 impl<B: Deref<Target = TokenBucket>, C: Clock> TakeQueue<B, C> {

@@ -1,0 +1,35 @@
+"""Stops retry storms where they start: in the client.
+
+>>> import seawall
+>>> bucket = seawall.TokenBucket(10)
+>>> bucket.try_take()
+True
+"""
+
+from ._errors import (
+    CircuitOpen,
+    ConcurrencyLimited,
+    DeadlineExceeded,
+    Paused,
+    RateLimited,
+    Refused,
+    RetryBudgetSpent,
+    SeawallError,
+)
+from ._native import ManualClock, Reservation, TokenBucket, WarmUp, __version__
+
+__all__ = [
+    "CircuitOpen",
+    "ConcurrencyLimited",
+    "DeadlineExceeded",
+    "ManualClock",
+    "Paused",
+    "RateLimited",
+    "Refused",
+    "Reservation",
+    "RetryBudgetSpent",
+    "SeawallError",
+    "TokenBucket",
+    "WarmUp",
+    "__version__",
+]

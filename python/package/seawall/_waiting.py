@@ -1,0 +1,108 @@
+"""Sleeping for those who wait: on a thread, in asyncio, in trio.
+
+Who is next, and when, is decided by the native `Waiting`. Here is only the sleep, in Python, so that Ctrl-C ends it, and
+each event loop has its own. Imported by the first who waits: what is admitted at once never comes here.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ._native import Waiting
+
+_LONGEST = threading.TIMEOUT_MAX
+
+
+def block(waiting: Waiting) -> Any:
+    """Blocks the thread until it is over: its result, or what it raises."""
+    news = threading.Event()
+    try:
+        while (delay := waiting.poll(news.set)) is not None:
+            news.wait(min(delay, _LONGEST))
+            news.clear()
+        return waiting.result()
+    finally:
+        waiting.close()
+
+
+async def wait(waiting: Waiting) -> Any:
+    """The same as a coroutine."""
+    try:
+        if _is_trio():
+            await _sleep_in_trio(waiting)
+        else:
+            await _sleep_in_asyncio(waiting)
+        return waiting.result()
+    finally:
+        # A task that is cancelled leaves the line here.
+        waiting.close()
+
+
+def _is_trio() -> bool:
+    trio = sys.modules.get("trio")
+    return trio is not None and trio.lowlevel.in_trio_task()
+
+
+async def _sleep_in_asyncio(waiting: Waiting) -> None:
+    import asyncio
+
+    loop = asyncio.get_running_loop()
+    home = threading.get_ident()
+    woken: asyncio.Future[None] | None = None
+    is_woken = False
+
+    def wake_here() -> None:
+        nonlocal is_woken
+        is_woken = True
+        if woken is not None and not woken.done():
+            woken.set_result(None)
+
+    def wake() -> None:
+        if threading.get_ident() == home:
+            wake_here()
+        else:
+            try:
+                loop.call_soon_threadsafe(wake_here)
+            except RuntimeError:
+                # The loop is closed, and nobody waits in it any more.
+                pass
+
+    while (delay := waiting.poll(wake)) is not None:
+        if not is_woken:
+            woken = loop.create_future()
+            timer = loop.call_later(delay, wake_here) if delay <= _LONGEST else None
+            try:
+                await woken
+            finally:
+                woken = None
+                if timer is not None:
+                    timer.cancel()
+        is_woken = False
+
+
+async def _sleep_in_trio(waiting: Waiting) -> None:
+    import trio
+
+    home = threading.get_ident()
+    token = trio.lowlevel.current_trio_token()
+    news = trio.Event()
+
+    def wake_here() -> None:
+        news.set()
+
+    def wake() -> None:
+        if threading.get_ident() == home:
+            wake_here()
+        else:
+            try:
+                token.run_sync_soon(wake_here)
+            except trio.RunFinishedError:
+                pass
+
+    while (delay := waiting.poll(wake)) is not None:
+        with trio.move_on_after(delay):
+            await news.wait()
+        news = trio.Event()

@@ -1,0 +1,42 @@
+//! A function of the user's that is told of changes.
+
+use std::sync::{Mutex, PoisonError};
+
+use pyo3::call::PyCallArgs;
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+
+/// What is called back, if anything: it is told what has been decided, and changes nothing of it.
+pub(crate) struct Callback(Mutex<Option<Py<PyAny>>>);
+
+impl Callback {
+    pub(crate) fn new(function: Option<Bound<'_, PyAny>>) -> Self {
+        Self(Mutex::new(function.filter(|function| !function.is_none()).map(Bound::unbind)))
+    }
+
+    /// Calls it. What it raises goes to `sys.unraisablehook`: not lost, and not in the way of who asked.
+    pub(crate) fn tell<'py>(&self, py: Python<'py>, arguments: impl PyCallArgs<'py>) {
+        let function = {
+            let function = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            function.as_ref().map(|function| function.clone_ref(py))
+        };
+        if let Some(function) = function
+            && let Err(error) = function.bind(py).call1(arguments)
+        {
+            error.write_unraisable(py, Some(function.bind(py)));
+        }
+    }
+
+    pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        // Held by somebody, it is not garbage.
+        match self.0.try_lock() {
+            Ok(function) => visit.call(&*function),
+            Err(_) => Ok(()),
+        }
+    }
+
+    pub(crate) fn clear(&self) {
+        let function = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(function);
+    }
+}

@@ -1,0 +1,41 @@
+//! `seawall._native`: the classes of the Python package, over the core.
+//!
+//! A class of the package is the native class itself: a method written in Python around it would cost more than the
+//! decision. What waits is Python's own (`seawall/_waiting.py` says why); nothing here blocks, sleeps or releases the GIL,
+//! as every call is a matter of nanoseconds.
+//!
+//! All classes are frozen and made of atomics, so that threads share them with the GIL as without it.
+
+mod callback;
+mod clock;
+mod errors;
+mod options;
+mod part;
+mod ready;
+mod token_bucket;
+mod values;
+mod waiting;
+mod warm_up;
+
+use pyo3::prelude::*;
+
+#[pymodule]
+mod _native {
+    use pyo3::prelude::*;
+
+    #[pymodule_export]
+    use crate::clock::PyManualClock;
+    #[pymodule_export]
+    use crate::ready::Ready;
+    #[pymodule_export]
+    use crate::token_bucket::{PyReservation, PyTokenBucket};
+    #[pymodule_export]
+    use crate::waiting::Waiting;
+    #[pymodule_export]
+    use crate::warm_up::PyWarmUp;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
+}

@@ -1,0 +1,169 @@
+//! Waiting, without a loop or a thread of its own: a future of the core, that Python polls and sleeps for.
+//!
+//! The lines in which waiters keep their order are the core's ([`TakeQueue`](seawall::TakeQueue) and its kin, whose models
+//! are its own). Here is only what moves one of their futures: [`Waiting::poll`] says how long to sleep, or that it is
+//! over, and calls the `wake` of whoever is to poll sooner. The sleep is Python's, so that a signal ends it and every
+//! event loop has its own.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use seawall::{Clock, Instant};
+
+use crate::clock::Timer;
+use crate::values::as_seconds;
+
+/// When to look again, in nanoseconds of the object's clock; `u64::MAX`: only when woken.
+#[derive(Clone)]
+pub(crate) struct Nap {
+    timer: Timer,
+    until: Arc<AtomicU64>,
+}
+
+impl Nap {
+    pub(crate) fn new(timer: &Timer) -> Self {
+        Self { timer: timer.clone(), until: Arc::new(AtomicU64::new(u64::MAX)) }
+    }
+
+    /// The sleep that the core's futures ask for.
+    pub(crate) fn sleep(&self, delay: Duration) -> Sleep {
+        Sleep { until: self.timer.now().saturating_add(delay), nap: self.clone() }
+    }
+}
+
+pub(crate) struct Sleep {
+    until: Instant,
+    nap: Nap,
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        match self.nap.timer.has_come(self.until, context.waker()) {
+            Ok(()) => Poll::Ready(()),
+            Err(look_again) => {
+                if let Some(instant) = look_again {
+                    self.nap.until.fetch_min(instant.as_nanos(), Ordering::Relaxed);
+                }
+                Poll::Pending
+            }
+        }
+    }
+}
+
+type Work = Pin<Box<dyn Future<Output = PyResult<Py<PyAny>>> + Send>>;
+
+enum Stage {
+    Begun { work: Work, waker: Option<(Py<PyAny>, Waker)> },
+    Done(Py<PyAny>),
+    Over,
+}
+
+/// One who waits.
+#[pyclass(frozen, module = "seawall._native")]
+pub(crate) struct Waiting {
+    nap: Nap,
+    stage: Mutex<Stage>,
+}
+
+impl Waiting {
+    pub(crate) fn new(nap: Nap, work: impl Future<Output = PyResult<Py<PyAny>>> + Send + 'static) -> Self {
+        Self { nap, stage: Mutex::new(Stage::Begun { work: Box::pin(work), waker: None }) }
+    }
+
+    /// A coroutine that waits for it, on whatever loop runs it.
+    pub(crate) fn coroutine(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+        static WAIT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        WAIT.import(py, "seawall._waiting", "wait")?.call1((self,))
+    }
+
+    /// Blocks the thread until it is over.
+    pub(crate) fn block(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+        static BLOCK: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        BLOCK.import(py, "seawall._waiting", "block")?.call1((self,))
+    }
+}
+
+#[pymethods]
+impl Waiting {
+    /// How many seconds to sleep before the next poll, `inf` for as long as nobody wakes; `None` when it is over. Raises
+    /// what it ended with. `wake` is the same at every poll, and may be called from any thread.
+    #[pyo3(signature = (wake, /))]
+    fn poll(&self, wake: &Bound<'_, PyAny>) -> PyResult<Option<f64>> {
+        let mut stage = self.stage.lock().unwrap_or_else(PoisonError::into_inner);
+        let Stage::Begun { work, waker } = &mut *stage else { return Ok(None) };
+        let known = match waker.take() {
+            Some((known, waker)) if known.is(wake) => (known, waker),
+            _ => (wake.clone().unbind(), Waker::from(Arc::new(Call(wake.clone().unbind())))),
+        };
+        self.nap.until.store(u64::MAX, Ordering::Relaxed);
+        let polled = work.as_mut().poll(&mut Context::from_waker(&known.1));
+        *waker = Some(known);
+        let (ended, answer) = match polled {
+            Poll::Pending => {
+                let until = self.nap.until.load(Ordering::Relaxed);
+                let left = match until {
+                    u64::MAX => Duration::MAX,
+                    _ => Instant::from_nanos(until).saturating_duration_since(self.nap.timer.now()),
+                };
+                return Ok(Some(as_seconds(left)));
+            }
+            Poll::Ready(Ok(value)) => (Stage::Done(value), Ok(None)),
+            Poll::Ready(Err(error)) => (Stage::Over, Err(error)),
+        };
+        let begun = std::mem::replace(&mut *stage, ended);
+        // What it held may call into Python as it goes: outside of the lock.
+        drop(stage);
+        drop(begun);
+        answer
+    }
+
+    /// What it ended with; once.
+    fn result(&self) -> PyResult<Py<PyAny>> {
+        let mut stage = self.stage.lock().unwrap_or_else(PoisonError::into_inner);
+        match std::mem::replace(&mut *stage, Stage::Over) {
+            Stage::Done(value) => Ok(value),
+            other => {
+                *stage = other;
+                Err(PyRuntimeError::new_err("it has not ended, or its result was taken"))
+            }
+        }
+    }
+
+    /// Leaves the line, and gives back what it had booked. After its end it does nothing.
+    fn close(&self) {
+        let stage = {
+            let mut stage = self.stage.lock().unwrap_or_else(PoisonError::into_inner);
+            match &*stage {
+                Stage::Begun { .. } => std::mem::replace(&mut *stage, Stage::Over),
+                _ => return,
+            }
+        };
+        drop(stage);
+    }
+}
+
+/// A function of Python as a waker.
+struct Call(Py<PyAny>);
+
+impl Wake for Call {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        Python::attach(|py| {
+            if let Err(error) = self.0.bind(py).call0() {
+                error.write_unraisable(py, Some(self.0.bind(py)));
+            }
+        });
+    }
+}
