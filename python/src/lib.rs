@@ -6,6 +6,7 @@
 //!
 //! All classes are frozen and made of atomics, so that threads share them with the GIL as without it.
 
+mod aimd_controller;
 mod callback;
 mod clock;
 mod errors;
@@ -15,11 +16,13 @@ mod part;
 mod rate_check;
 mod ready;
 mod record;
+mod sliding_window;
 mod token_bucket;
 mod values;
 mod views;
 mod waiting;
 mod warm_up;
+mod window_metrics;
 
 use pyo3::prelude::*;
 
@@ -27,6 +30,8 @@ use pyo3::prelude::*;
 mod _native {
     use pyo3::prelude::*;
 
+    #[pymodule_export]
+    use crate::aimd_controller::PyAimdController;
     #[pymodule_export]
     use crate::clock::PyManualClock;
     #[pymodule_export]
@@ -36,11 +41,15 @@ mod _native {
     #[pymodule_export]
     use crate::ready::Ready;
     #[pymodule_export]
+    use crate::sliding_window::PySlidingWindow;
+    #[pymodule_export]
     use crate::token_bucket::{PyReservation, PyTokenBucket};
     #[pymodule_export]
     use crate::waiting::Waiting;
     #[pymodule_export]
     use crate::warm_up::PyWarmUp;
+    #[pymodule_export]
+    use crate::window_metrics::PyWindowMetrics;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -16,9 +16,21 @@ from ._errors import (
     RetryBudgetSpent,
     SeawallError,
 )
-from ._native import KeyedBuckets, ManualClock, RateCheck, Reservation, TokenBucket, WarmUp, __version__
+from ._native import (
+    AIMDController,
+    KeyedBuckets,
+    ManualClock,
+    RateCheck,
+    Reservation,
+    SlidingWindow,
+    TokenBucket,
+    WarmUp,
+    WindowMetrics,
+    __version__,
+)
 
 __all__ = [
+    "AIMDController",
     "CircuitOpen",
     "ConcurrencyLimited",
     "DeadlineExceeded",
@@ -31,7 +43,9 @@ __all__ = [
     "Reservation",
     "RetryBudgetSpent",
     "SeawallError",
+    "SlidingWindow",
     "TokenBucket",
     "WarmUp",
+    "WindowMetrics",
     "__version__",
 ]
