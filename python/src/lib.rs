@@ -14,6 +14,7 @@ mod part;
 mod ready;
 mod token_bucket;
 mod values;
+mod views;
 mod waiting;
 mod warm_up;
 
