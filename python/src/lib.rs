@@ -6,12 +6,17 @@
 //!
 //! All classes are frozen and made of atomics, so that threads share them with the GIL as without it.
 
+mod attempt;
 mod callback;
+mod circuit_breaker;
 mod clock;
+mod concurrency_limit;
 mod errors;
+mod held;
 mod options;
 mod part;
 mod ready;
+mod settings;
 mod token_bucket;
 mod values;
 mod views;
@@ -25,7 +30,11 @@ mod _native {
     use pyo3::prelude::*;
 
     #[pymodule_export]
+    use crate::circuit_breaker::{PyBreakerPermit, PyCircuitBreaker};
+    #[pymodule_export]
     use crate::clock::PyManualClock;
+    #[pymodule_export]
+    use crate::concurrency_limit::{PyConcurrencyLimit, PyLimitPermit};
     #[pymodule_export]
     use crate::ready::Ready;
     #[pymodule_export]

@@ -16,12 +16,26 @@ from ._errors import (
     RetryBudgetSpent,
     SeawallError,
 )
-from ._native import ManualClock, Reservation, TokenBucket, WarmUp, __version__
+from ._native import (
+    BreakerPermit,
+    CircuitBreaker,
+    ConcurrencyLimit,
+    LimitPermit,
+    ManualClock,
+    Reservation,
+    TokenBucket,
+    WarmUp,
+    __version__,
+)
 
 __all__ = [
+    "BreakerPermit",
+    "CircuitBreaker",
     "CircuitOpen",
+    "ConcurrencyLimit",
     "ConcurrencyLimited",
     "DeadlineExceeded",
+    "LimitPermit",
     "ManualClock",
     "Paused",
     "RateLimited",
