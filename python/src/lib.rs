@@ -12,11 +12,13 @@ mod circuit_breaker;
 mod clock;
 mod concurrency_limit;
 mod errors;
+mod guard;
 mod held;
 mod options;
 mod part;
 mod ready;
 mod settings;
+mod snapshot;
 mod token_bucket;
 mod values;
 mod views;
@@ -36,7 +38,11 @@ mod _native {
     #[pymodule_export]
     use crate::concurrency_limit::{PyConcurrencyLimit, PyLimitPermit};
     #[pymodule_export]
+    use crate::guard::{PyAttempt, PyCall, PyGuard};
+    #[pymodule_export]
     use crate::ready::Ready;
+    #[pymodule_export]
+    use crate::snapshot::{PyCounts, PySnapshot};
     #[pymodule_export]
     use crate::token_bucket::{PyReservation, PyTokenBucket};
     #[pymodule_export]
