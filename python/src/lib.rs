@@ -13,9 +13,12 @@ mod clock;
 mod concurrency_limit;
 mod errors;
 mod held;
+mod keyed_buckets;
 mod options;
 mod part;
+mod rate_check;
 mod ready;
+mod record;
 mod settings;
 mod token_bucket;
 mod values;
@@ -35,6 +38,10 @@ mod _native {
     use crate::clock::PyManualClock;
     #[pymodule_export]
     use crate::concurrency_limit::{PyConcurrencyLimit, PyLimitPermit};
+    #[pymodule_export]
+    use crate::keyed_buckets::PyKeyedBuckets;
+    #[pymodule_export]
+    use crate::rate_check::PyRateCheck;
     #[pymodule_export]
     use crate::ready::Ready;
     #[pymodule_export]
