@@ -14,9 +14,12 @@ mod concurrency_limit;
 mod errors;
 mod guard;
 mod held;
+mod keyed_buckets;
 mod options;
 mod part;
+mod rate_check;
 mod ready;
+mod record;
 mod settings;
 mod snapshot;
 mod token_bucket;
@@ -39,6 +42,10 @@ mod _native {
     use crate::concurrency_limit::{PyConcurrencyLimit, PyLimitPermit};
     #[pymodule_export]
     use crate::guard::{PyAttempt, PyCall, PyGuard};
+    #[pymodule_export]
+    use crate::keyed_buckets::PyKeyedBuckets;
+    #[pymodule_export]
+    use crate::rate_check::PyRateCheck;
     #[pymodule_export]
     use crate::ready::Ready;
     #[pymodule_export]
