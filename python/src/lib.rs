@@ -6,12 +6,18 @@
 //!
 //! All classes are frozen and made of atomics, so that threads share them with the GIL as without it.
 
+mod awaitable;
 mod callback;
+mod chance;
 mod clock;
 mod errors;
 mod options;
 mod part;
 mod ready;
+mod retry_attempts;
+mod retry_budget;
+mod retry_call;
+mod retry_strategy;
 mod token_bucket;
 mod values;
 mod waiting;
@@ -24,9 +30,19 @@ mod _native {
     use pyo3::prelude::*;
 
     #[pymodule_export]
+    use crate::chance::_forked;
+    #[pymodule_export]
     use crate::clock::PyManualClock;
     #[pymodule_export]
     use crate::ready::Ready;
+    #[pymodule_export]
+    use crate::retry_attempts::{PyRetryAttempt, PyRetryAttempts};
+    #[pymodule_export]
+    use crate::retry_budget::PyRetryBudget;
+    #[pymodule_export]
+    use crate::retry_call::{PyRetryCall, http_error, limit_attempts};
+    #[pymodule_export]
+    use crate::retry_strategy::PyRetryStrategy;
     #[pymodule_export]
     use crate::token_bucket::{PyReservation, PyTokenBucket};
     #[pymodule_export]
@@ -36,6 +52,7 @@ mod _native {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        crate::chance::register_at_fork(module)?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }

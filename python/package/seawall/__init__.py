@@ -16,7 +16,17 @@ from ._errors import (
     RetryBudgetSpent,
     SeawallError,
 )
-from ._native import ManualClock, Reservation, TokenBucket, WarmUp, __version__
+from ._native import (
+    ManualClock,
+    Reservation,
+    RetryAttempt,
+    RetryBudget,
+    RetryCall,
+    RetryStrategy,
+    TokenBucket,
+    WarmUp,
+    __version__,
+)
 
 __all__ = [
     "CircuitOpen",
@@ -27,7 +37,11 @@ __all__ = [
     "RateLimited",
     "Refused",
     "Reservation",
+    "RetryAttempt",
+    "RetryBudget",
     "RetryBudgetSpent",
+    "RetryCall",
+    "RetryStrategy",
     "SeawallError",
     "TokenBucket",
     "WarmUp",
