@@ -7,16 +7,29 @@
 //! All classes are frozen and made of atomics, so that threads share them with the GIL as without it.
 
 mod aimd_controller;
+mod attempt;
+mod awaitable;
 mod callback;
+mod chance;
+mod circuit_breaker;
 mod clock;
+mod concurrency_limit;
 mod errors;
+mod guard;
+mod held;
 mod keyed_buckets;
 mod options;
 mod part;
 mod rate_check;
 mod ready;
 mod record;
+mod retry_attempts;
+mod retry_budget;
+mod retry_call;
+mod retry_strategy;
+mod settings;
 mod sliding_window;
+mod snapshot;
 mod token_bucket;
 mod values;
 mod views;
@@ -33,7 +46,15 @@ mod _native {
     #[pymodule_export]
     use crate::aimd_controller::PyAimdController;
     #[pymodule_export]
+    use crate::chance::_forked;
+    #[pymodule_export]
+    use crate::circuit_breaker::{PyBreakerPermit, PyCircuitBreaker};
+    #[pymodule_export]
     use crate::clock::PyManualClock;
+    #[pymodule_export]
+    use crate::concurrency_limit::{PyConcurrencyLimit, PyLimitPermit};
+    #[pymodule_export]
+    use crate::guard::{PyAttempt, PyCall, PyGuard};
     #[pymodule_export]
     use crate::keyed_buckets::PyKeyedBuckets;
     #[pymodule_export]
@@ -41,7 +62,17 @@ mod _native {
     #[pymodule_export]
     use crate::ready::Ready;
     #[pymodule_export]
+    use crate::retry_attempts::{PyRetryAttempt, PyRetryAttempts};
+    #[pymodule_export]
+    use crate::retry_budget::PyRetryBudget;
+    #[pymodule_export]
+    use crate::retry_call::{PyRetryCall, http_error, limit_attempts};
+    #[pymodule_export]
+    use crate::retry_strategy::PyRetryStrategy;
+    #[pymodule_export]
     use crate::sliding_window::PySlidingWindow;
+    #[pymodule_export]
+    use crate::snapshot::{PyCounts, PySnapshot};
     #[pymodule_export]
     use crate::token_bucket::{PyReservation, PyTokenBucket};
     #[pymodule_export]
@@ -53,6 +84,7 @@ mod _native {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        crate::chance::register_at_fork(module)?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }

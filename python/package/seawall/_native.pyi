@@ -3,13 +3,17 @@
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, Final, Literal, TypeAlias, TypedDict, final
+from typing import Any, Final, Literal, ParamSpec, TypeAlias, TypedDict, TypeVar, final
 
 from ._errors import Refused
 
 __all__ = [
     "AIMDController",
+    "BreakerPermit",
+    "CircuitBreaker",
+    "ConcurrencyLimit",
     "KeyedBuckets",
+    "LimitPermit",
     "ManualClock",
     "RateCheck",
     "Ready",
@@ -31,6 +35,19 @@ _WhenFull: TypeAlias = Literal["open", "closed"]
 _Reason: TypeAlias = Literal["not_yet", "never", "clock_stepped", "no_place"]
 _Curve: TypeAlias = Literal["step", "linear", "exponential"]
 _RateChangeReason: TypeAlias = Literal["errors", "latency", "healthy"]
+_State: TypeAlias = Literal["closed", "open", "half_open"]
+_Outcome: TypeAlias = Literal["success", "failure", "throttled", "timeout", "ignored"]
+_LimitReason: TypeAlias = Literal["growth", "slow", "timeout", "throttled", "refused", "set"]
+_Class: TypeAlias = Literal["retryable", "permanent", "throttled", "timeout", "ignored"]
+_On: TypeAlias = (
+    type[BaseException]
+    | tuple[type[BaseException], ...]
+    | Callable[[Exception], bool | _Class | float | timedelta | None]
+)
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+_F = TypeVar("_F", bound=Callable[..., Any])
 
 @final
 class AIMDController:
@@ -68,6 +85,137 @@ class AIMDController:
     def error_baseline(self) -> float | None: ...
     @property
     def latency_baseline(self) -> float | None: ...
+
+@final
+class BreakerPermit:
+    def finish(self, outcome: _Outcome, /) -> None: ...
+    def cancel(self) -> bool: ...
+    @property
+    def is_probe(self) -> bool: ...
+    def __enter__(self) -> BreakerPermit: ...
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None, /
+    ) -> None: ...
+
+@final
+class CircuitBreaker:
+    def __new__(
+        cls,
+        failure_threshold: int = 10,
+        *,
+        failure_share: float | None = None,
+        slow_share: float | None = None,
+        slower_than: _Seconds | None = None,
+        window: int = 20,
+        minimum: int = 5,
+        open_for: _Seconds = 1.0,
+        open_jitter: float = 0.3,
+        open_growth: float = 1.5,
+        open_cap: _Seconds = 5.0,
+        probes: int = 3,
+        probe_lease: _Seconds = 5.0,
+        close_share: float = 0.6,
+        ramp: _Seconds = 1.0,
+        on: _On | None = None,
+        on_state_change: Callable[[_State, _State], object] | None = None,
+        clock: ManualClock | None = None,
+        seed: int | None = None,
+    ) -> CircuitBreaker: ...
+    def should_block(self) -> bool: ...
+    def on_success(self) -> None: ...
+    def on_failure(self) -> None: ...
+    def try_attempt(self) -> BreakerPermit: ...
+    def call(self, function: Callable[_P, _R], /, *args: _P.args, **kwargs: _P.kwargs) -> _R: ...
+    def __call__(self, function: _F, /) -> _F: ...
+    def peek(self) -> Refused | None: ...
+    @property
+    def state(self) -> _State: ...
+    def trip(self) -> None: ...
+    def force_open(self) -> None: ...
+    def force_close(self) -> None: ...
+    def reset(self) -> None: ...
+    def set_config(
+        self,
+        *,
+        failure_threshold: int | None = None,
+        failure_share: float | None = None,
+        slow_share: float | None = None,
+        slower_than: _Seconds | None = None,
+        window: int | None = None,
+        minimum: int | None = None,
+        open_for: _Seconds | None = None,
+        open_jitter: float | None = None,
+        open_growth: float | None = None,
+        open_cap: _Seconds | None = None,
+        probes: int | None = None,
+        probe_lease: _Seconds | None = None,
+        close_share: float | None = None,
+        ramp: _Seconds | None = None,
+    ) -> None: ...
+    def rebase(self, old: _Seconds, new: _Seconds, /) -> None: ...
+    def _reseed(self, seed: int, /) -> None: ...
+    def __enter__(self) -> BreakerPermit: ...
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None, /
+    ) -> None: ...
+    def __aenter__(self) -> Awaitable[BreakerPermit]: ...
+    def __aexit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None, /
+    ) -> Awaitable[None]: ...
+
+@final
+class ConcurrencyLimit:
+    def __new__(
+        cls,
+        start: int = 2,
+        *,
+        floor: int = 1,
+        ceiling: int = 64,
+        slow_after: _Seconds = 0.25,
+        tolerance: float = 2.25,
+        saturated_after: int = 4,
+        timeout: _Seconds = 1.0,
+        slow_factor: float = 0.8,
+        timeout_factor: float = 0.5,
+        lease: _Seconds = 5.0,
+        on: _On | None = None,
+        on_limit_change: Callable[[int, int, _LimitReason], object] | None = None,
+        clock: ManualClock | None = None,
+    ) -> ConcurrencyLimit: ...
+    def try_attempt(self) -> LimitPermit: ...
+    def call(self, function: Callable[_P, _R], /, *args: _P.args, **kwargs: _P.kwargs) -> _R: ...
+    def __call__(self, function: _F, /) -> _F: ...
+    def peek(self) -> Refused | None: ...
+    @property
+    def limit(self) -> int: ...
+    @property
+    def in_flight(self) -> int: ...
+    @property
+    def slow_after(self) -> float: ...
+    def set_limit(self, limit: int, /) -> None: ...
+    def set_config(
+        self,
+        *,
+        floor: int | None = None,
+        ceiling: int | None = None,
+        slow_after: _Seconds | None = None,
+        tolerance: float | None = None,
+        saturated_after: int | None = None,
+        timeout: _Seconds | None = None,
+        slow_factor: float | None = None,
+        timeout_factor: float | None = None,
+        lease: _Seconds | None = None,
+    ) -> None: ...
+    def reset(self) -> None: ...
+    def rebase(self, old: _Seconds, new: _Seconds, /) -> None: ...
+    def __enter__(self) -> LimitPermit: ...
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None, /
+    ) -> None: ...
+    def __aenter__(self) -> Awaitable[LimitPermit]: ...
+    def __aexit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None, /
+    ) -> Awaitable[None]: ...
 
 @final
 class KeyedBuckets:
@@ -108,6 +256,15 @@ class KeyedBuckets:
     def __len__(self) -> int: ...
     def __bool__(self) -> Literal[True]: ...
     def __sizeof__(self) -> int: ...
+
+@final
+class LimitPermit:
+    def finish(self, outcome: _Outcome, /) -> None: ...
+    def cancel(self) -> bool: ...
+    def __enter__(self) -> LimitPermit: ...
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None, /
+    ) -> None: ...
 
 @final
 class ManualClock:
