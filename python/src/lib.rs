@@ -6,20 +6,29 @@
 //!
 //! All classes are frozen and made of atomics, so that threads share them with the GIL as without it.
 
+mod attempt;
 mod awaitable;
 mod callback;
 mod chance;
+mod circuit_breaker;
 mod clock;
+mod concurrency_limit;
 mod errors;
+mod held;
+mod keyed_buckets;
 mod options;
 mod part;
+mod rate_check;
 mod ready;
+mod record;
 mod retry_attempts;
 mod retry_budget;
 mod retry_call;
 mod retry_strategy;
+mod settings;
 mod token_bucket;
 mod values;
+mod views;
 mod waiting;
 mod warm_up;
 
@@ -32,7 +41,15 @@ mod _native {
     #[pymodule_export]
     use crate::chance::_forked;
     #[pymodule_export]
+    use crate::circuit_breaker::{PyBreakerPermit, PyCircuitBreaker};
+    #[pymodule_export]
     use crate::clock::PyManualClock;
+    #[pymodule_export]
+    use crate::concurrency_limit::{PyConcurrencyLimit, PyLimitPermit};
+    #[pymodule_export]
+    use crate::keyed_buckets::PyKeyedBuckets;
+    #[pymodule_export]
+    use crate::rate_check::PyRateCheck;
     #[pymodule_export]
     use crate::ready::Ready;
     #[pymodule_export]

@@ -17,7 +17,13 @@ from ._errors import (
     SeawallError,
 )
 from ._native import (
+    BreakerPermit,
+    CircuitBreaker,
+    ConcurrencyLimit,
+    KeyedBuckets,
+    LimitPermit,
     ManualClock,
+    RateCheck,
     Reservation,
     RetryAttempt,
     RetryBudget,
@@ -29,11 +35,17 @@ from ._native import (
 )
 
 __all__ = [
+    "BreakerPermit",
+    "CircuitBreaker",
     "CircuitOpen",
+    "ConcurrencyLimit",
     "ConcurrencyLimited",
     "DeadlineExceeded",
+    "KeyedBuckets",
+    "LimitPermit",
     "ManualClock",
     "Paused",
+    "RateCheck",
     "RateLimited",
     "Refused",
     "Reservation",
