@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextvars
 import copy
 import gc
+import os
 import pickle
+import subprocess
 import sys
 import threading
 import weakref
@@ -85,8 +88,8 @@ ASKERS: dict[str, Callable[[CircuitBreaker], object]] = {
     "try_attempt": lambda breaker: breaker.try_attempt(),
     "call": lambda breaker: breaker.call(int),
     "decorator": lambda breaker: breaker(int)(),
-    "with": lambda breaker: breaker.__enter__(),
-    "async with": lambda breaker: breaker.__aenter__(),
+    "with": lambda breaker: contextvars.copy_context().run(breaker.__enter__),
+    "async with": lambda breaker: contextvars.copy_context().run(breaker.__aenter__),
 }
 
 
@@ -275,6 +278,32 @@ def test_the_open_interval_is_drawn_so_that_a_fleet_spreads(clock: ManualClock) 
     assert len(set(waits)) > 40
     assert all(wait is not None and 5 <= wait <= 15.001 for wait in waits)
     assert wait(7) == wait(7) != wait(8)
+
+
+FORKING = """
+import os, seawall
+clock = seawall.ManualClock()
+breaker = seawall.CircuitBreaker(1, open_for=10, open_cap=20, open_jitter=0.5, seed=7, clock=clock)
+def wait():
+    breaker.trip()
+    return breaker.peek().retry_after
+for _ in range(20):
+    if os.fork() == 0:
+        os.write(1, f"{wait()}\\n".encode())
+        os._exit(0)
+    os.wait()
+os.write(1, f"{wait()}\\n".encode())
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_processes_that_were_forked_draw_intervals_of_their_own(clock: ManualClock) -> None:
+    ran = subprocess.run([sys.executable, "-c", FORKING], capture_output=True, text=True, check=True)
+    *children, parent = ran.stdout.split()
+    assert len({*children, parent}) == 21
+    breaker = CircuitBreaker(1, open_for=10, open_cap=20, open_jitter=0.5, seed=7, clock=clock)
+    breaker.trip()
+    assert str(breaker.peek().retry_after) == parent  # type: ignore[union-attr]
 
 
 def test_protected_calls_run_in_parallel() -> None:
