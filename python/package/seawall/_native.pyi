@@ -1,9 +1,9 @@
 """The native module: what its classes are to a type checker. What they do, they say themselves."""
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, Final, Literal, ParamSpec, TypeAlias, TypedDict, TypeVar, final, overload
+from typing import Any, Final, Literal, ParamSpec, TypeAlias, TypedDict, TypeVar, final
 
 from ._errors import Refused
 
@@ -373,6 +373,8 @@ class RetryCall:
     def attempts(self) -> int: ...
     @property
     def give_up_reason(self) -> _GiveUpReason | None: ...
+    def _pause(self, error: BaseException | _Class, /) -> Awaitable[bool]: ...
+    def _pause_blocking(self, error: BaseException | _Class, /) -> bool: ...
     def _explain(self, error: BaseException, /) -> None: ...
 
 @final
@@ -387,20 +389,11 @@ class RetryStrategy:
         jitter: _Jitter = "full",
         deadline: _Seconds | None = None,
         retry_after_cap: _Seconds = 300.0,
-        on: _On = ...,
+        on: _On | None = None,
         budget: RetryBudget | None = None,
         clock: ManualClock | None = None,
         seed: int | None = None,
     ) -> RetryStrategy: ...
-    @overload
-    def execute(
-        self, function: Callable[_P, Coroutine[Any, Any, _R]], /, *args: _P.args, **kwargs: _P.kwargs
-    ) -> Coroutine[Any, Any, _R]: ...
-    @overload
-    def execute(
-        self, function: Callable[_P, Awaitable[_R]], /, *args: _P.args, **kwargs: _P.kwargs
-    ) -> Awaitable[_R]: ...
-    @overload
     def execute(self, function: Callable[_P, _R], /, *args: _P.args, **kwargs: _P.kwargs) -> _R: ...
     def __call__(self, function: _F, /) -> _F: ...
     def begin(self) -> RetryCall: ...
