@@ -362,6 +362,20 @@ impl PyRetryCall {
         self.0.give_up_reason().map(give_up_word)
     }
 
+    /// `failed` and `wait` in one, so that nothing comes between: whether there is another attempt.
+    #[pyo3(signature = (error, /))]
+    fn _pause<'py>(&self, py: Python<'py>, error: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.failed(error, None)?;
+        self.wait(py)
+    }
+
+    /// `failed` and `wait_blocking` in one.
+    #[pyo3(signature = (error, /))]
+    fn _pause_blocking(&self, py: Python<'_>, error: &Bound<'_, PyAny>) -> PyResult<bool> {
+        self.0.failed(error, None)?;
+        self.wait_blocking(py)
+    }
+
     /// Says on the error why no more was tried.
     #[pyo3(signature = (error, /))]
     fn _explain(&self, error: &Bound<'_, PyAny>) {
