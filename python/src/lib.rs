@@ -9,11 +9,15 @@
 mod callback;
 mod clock;
 mod errors;
+mod keyed_buckets;
 mod options;
 mod part;
+mod rate_check;
 mod ready;
+mod record;
 mod token_bucket;
 mod values;
+mod views;
 mod waiting;
 mod warm_up;
 
@@ -25,6 +29,10 @@ mod _native {
 
     #[pymodule_export]
     use crate::clock::PyManualClock;
+    #[pymodule_export]
+    use crate::keyed_buckets::PyKeyedBuckets;
+    #[pymodule_export]
+    use crate::rate_check::PyRateCheck;
     #[pymodule_export]
     use crate::ready::Ready;
     #[pymodule_export]

@@ -16,14 +16,16 @@ from ._errors import (
     RetryBudgetSpent,
     SeawallError,
 )
-from ._native import ManualClock, Reservation, TokenBucket, WarmUp, __version__
+from ._native import KeyedBuckets, ManualClock, RateCheck, Reservation, TokenBucket, WarmUp, __version__
 
 __all__ = [
     "CircuitOpen",
     "ConcurrencyLimited",
     "DeadlineExceeded",
+    "KeyedBuckets",
     "ManualClock",
     "Paused",
+    "RateCheck",
     "RateLimited",
     "Refused",
     "Reservation",
