@@ -6,7 +6,9 @@
 //!
 //! All classes are frozen and made of atomics, so that threads share them with the GIL as without it.
 
+mod awaitable;
 mod callback;
+mod chance;
 mod clock;
 mod errors;
 mod keyed_buckets;
@@ -15,6 +17,10 @@ mod part;
 mod rate_check;
 mod ready;
 mod record;
+mod retry_attempts;
+mod retry_budget;
+mod retry_call;
+mod retry_strategy;
 mod token_bucket;
 mod values;
 mod views;
@@ -28,6 +34,8 @@ mod _native {
     use pyo3::prelude::*;
 
     #[pymodule_export]
+    use crate::chance::_forked;
+    #[pymodule_export]
     use crate::clock::PyManualClock;
     #[pymodule_export]
     use crate::keyed_buckets::PyKeyedBuckets;
@@ -35,6 +43,14 @@ mod _native {
     use crate::rate_check::PyRateCheck;
     #[pymodule_export]
     use crate::ready::Ready;
+    #[pymodule_export]
+    use crate::retry_attempts::{PyRetryAttempt, PyRetryAttempts};
+    #[pymodule_export]
+    use crate::retry_budget::PyRetryBudget;
+    #[pymodule_export]
+    use crate::retry_call::{PyRetryCall, http_error, limit_attempts};
+    #[pymodule_export]
+    use crate::retry_strategy::PyRetryStrategy;
     #[pymodule_export]
     use crate::token_bucket::{PyReservation, PyTokenBucket};
     #[pymodule_export]
@@ -44,6 +60,7 @@ mod _native {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        crate::chance::register_at_fork(module)?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }

@@ -16,7 +16,19 @@ from ._errors import (
     RetryBudgetSpent,
     SeawallError,
 )
-from ._native import KeyedBuckets, ManualClock, RateCheck, Reservation, TokenBucket, WarmUp, __version__
+from ._native import (
+    KeyedBuckets,
+    ManualClock,
+    RateCheck,
+    Reservation,
+    RetryAttempt,
+    RetryBudget,
+    RetryCall,
+    RetryStrategy,
+    TokenBucket,
+    WarmUp,
+    __version__,
+)
 
 __all__ = [
     "CircuitOpen",
@@ -29,7 +41,11 @@ __all__ = [
     "RateLimited",
     "Refused",
     "Reservation",
+    "RetryAttempt",
+    "RetryBudget",
     "RetryBudgetSpent",
+    "RetryCall",
+    "RetryStrategy",
     "SeawallError",
     "TokenBucket",
     "WarmUp",
