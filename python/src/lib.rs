@@ -6,11 +6,17 @@
 //!
 //! All classes are frozen and made of atomics, so that threads share them with the GIL as without it.
 
+mod aimd_controller;
+mod attempt;
 mod awaitable;
 mod callback;
 mod chance;
+mod circuit_breaker;
 mod clock;
+mod concurrency_limit;
 mod errors;
+mod guard;
+mod held;
 mod keyed_buckets;
 mod options;
 mod part;
@@ -21,11 +27,15 @@ mod retry_attempts;
 mod retry_budget;
 mod retry_call;
 mod retry_strategy;
+mod settings;
+mod sliding_window;
+mod snapshot;
 mod token_bucket;
 mod values;
 mod views;
 mod waiting;
 mod warm_up;
+mod window_metrics;
 
 use pyo3::prelude::*;
 
@@ -34,9 +44,17 @@ mod _native {
     use pyo3::prelude::*;
 
     #[pymodule_export]
+    use crate::aimd_controller::PyAimdController;
+    #[pymodule_export]
     use crate::chance::_forked;
     #[pymodule_export]
+    use crate::circuit_breaker::{PyBreakerPermit, PyCircuitBreaker};
+    #[pymodule_export]
     use crate::clock::PyManualClock;
+    #[pymodule_export]
+    use crate::concurrency_limit::{PyConcurrencyLimit, PyLimitPermit};
+    #[pymodule_export]
+    use crate::guard::{PyAttempt, PyCall, PyGuard};
     #[pymodule_export]
     use crate::keyed_buckets::PyKeyedBuckets;
     #[pymodule_export]
@@ -52,11 +70,17 @@ mod _native {
     #[pymodule_export]
     use crate::retry_strategy::PyRetryStrategy;
     #[pymodule_export]
+    use crate::sliding_window::PySlidingWindow;
+    #[pymodule_export]
+    use crate::snapshot::{PyCounts, PySnapshot};
+    #[pymodule_export]
     use crate::token_bucket::{PyReservation, PyTokenBucket};
     #[pymodule_export]
     use crate::waiting::Waiting;
     #[pymodule_export]
     use crate::warm_up::PyWarmUp;
+    #[pymodule_export]
+    use crate::window_metrics::PyWindowMetrics;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -3,19 +3,26 @@
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, Final, Literal, TypeAlias, TypedDict, final
+from typing import Any, Final, Literal, ParamSpec, TypeAlias, TypedDict, TypeVar, final
 
 from ._errors import Refused
 
 __all__ = [
+    "BreakerPermit",
+    "CircuitBreaker",
+    "ConcurrencyLimit",
+    "AIMDController",
     "KeyedBuckets",
+    "LimitPermit",
     "ManualClock",
     "RateCheck",
     "Ready",
     "Reservation",
+    "SlidingWindow",
     "TokenBucket",
     "Waiting",
     "WarmUp",
+    "WindowMetrics",
     "__version__",
 ]
 
@@ -27,6 +34,188 @@ _Key: TypeAlias = str | bytes | int
 _WhenFull: TypeAlias = Literal["open", "closed"]
 _Reason: TypeAlias = Literal["not_yet", "never", "clock_stepped", "no_place"]
 _Curve: TypeAlias = Literal["step", "linear", "exponential"]
+_State: TypeAlias = Literal["closed", "open", "half_open"]
+_Outcome: TypeAlias = Literal["success", "failure", "throttled", "timeout", "ignored"]
+_LimitReason: TypeAlias = Literal["growth", "slow", "timeout", "throttled", "refused", "set"]
+_Class: TypeAlias = Literal["retryable", "permanent", "throttled", "timeout", "ignored"]
+_On: TypeAlias = (
+    type[BaseException]
+    | tuple[type[BaseException], ...]
+    | Callable[[Exception], bool | _Class | float | timedelta | None]
+)
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+@final
+class BreakerPermit:
+    def finish(self, outcome: _Outcome, /) -> None: ...
+    def cancel(self) -> bool: ...
+    @property
+    def is_probe(self) -> bool: ...
+    def __enter__(self) -> BreakerPermit: ...
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None, /
+    ) -> None: ...
+
+@final
+class CircuitBreaker:
+    def __new__(
+        cls,
+        failure_threshold: int = 10,
+        *,
+        failure_share: float | None = None,
+        slow_share: float | None = None,
+        slower_than: _Seconds | None = None,
+        window: int = 20,
+        minimum: int = 5,
+        open_for: _Seconds = 1.0,
+        open_jitter: float = 0.3,
+        open_growth: float = 1.5,
+        open_cap: _Seconds = 5.0,
+        probes: int = 3,
+        probe_lease: _Seconds = 5.0,
+        close_share: float = 0.6,
+        ramp: _Seconds = 1.0,
+        on: _On | None = None,
+        on_state_change: Callable[[_State, _State], object] | None = None,
+        clock: ManualClock | None = None,
+        seed: int | None = None,
+    ) -> CircuitBreaker: ...
+    def should_block(self) -> bool: ...
+    def on_success(self) -> None: ...
+    def on_failure(self) -> None: ...
+    def try_attempt(self) -> BreakerPermit: ...
+    def call(self, function: Callable[_P, _R], /, *args: _P.args, **kwargs: _P.kwargs) -> _R: ...
+    def __call__(self, function: _F, /) -> _F: ...
+    def peek(self) -> Refused | None: ...
+    @property
+    def state(self) -> _State: ...
+    def trip(self) -> None: ...
+    def force_open(self) -> None: ...
+    def force_close(self) -> None: ...
+    def reset(self) -> None: ...
+    def set_config(
+        self,
+        *,
+        failure_threshold: int | None = None,
+        failure_share: float | None = None,
+        slow_share: float | None = None,
+        slower_than: _Seconds | None = None,
+        window: int | None = None,
+        minimum: int | None = None,
+        open_for: _Seconds | None = None,
+        open_jitter: float | None = None,
+        open_growth: float | None = None,
+        open_cap: _Seconds | None = None,
+        probes: int | None = None,
+        probe_lease: _Seconds | None = None,
+        close_share: float | None = None,
+        ramp: _Seconds | None = None,
+    ) -> None: ...
+    def rebase(self, old: _Seconds, new: _Seconds, /) -> None: ...
+    def _reseed(self, seed: int, /) -> None: ...
+    def __enter__(self) -> BreakerPermit: ...
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None, /
+    ) -> None: ...
+    def __aenter__(self) -> Awaitable[BreakerPermit]: ...
+    def __aexit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None, /
+    ) -> Awaitable[None]: ...
+
+@final
+class ConcurrencyLimit:
+    def __new__(
+        cls,
+        start: int = 2,
+        *,
+        floor: int = 1,
+        ceiling: int = 64,
+        slow_after: _Seconds = 0.25,
+        tolerance: float = 2.25,
+        saturated_after: int = 4,
+        timeout: _Seconds = 1.0,
+        slow_factor: float = 0.8,
+        timeout_factor: float = 0.5,
+        lease: _Seconds = 5.0,
+        on: _On | None = None,
+        on_limit_change: Callable[[int, int, _LimitReason], object] | None = None,
+        clock: ManualClock | None = None,
+    ) -> ConcurrencyLimit: ...
+    def try_attempt(self) -> LimitPermit: ...
+    def call(self, function: Callable[_P, _R], /, *args: _P.args, **kwargs: _P.kwargs) -> _R: ...
+    def __call__(self, function: _F, /) -> _F: ...
+    def peek(self) -> Refused | None: ...
+    @property
+    def limit(self) -> int: ...
+    @property
+    def in_flight(self) -> int: ...
+    @property
+    def slow_after(self) -> float: ...
+    def set_limit(self, limit: int, /) -> None: ...
+    def set_config(
+        self,
+        *,
+        floor: int | None = None,
+        ceiling: int | None = None,
+        slow_after: _Seconds | None = None,
+        tolerance: float | None = None,
+        saturated_after: int | None = None,
+        timeout: _Seconds | None = None,
+        slow_factor: float | None = None,
+        timeout_factor: float | None = None,
+        lease: _Seconds | None = None,
+    ) -> None: ...
+    def reset(self) -> None: ...
+    def rebase(self, old: _Seconds, new: _Seconds, /) -> None: ...
+    def __enter__(self) -> LimitPermit: ...
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None, /
+    ) -> None: ...
+    def __aenter__(self) -> Awaitable[LimitPermit]: ...
+    def __aexit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None, /
+    ) -> Awaitable[None]: ...
+_RateChangeReason: TypeAlias = Literal["errors", "latency", "healthy"]
+
+@final
+class AIMDController:
+    def __new__(
+        cls,
+        initial_rate: _Rate = 5,
+        min_rate: _Rate = 1,
+        max_rate: _Rate = 100,
+        *,
+        step: _Rate = 1,
+        factor: float = 0.5,
+        error_threshold: float = 0.05,
+        latency_threshold: _Seconds = 0.4,
+        interval: _Seconds = 30.0,
+        minimum_samples: int = 10,
+        error_baseline_max: float = 0.2,
+        latency_baseline_max: _Seconds = 1.0,
+        on_rate_change: Callable[[float, float, _RateChangeReason], object] | None = None,
+        clock: ManualClock | None = None,
+    ) -> AIMDController: ...
+    def update(self, error_rate: float | None, p95: _Seconds | None) -> float: ...
+    def observe(self, window: SlidingWindow | WindowMetrics, /) -> float: ...
+    def set_rate(self, rate: _Rate, /) -> float: ...
+    def reset(self) -> None: ...
+    def rebase(self, old: _Seconds, new: _Seconds, /) -> None: ...
+    @property
+    def current_rate(self) -> float: ...
+    @property
+    def min_rate(self) -> float: ...
+    @property
+    def max_rate(self) -> float: ...
+    @property
+    def due_in(self) -> float: ...
+    @property
+    def error_baseline(self) -> float | None: ...
+    @property
+    def latency_baseline(self) -> float | None: ...
 
 @final
 class KeyedBuckets:
@@ -67,6 +256,15 @@ class KeyedBuckets:
     def __len__(self) -> int: ...
     def __bool__(self) -> Literal[True]: ...
     def __sizeof__(self) -> int: ...
+
+@final
+class LimitPermit:
+    def finish(self, outcome: _Outcome, /) -> None: ...
+    def cancel(self) -> bool: ...
+    def __enter__(self) -> LimitPermit: ...
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None, /
+    ) -> None: ...
 
 @final
 class ManualClock:
@@ -130,6 +328,46 @@ class Reservation:
     def tokens(self) -> int: ...
 
 @final
+class SlidingWindow:
+    def __new__(
+        cls, window: _Seconds = 30.0, *, slices: int = 16, cells: int = 512, clock: ManualClock | None = None
+    ) -> SlidingWindow: ...
+    def record(self, latency: _Seconds, /, ok: bool = True) -> None: ...
+    def metrics(self) -> WindowMetrics: ...
+    def quantile(self, q: float, /) -> float | None: ...
+    def mark(self) -> None: ...
+    def rebase(self, old: _Seconds, new: _Seconds, /) -> None: ...
+    @property
+    def count(self) -> int: ...
+    @property
+    def error_rate(self) -> float | None: ...
+    @property
+    def throughput(self) -> float: ...
+    @property
+    def p50(self) -> float | None: ...
+    @property
+    def p95(self) -> float | None: ...
+    @property
+    def p99(self) -> float | None: ...
+    @property
+    def total_count(self) -> int: ...
+    @property
+    def total_errors(self) -> int: ...
+    @property
+    def total_late(self) -> int: ...
+    @property
+    def window(self) -> float: ...
+    @property
+    def slices(self) -> int: ...
+    @property
+    def slice(self) -> float: ...
+    @property
+    def cells(self) -> int: ...
+    @property
+    def relative_error(self) -> float: ...
+    def __sizeof__(self) -> int: ...
+
+@final
 class TokenBucket:
     def __new__(
         cls,
@@ -186,5 +424,65 @@ class WarmUp:
     def start(self) -> float: ...
     @property
     def duration(self) -> float: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+
+class _WindowMetricsDict(TypedDict):
+    count: int
+    errors: int
+    error_rate: float | None
+    success_rate: float | None
+    throughput: float
+    mean: float | None
+    max: float | None
+    p50: float | None
+    p95: float | None
+    p99: float | None
+    observed: float
+    total_count: int
+    total_errors: int
+
+@final
+class WindowMetrics:
+    def __new__(
+        cls,
+        count: int,
+        errors: int,
+        observed: float,
+        mean: float | None = None,
+        max: float | None = None,
+        p50: float | None = None,
+        p95: float | None = None,
+        p99: float | None = None,
+        total_count: int | None = None,
+        total_errors: int | None = None,
+    ) -> WindowMetrics: ...
+    @property
+    def count(self) -> int: ...
+    @property
+    def errors(self) -> int: ...
+    @property
+    def error_rate(self) -> float | None: ...
+    @property
+    def success_rate(self) -> float | None: ...
+    @property
+    def throughput(self) -> float: ...
+    @property
+    def mean(self) -> float | None: ...
+    @property
+    def max(self) -> float | None: ...
+    @property
+    def p50(self) -> float | None: ...
+    @property
+    def p95(self) -> float | None: ...
+    @property
+    def p99(self) -> float | None: ...
+    @property
+    def observed(self) -> float: ...
+    @property
+    def total_count(self) -> int: ...
+    @property
+    def total_errors(self) -> int: ...
+    def as_dict(self) -> _WindowMetricsDict: ...
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...
