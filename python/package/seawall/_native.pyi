@@ -24,6 +24,7 @@ __all__ = [
     "WarmUp",
     "WindowMetrics",
     "__version__",
+    "set_clock",
 ]
 
 __version__: Final[str]
@@ -486,3 +487,5 @@ class WindowMetrics:
     def as_dict(self) -> _WindowMetricsDict: ...
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...
+
+def set_clock(clock: ManualClock | None, /) -> ManualClock | None: ...
