@@ -6,6 +6,7 @@
 //!
 //! All classes are frozen and made of atomics, so that threads share them with the GIL as without it.
 
+mod aimd_controller;
 mod attempt;
 mod awaitable;
 mod callback;
@@ -27,12 +28,14 @@ mod retry_budget;
 mod retry_call;
 mod retry_strategy;
 mod settings;
+mod sliding_window;
 mod snapshot;
 mod token_bucket;
 mod values;
 mod views;
 mod waiting;
 mod warm_up;
+mod window_metrics;
 
 use pyo3::prelude::*;
 
@@ -40,6 +43,8 @@ use pyo3::prelude::*;
 mod _native {
     use pyo3::prelude::*;
 
+    #[pymodule_export]
+    use crate::aimd_controller::PyAimdController;
     #[pymodule_export]
     use crate::chance::_forked;
     #[pymodule_export]
@@ -65,6 +70,8 @@ mod _native {
     #[pymodule_export]
     use crate::retry_strategy::PyRetryStrategy;
     #[pymodule_export]
+    use crate::sliding_window::PySlidingWindow;
+    #[pymodule_export]
     use crate::snapshot::{PyCounts, PySnapshot};
     #[pymodule_export]
     use crate::token_bucket::{PyReservation, PyTokenBucket};
@@ -72,6 +79,8 @@ mod _native {
     use crate::waiting::Waiting;
     #[pymodule_export]
     use crate::warm_up::PyWarmUp;
+    #[pymodule_export]
+    use crate::window_metrics::PyWindowMetrics;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

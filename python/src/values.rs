@@ -8,8 +8,8 @@ use pyo3::types::{PyDelta, PyString, PyTuple};
 use seawall::{Instant, Rate, Ratio};
 
 const NANOS: f64 = 1e9;
-/// 2^64 nanoseconds: 584 years.
-const LONGEST: f64 = 18_446_744_073.0;
+/// 2^64 nanoseconds, 584 years: the next float over what the farthest clock shows, which is a reading as well.
+const LONGEST: f64 = 18_446_744_073.709_553;
 
 /// How many tokens: `n`. 0 are always there.
 #[derive(Clone, Copy)]
