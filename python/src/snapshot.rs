@@ -5,7 +5,8 @@ use pyo3::types::{PyDict, PyList};
 use seawall::{Counts, GiveUpReason, OutcomeCounts, Reason, Refused, Snapshot, Stage, WindowSummary};
 
 use crate::errors::exception;
-use crate::guard::{cause_word, give_up_word, reason_word, stage_word, state_word};
+use crate::guard::{cause_word, reason_word, stage_word, state_word};
+use crate::retry_call::give_up_word;
 use crate::values::{as_per_second, as_seconds, as_share};
 
 /// A guard at one moment, and what went through it: `guard.snapshot()`. Frozen.

@@ -64,9 +64,8 @@ impl Settings<'_, '_> {
         }
         config.bucket = bucket(config.bucket, self.bucket)?;
         config.breaker = crate::circuit_breaker::config("a guard's breaker", config.breaker, self.breaker)?;
-        if self.retry.or(self.budget).is_some() {
-            return Err(pyo3::exceptions::PyNotImplementedError::new_err("retry and budget: not yet"));
-        }
+        config.retry = crate::retry_strategy::config("a guard's retry", config.retry, self.retry)?;
+        config.budget = crate::retry_budget::config("a guard's budget", config.budget, self.budget)?;
         if let Some(most) = self.max_in_flight {
             config.limit.ceiling = count("max_in_flight", most, 1, 65_535)?;
             config.limit.start = config.limit.start.min(config.limit.ceiling);
@@ -100,7 +99,7 @@ impl Settings<'_, '_> {
         if let Some(burst) = self.per_key_burst {
             config = config.burst(count("per_key_burst", burst, 1, u32::MAX)?);
         }
-        let places = self.keys.map_or(Ok(1024), |keys| count("keys", keys, 1, 1 << 26))?;
+        let places = self.keys.map_or(Ok(1024), |keys| crate::keyed_buckets::capacity("keys", keys))?;
         Ok(Some((config, places as usize)))
     }
 
