@@ -28,6 +28,8 @@ __all__ = [
 
 __version__: Final[str]
 
+def _build() -> dict[str, str | int]: ...
+
 _Seconds: TypeAlias = float | timedelta
 _Rate: TypeAlias = float | str | tuple[int, float | timedelta]
 _Key: TypeAlias = str | bytes | int
