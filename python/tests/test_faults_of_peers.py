@@ -1,0 +1,235 @@
+"""The faults of other libraries that were found by running them, and that must not be ours: contention that reads as a
+refusal, calls of a breaker that wait for each other, large requests that starve, and a wall clock that is set.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import seawall
+from waiting_tools import PATIENCE, settle, thread
+
+CALLS = 20_000
+
+
+def together(count: int, work: Callable[[int], None]) -> None:
+    """Runs it in so many threads at once, which are made to take turns as often as can be."""
+    barrier = threading.Barrier(count)
+    interval = sys.getswitchinterval()
+    errors: list[BaseException] = []
+
+    def run(number: int) -> None:
+        try:
+            barrier.wait(PATIENCE)
+            work(number)
+        except BaseException as error:
+            errors.append(error)
+
+    workers = [threading.Thread(target=run, args=(number,), daemon=True) for number in range(count)]
+    sys.setswitchinterval(1e-6)
+    try:
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join(PATIENCE)
+    finally:
+        sys.setswitchinterval(interval)
+    assert not any(worker.is_alive() for worker in workers)
+    if errors:
+        raise errors[0]
+
+
+# Contention is no refusal.
+
+
+def test_of_two_threads_that_take_from_a_limit_far_away_none_is_refused() -> None:
+    bucket = seawall.TokenBucket(1_000_000_000)
+    refused = [0, 0]
+
+    def take(number: int) -> None:
+        refused[number] = sum(not bucket.try_take() for _ in range(CALLS))
+
+    together(2, take)
+    assert refused == [0, 0]
+
+
+# Nor is it a grant.
+
+
+def over_the_law(rate: float, burst: int, try_take: Callable[[], bool]) -> tuple[int, float]:
+    """How many two threads got in all of a quarter of a second, and the most that the law has."""
+    granted = [0, 0]
+    before = time.monotonic_ns()
+    end = before + 250_000_000
+
+    def take(number: int) -> None:
+        while time.monotonic_ns() < end:
+            granted[number] += try_take()
+
+    together(2, take)
+    elapsed = (time.monotonic_ns() - before) / 1e9
+    return sum(granted), rate * elapsed + burst
+
+
+def test_two_threads_never_get_more_tokens_than_the_law_has() -> None:
+    bucket = seawall.TokenBucket(20_000, 100)
+    granted, law = over_the_law(20_000, 100, bucket.try_take)
+    # Made before the clock was read, it was full then already.
+    assert granted <= law
+    assert granted > 100
+
+
+def test_two_threads_at_an_instant_get_the_burst_and_no_token_more(clock: seawall.ManualClock) -> None:
+    bucket = seawall.TokenBucket(1, CALLS, clock=clock)
+    granted = [0, 0]
+
+    def take(number: int) -> None:
+        granted[number] = sum(bucket.try_take() for _ in range(CALLS))
+
+    together(2, take)
+    assert sum(granted) == CALLS
+
+
+# Large requests are served.
+
+
+def test_a_request_for_eight_is_served_while_three_loops_ask_for_one(clock: seawall.ManualClock) -> None:
+    async def main() -> None:
+        bucket = seawall.TokenBucket(10, clock=clock)
+        small = 0
+
+        async def ask_for_one() -> None:
+            nonlocal small
+            while True:
+                await bucket.take(1)
+                small += 1
+
+        greedy = [asyncio.create_task(ask_for_one()) for _ in range(3)]
+        await settle()
+        large = asyncio.create_task(bucket.take(8))
+        await settle()
+        begun, before = clock.now(), small
+        while not large.done():
+            clock.advance(0.1)
+            await settle()
+        # Three were there before it.
+        assert clock.now() - begun == pytest.approx((3 + 8) / 10)
+        assert small - before <= 3 + 1
+        for task in greedy:
+            task.cancel()
+        await asyncio.gather(*greedy, return_exceptions=True)
+
+    asyncio.run(main())
+
+
+# The wall clock says nothing.
+
+
+class Wall:
+    """A wall clock that is an hour off from now on, or a hundred years."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.monkeypatch = monkeypatch
+        self.reads = 0
+
+    def step(self, seconds: float) -> None:
+        real, real_ns = time.time, time.time_ns
+
+        def stepped() -> float:
+            self.reads += 1
+            return real() + seconds
+
+        def stepped_ns() -> int:
+            self.reads += 1
+            return real_ns() + int(seconds * 1e9)
+
+        class Datetime(datetime.datetime):
+            @classmethod
+            def now(cls, tz: datetime.tzinfo | None = None) -> Any:
+                return datetime.datetime.fromtimestamp(stepped(), tz)
+
+            @classmethod
+            def utcnow(cls) -> Any:
+                return datetime.datetime.fromtimestamp(stepped(), datetime.timezone.utc)
+
+        self.monkeypatch.setattr(time, "time", stepped)
+        self.monkeypatch.setattr(time, "time_ns", stepped_ns)
+        self.monkeypatch.setattr(datetime, "datetime", Datetime)
+
+
+@pytest.fixture
+def wall(monkeypatch: pytest.MonkeyPatch) -> Wall:
+    return Wall(monkeypatch)
+
+
+HOURS = [3_600.0, -3_600.0, 3e9, -1e9]
+
+
+@pytest.mark.parametrize("step", HOURS)
+def test_a_wall_clock_that_is_set_earns_no_token_and_costs_none(step: float, wall: Wall) -> None:
+    bucket = seawall.TokenBucket("1/d", 3)
+    assert bucket.try_take()
+    wall.step(step)
+    assert bucket.available == 2
+    assert bucket.try_take(2)
+    assert not bucket.try_take()
+    with pytest.raises(seawall.RateLimited):
+        bucket.take_blocking(max_wait=60)
+    assert wall.reads == 0
+
+
+@pytest.mark.parametrize("step", HOURS)
+def test_a_wall_clock_that_is_set_ends_no_wait_and_lengthens_none(
+    step: float, wall: Wall, clock: seawall.ManualClock
+) -> None:
+    bucket = seawall.TokenBucket(1, initial=0, clock=clock)
+    with thread(bucket.take_blocking):
+        while bucket.waiting == 0:
+            time.sleep(0.001)
+        wall.step(step)
+        clock.advance(0.999)
+        assert bucket.waiting == 1
+        clock.advance(0.001)
+    assert bucket.waiting == 0
+    assert wall.reads == 0
+
+
+def test_no_module_of_the_package_reads_the_wall_clock() -> None:
+    """It is said with the words that would read it: where a date has to be read, the line says why."""
+    import pathlib
+
+    package = pathlib.Path(seawall.__file__).parent
+    words = ("time.time(", "time_ns(", "datetime.now", "utcnow", "SystemTime")
+    source = package.parent.parent / "src"
+    files = [*package.rglob("*.py"), *source.rglob("*.rs")]
+    assert len(files) > 3
+    found = [
+        f"{file.name}:{number}: {line.strip()}"
+        for file in files
+        for number, line in enumerate(file.read_text().splitlines(), 1)
+        if any(word in line for word in words) and "# wall clock:" not in line and not _is_monotonic(line)
+    ]
+    assert found == []
+
+
+def _is_monotonic(line: str) -> bool:
+    return "monotonic_ns(" in line or "perf_counter_ns(" in line
+
+
+def test_a_clock_that_is_stepped_back_mints_no_token(clock: seawall.ManualClock) -> None:
+    clock.set(1_000.0)
+    bucket = seawall.TokenBucket(1, 5, clock=clock)
+    assert bucket.try_take(5)
+    for reading in (999.0, 1_000.0, 500.0, 1_000.0, 0.0, 1_000.0):
+        clock.set(reading)
+        assert not bucket.try_take()
+    clock.set(1_001.0)
+    assert bucket.try_take() and not bucket.try_take()
