@@ -2045,6 +2045,13 @@ seawall_status_t seawall_guard_set_mode(seawall_guard_t *guard,
                                         uint32_t stage,
                                         seawall_mode_t mode);
 
+/// What the guard draws from here on is of another seed: for a process that was forked, and has a guard of its own, not in
+/// shared memory. Its retries would else come at the same instants as its parent's. Who is in a canary stays what it was.
+///
+/// Threads: any, at the same time; signal handlers too. Wait-free. Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_guard_reseed(seawall_guard_t *guard,
+                                      uint64_t seed);
+
 /// Moves all parts to a clock that reads `new_now_ns` where the old one read `old_now_ns`. Calls keep instants of the old
 /// clock, and permits that are out are void: each call is to begin anew.
 ///
@@ -2662,6 +2669,12 @@ SEAWALL_MUST_USE seawall_status_t seawall_shared_random_init(seawall_shared_rand
 ///
 /// Threads: exclusive. Wait-free. Returns: `SEAWALL_OK`, or an object mistake.
 seawall_status_t seawall_shared_random_fini(seawall_shared_random_t *random);
+
+/// Goes on with the stream of another seed: for a process that was forked, which would else draw what its parent draws.
+///
+/// Threads: any, at the same time; signal handlers too. Wait-free. Returns: `SEAWALL_OK`, or an object mistake.
+seawall_status_t seawall_shared_random_reseed(seawall_shared_random_t *random,
+                                              uint64_t seed);
 
 /// The next number, uniform over all of `uint64_t`. Each caller gets its own.
 ///

@@ -711,6 +711,8 @@ class SharedRandom {
         (void)Status(seawall_shared_random_next_u64(&storage_, &number));
         return number;
     }
+    /// Goes on with the stream of another seed, as a process has to that was forked.
+    void reseed(std::uint64_t seed) noexcept { (void)Status(seawall_shared_random_reseed(&storage_, seed)); }
     seawall_shared_random_t* c() noexcept { return &storage_; }
 
   private:
@@ -3291,6 +3293,8 @@ class BasicGuard : public detail::InWorkspace<seawall_guard_t> {
     Status set_mode(Stage stage, Mode mode) noexcept {
         return seawall_guard_set_mode(this->handle_, static_cast<std::uint32_t>(stage), mode.to_c());
     }
+    /// What it draws from here on is of another seed, as in a process that was forked.
+    Status reseed(std::uint64_t seed) noexcept { return seawall_guard_reseed(this->handle_, seed); }
     /// Moves all parts to a clock that reads `new_now` where the old one read `old_now`. Permits that are out are void.
     Status rebase(time_point old_now, time_point new_now) noexcept {
         return seawall_guard_rebase(this->handle_, detail::to_ns(old_now), detail::to_ns(new_now));

@@ -41,7 +41,7 @@ use core::ops::Deref;
 use core::time::Duration;
 
 use crate::clock::Clock;
-use crate::guard::{Admission, Call, Finished, Guard, KeyedStage, Permit, Request};
+use crate::guard::{Admission, Call, Finished, Guard, GuardView, KeyedStage, Permit, Request};
 use crate::outcome::Outcome;
 use crate::refused::Refused;
 use crate::sync::{AtomicU32, const_constructor};
@@ -53,7 +53,7 @@ use waiter::Desk;
 
 /// A line in front of a [`Guard`]: threads and futures wait in it for leave to send, first come, first served.
 ///
-/// The guard is a reference, an `Arc` or anything else that leads to one. [`execute`](Self::execute) is the whole life of
+/// The guard is a reference, an `Arc` or anything else that leads to one, or to the parts of one: [`AnyGuard`]. [`execute`](Self::execute) is the whole life of
 /// a call: wait, send, report, back off and send again.
 ///
 /// Reports go through the queue too, so that the head hears of a slot that is free; one that goes to the guard itself is
@@ -128,9 +128,10 @@ impl<G, C> GuardQueue<G, C> {
     }
 }
 
-impl<G, C, const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> GuardQueue<G, C>
+impl<G, C> GuardQueue<G, C>
 where
-    G: Deref<Target = Guard<SLOTS, SHARDS, Keyed>>,
+    G: Deref,
+    G::Target: AnyGuard + Sized,
     C: Clock,
 {
     /// The guard, to look at it, to change it, and for who never waits.
@@ -144,7 +145,7 @@ where
     /// assert_eq!(queue.guard().limit().in_flight(Instant::ORIGIN), 0);
     /// # Ok::<(), seawall::GuardConfigError>(())
     /// ```
-    pub fn guard(&self) -> &Guard<SLOTS, SHARDS, Keyed> {
+    pub fn guard(&self) -> &G::Target {
         &self.guard
     }
 
@@ -290,22 +291,90 @@ where
         self.guard.abandon(call, self.clock.now());
     }
 
-    fn desk(&self) -> Desk<'_, Guard<SLOTS, SHARDS, Keyed>, C> {
+    fn desk(&self) -> Desk<'_, G::Target, C> {
         Desk { guard: &self.guard, clock: &self.clock, line: &self.line, kept_by: &self.kept_by }
     }
 }
 
-/// What the queue asks of a guard, of whatever size.
-trait Gate {
-    fn begin(&self, request: Request, now: Instant) -> Call;
-    fn peek(&self, call: &Call, now: Instant) -> Result<(), Refused>;
-    fn try_attempt(&self, call: &mut Call, now: Instant) -> Result<Admission, Refused>;
-    fn finish(&self, call: &mut Call, permit: Permit, outcome: Outcome, now: Instant) -> Finished;
-    fn cancel(&self, permit: Permit, now: Instant) -> bool;
-    fn abandon(&self, call: &mut Call, now: Instant);
+/// What a [`GuardQueue`] may stand before: a [`Guard`] of any size, or whatever holds the parts of a [`GuardView`].
+///
+/// ```
+/// use core::time::Duration;
+/// use seawall::{AnyGuard, CircuitBreaker, ConcurrencyLimit, GuardConfig, GuardQueue, GuardState, GuardView};
+/// use seawall::{Instant, ManualClock, Rate, Request, RetryBudget, TokenBucket};
+///
+/// /// With as many breakers as the program was told.
+/// struct Parts {
+///     state: GuardState,
+///     bucket: TokenBucket,
+///     budget: RetryBudget,
+///     breakers: Vec<CircuitBreaker>,
+///     limit: ConcurrencyLimit<64>,
+/// }
+///
+/// impl AnyGuard for Parts {
+///     fn view(&self) -> GuardView<'_> {
+///         GuardView::new(&self.state, &self.bucket, &self.budget, &self.breakers, &self.limit, None)
+///             .expect("1 to 65,535 breakers")
+///     }
+/// }
+///
+/// let (shards, seed, now) = (3, 7, Instant::ORIGIN);
+/// let config = GuardConfig::for_shards(Rate::per_second(20), Duration::from_secs(1), shards);
+/// let breakers = (0..shards).map(|_| CircuitBreaker::new(config.breaker)).collect::<Result<_, _>>()?;
+/// let guard = Parts {
+///     state: GuardState::new(config, seed, now)?,
+///     bucket: config.token_bucket(seed, now)?,
+///     budget: RetryBudget::new(config.budget, now)?,
+///     breakers,
+///     limit: ConcurrencyLimit::new(config.limit)?,
+/// };
+/// let queue = GuardQueue::new(&guard, ManualClock::starting_at(now));
+/// let mut call = queue.begin(Request { shard: 2, ..Request::DEFAULT });
+/// assert!(queue.attempt(&mut call, Duration::ZERO).is_ok());
+/// # Ok::<(), Box<dyn core::error::Error>>(())
+/// ```
+pub trait AnyGuard {
+    /// The guard. It is asked at each call, so that it should only put references together.
+    fn view(&self) -> GuardView<'_>;
+
+    #[doc(hidden)]
+    fn begin(&self, request: Request, now: Instant) -> Call {
+        self.view().begin(request, now)
+    }
+
+    #[doc(hidden)]
+    fn peek(&self, call: &Call, now: Instant) -> Result<(), Refused> {
+        self.view().peek(call, now)
+    }
+
+    #[doc(hidden)]
+    fn try_attempt(&self, call: &mut Call, now: Instant) -> Result<Admission, Refused> {
+        self.view().try_attempt(call, now)
+    }
+
+    #[doc(hidden)]
+    fn finish(&self, call: &mut Call, permit: Permit, outcome: Outcome, now: Instant) -> Finished {
+        self.view().finish(call, permit, outcome, now)
+    }
+
+    #[doc(hidden)]
+    fn cancel(&self, permit: Permit, now: Instant) -> bool {
+        self.view().cancel(permit, now)
+    }
+
+    #[doc(hidden)]
+    fn abandon(&self, call: &mut Call, now: Instant) {
+        self.view().abandon(call, now);
+    }
 }
 
-impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> Gate for Guard<SLOTS, SHARDS, Keyed> {
+// Not through the view: a guard whose sizes the compiler knows is quicker.
+impl<const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> AnyGuard for Guard<SLOTS, SHARDS, Keyed> {
+    fn view(&self) -> GuardView<'_> {
+        self.view()
+    }
+
     fn begin(&self, request: Request, now: Instant) -> Call {
         self.begin(request, now)
     }

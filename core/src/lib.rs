@@ -125,7 +125,7 @@ pub use guard::{
     Mode, ModeError, Permit, Request, Verdict,
 };
 #[cfg(feature = "std")]
-pub use guard_queue::{GuardError, GuardQueue};
+pub use guard_queue::{AnyGuard, GuardError, GuardQueue};
 pub use keyed_buckets::{KeyedBuckets, KeyedBucketsView, KeyedChangeError, KeyedConfig, KeyedConfigError, WhenFull};
 pub use leased_bucket::{LeasedBucket, LeasedBucketView, LeasedConfig, OwnedLease};
 pub use outcome::Outcome;

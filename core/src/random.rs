@@ -80,6 +80,18 @@ impl SharedRandom {
         }
     }
 
+    /// Goes on with the stream of another seed: for a process that was forked, which would else draw what its parent draws.
+    ///
+    /// ```
+    /// use seawall::{Random, SharedRandom};
+    /// let stream = SharedRandom::from_seed(7);
+    /// stream.reseed(8);
+    /// assert_eq!(stream.next_u64(), Random::from_seed(8).next_u64());
+    /// ```
+    pub fn reseed(&self, seed: u64) {
+        self.0.store(seed, Ordering::Relaxed);
+    }
+
     /// The next number. Each caller gets its own: the counter never hands one out twice.
     ///
     /// ```

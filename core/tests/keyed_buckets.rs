@@ -117,6 +117,26 @@ fn a_burst_that_grows_makes_no_token_and_one_that_shrinks_takes_those_over_it() 
 }
 
 #[test]
+fn burst_and_manner_change_alone_and_leave_the_rest() {
+    let config = closed(Rate::per_second(3), 5);
+    let (one, other) = (table(config.rate, config.burst), table(config.rate, config.burst));
+    for table in [&one, &other] {
+        table.try_take(1, 4, ms(0)).unwrap();
+    }
+    one.set_burst(2, ms(500)).unwrap();
+    other.set_config(config.burst(2), ms(500)).unwrap();
+    assert_eq!((one.config(), other.config()), (config.burst(2), config.burst(2)));
+    for at in [500, 800, 9_000] {
+        assert_eq!(one.available(1, ms(at)), other.available(1, ms(at)), "{at} ms");
+    }
+    one.set_when_full(WhenFull::FailOpen, ms(9_000)).unwrap();
+    assert_eq!(one.config(), KeyedConfig { when_full: WhenFull::FailOpen, ..config.burst(2) });
+    assert_eq!(one.available(1, ms(9_000)), 2);
+    assert_eq!(one.set_burst(0, ms(9_000)), Err(KeyedChangeError::Config(KeyedConfigError::ZeroBurst)));
+    assert_eq!(one.config().burst, 2);
+}
+
+#[test]
 fn the_rate_of_a_key_is_right_to_a_billionth_though_it_is_set_each_second() {
     // A day: each second a poll that takes what is there, and a change that changes nothing.
     let rate = Rate::new(299_993, Duration::from_secs(3)).unwrap();

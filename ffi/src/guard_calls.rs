@@ -247,6 +247,18 @@ pub unsafe extern "C" fn seawall_guard_set_mode(
     }
 }
 
+/// What the guard draws from here on is of another seed: for a process that was forked, and has a guard of its own, not in
+/// shared memory. Its retries would else come at the same instants as its parent's. Who is in a canary stays what it was.
+///
+/// Threads: any, at the same time; signal handlers too. Wait-free. Returns: `SEAWALL_OK`, or an object mistake.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seawall_guard_reseed(guard: *mut seawall_guard_t, seed: u64) -> seawall_status_t {
+    // SAFETY: the caller's word.
+    let guard = check!(unsafe { guard_of(guard) });
+    guard.core.reseed(seed);
+    SEAWALL_OK
+}
+
 /// Moves all parts to a clock that reads `new_now_ns` where the old one read `old_now_ns`. Calls keep instants of the old
 /// clock, and permits that are out are void: each call is to begin anew.
 ///

@@ -92,6 +92,20 @@ pub unsafe extern "C" fn seawall_shared_random_fini(random: *mut seawall_shared_
     unsafe { end::<SharedRandom>(random) }.status()
 }
 
+/// Goes on with the stream of another seed: for a process that was forked, which would else draw what its parent draws.
+///
+/// Threads: any, at the same time; signal handlers too. Wait-free. Returns: `SEAWALL_OK`, or an object mistake.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seawall_shared_random_reseed(
+    random: *mut seawall_shared_random_t,
+    seed: u64,
+) -> seawall_status_t {
+    // SAFETY: the caller's word.
+    let random = check!(unsafe { get::<SharedRandom>(random) });
+    random.reseed(seed);
+    SEAWALL_OK
+}
+
 /// The next number, uniform over all of `uint64_t`. Each caller gets its own.
 ///
 /// Threads: any, at the same time; signal handlers too. Wait-free: one atomic addition.

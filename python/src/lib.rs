@@ -6,14 +6,23 @@
 //!
 //! All classes are frozen and made of atomics, so that threads share them with the GIL as without it.
 
+mod attempt;
 mod callback;
+mod circuit_breaker;
 mod clock;
+mod concurrency_limit;
 mod errors;
+mod held;
+mod keyed_buckets;
 mod options;
 mod part;
+mod rate_check;
 mod ready;
+mod record;
+mod settings;
 mod token_bucket;
 mod values;
+mod views;
 mod waiting;
 mod warm_up;
 
@@ -24,7 +33,15 @@ mod _native {
     use pyo3::prelude::*;
 
     #[pymodule_export]
+    use crate::circuit_breaker::{PyBreakerPermit, PyCircuitBreaker};
+    #[pymodule_export]
     use crate::clock::PyManualClock;
+    #[pymodule_export]
+    use crate::concurrency_limit::{PyConcurrencyLimit, PyLimitPermit};
+    #[pymodule_export]
+    use crate::keyed_buckets::PyKeyedBuckets;
+    #[pymodule_export]
+    use crate::rate_check::PyRateCheck;
     #[pymodule_export]
     use crate::ready::Ready;
     #[pymodule_export]

@@ -273,6 +273,21 @@ impl<'a, B: AsRef<CircuitBreaker>> GuardView<'a, B> {
         Work::paused_until(self, now)
     }
 
+    /// What the guard draws from here on is of another seed: for a process that was forked, whose retries would else come at
+    /// the same instants as its parent's. Who is in a [canary](crate::Mode::Canary) stays what it was.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use seawall::{Guard, GuardConfig, Instant, Rate};
+    /// let config = GuardConfig::for_service(Rate::per_second(20), Duration::from_secs(1));
+    /// let guard = Guard::<64>::new(config, 7, Instant::ORIGIN)?;
+    /// guard.view().reseed(8); // `entropy()`, in the child
+    /// # Ok::<(), seawall::GuardConfigError>(())
+    /// ```
+    pub fn reseed(&self, seed: u64) {
+        self.state.random.reseed(seed);
+    }
+
     /// As [`Guard::rebase`].
     ///
     /// # Errors

@@ -6,10 +6,10 @@ use core::ops::Deref;
 use core::time::Duration;
 
 use super::waiter::Desk;
-use super::{Gate, GuardQueue};
+use super::{AnyGuard, GuardQueue};
 use crate::classification::Classification;
 use crate::clock::Clock;
-use crate::guard::{Call, Guard, KeyedStage, Permit, Request, Verdict};
+use crate::guard::{Call, Permit, Request, Verdict};
 use crate::outcome::Outcome;
 use crate::refused::{Refused, Stage};
 use crate::retry_strategy::{GiveUpReason, RetryError};
@@ -63,9 +63,10 @@ impl<E: core::error::Error + 'static> core::error::Error for GuardError<E> {
     }
 }
 
-impl<G, C, const SLOTS: usize, const SHARDS: usize, Keyed: KeyedStage> GuardQueue<G, C>
+impl<G, C> GuardQueue<G, C>
 where
-    G: Deref<Target = Guard<SLOTS, SHARDS, Keyed>>,
+    G: Deref,
+    G::Target: AnyGuard + Sized,
     C: Clock,
 {
     /// Sends a call until it succeeds, is refused or is given up, and blocks the thread while it waits: for leave before
@@ -207,7 +208,7 @@ where
 }
 
 /// A call under way. Dropped, it owes nothing to the guard.
-struct Run<'a, T: Gate, C: Clock> {
+struct Run<'a, T: AnyGuard, C: Clock> {
     desk: Desk<'a, T, C>,
     call: Call,
     /// Of the attempt that is under way.
@@ -217,7 +218,7 @@ struct Run<'a, T: Gate, C: Clock> {
     is_paid: bool,
 }
 
-impl<'a, T: Gate, C: Clock> Run<'a, T, C> {
+impl<'a, T: AnyGuard, C: Clock> Run<'a, T, C> {
     fn begin(desk: Desk<'a, T, C>, request: Request) -> Self {
         Self { desk, call: desk.guard.begin(request, desk.clock.now()), permit: None, is_sent: false, is_paid: false }
     }
@@ -280,7 +281,7 @@ enum Ended<A, E> {
     Again(E, Instant),
 }
 
-impl<T: Gate, C: Clock> Drop for Run<'_, T, C> {
+impl<T: AnyGuard, C: Clock> Drop for Run<'_, T, C> {
     fn drop(&mut self) {
         if let Some(permit) = self.permit.take() {
             if self.is_sent {

@@ -6,7 +6,7 @@ use core::pin::pin;
 use core::task::{Poll, Waker};
 use core::time::Duration;
 
-use super::Gate;
+use super::AnyGuard;
 use crate::clock::Clock;
 use crate::guard::{Admission, Call, Finished, Permit};
 use crate::outcome::Outcome;
@@ -34,7 +34,7 @@ impl<T, C> Clone for Desk<'_, T, C> {
 
 impl<T, C> Copy for Desk<'_, T, C> {}
 
-impl<T: Gate, C: Clock> Desk<'_, T, C> {
+impl<T: AnyGuard, C: Clock> Desk<'_, T, C> {
     pub(super) fn attempt(self, call: &mut Call, max_wait: Duration) -> Result<Admission, Refused> {
         let mut waiter = Waiter::arriving(self, call, max_wait);
         let mut waker = None;
@@ -111,7 +111,7 @@ enum Look {
     Wait(Option<Duration>),
 }
 
-impl<'a, 'c, T: Gate, C: Clock> Waiter<'a, 'c, T, C> {
+impl<'a, 'c, T: AnyGuard, C: Clock> Waiter<'a, 'c, T, C> {
     const fn arriving(desk: Desk<'a, T, C>, call: &'c mut Call, max_wait: Duration) -> Self {
         Self { desk, call, max_wait, until: None, turn: None, heard: None }
     }

@@ -2,7 +2,7 @@
 
 use core::convert::Infallible;
 
-use crate::keyed_buckets::config::{KeyedChangeError, KeyedConfig};
+use crate::keyed_buckets::config::{KeyedChangeError, KeyedConfig, WhenFull};
 use crate::keyed_buckets::view::KeyedBucketsView;
 use crate::rate::Rate;
 use crate::time::Instant;
@@ -54,6 +54,46 @@ impl KeyedBucketsView {
     /// ```
     pub fn set_config(&self, config: KeyedConfig, now: Instant) -> Result<(), KeyedChangeError> {
         self.change(now, now, |_| config)
+    }
+
+    /// Changes the burst of every key from `now` on, and nothing else: see [`set_config`](Self::set_config).
+    ///
+    /// # Errors
+    /// [`KeyedChangeError`]; the table is then as it was.
+    ///
+    /// # Concurrency
+    /// As [`set_rate`](Self::set_rate); what others change meanwhile stays changed.
+    ///
+    /// ```
+    /// use seawall::{Instant, KeyedBuckets, KeyedConfig, Rate, WhenFull};
+    /// let config = KeyedConfig::new(Rate::per_second(3), WhenFull::FailOpen);
+    /// let users = KeyedBuckets::<8>::new(config, 7, Instant::ORIGIN)?;
+    /// users.set_burst(1, Instant::ORIGIN)?;
+    /// assert_eq!(users.config(), config.burst(1));
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
+    pub fn set_burst(&self, burst: u32, now: Instant) -> Result<(), KeyedChangeError> {
+        self.change(now, now, |old| KeyedConfig { burst, ..old })
+    }
+
+    /// Changes what becomes of a new key while the table is full, and nothing else: as under an attack.
+    ///
+    /// # Errors
+    /// [`KeyedChangeError`]; the table is then as it was.
+    ///
+    /// # Concurrency
+    /// As [`set_burst`](Self::set_burst).
+    ///
+    /// ```
+    /// use seawall::{Instant, KeyedBuckets, KeyedConfig, Rate, WhenFull};
+    /// let config = KeyedConfig::new(Rate::per_second(3), WhenFull::FailOpen);
+    /// let users = KeyedBuckets::<8>::new(config, 7, Instant::ORIGIN)?;
+    /// users.set_when_full(WhenFull::FailClosed, Instant::ORIGIN)?;
+    /// assert_eq!(users.config().when_full, WhenFull::FailClosed);
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
+    pub fn set_when_full(&self, when_full: WhenFull, now: Instant) -> Result<(), KeyedChangeError> {
+        self.change(now, now, |old| KeyedConfig { when_full, ..old })
     }
 
     /// Moves the table to a clock that reads `new_now` where the old one read `old_now`: what each key has on hand is the

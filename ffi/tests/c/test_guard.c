@@ -1,5 +1,7 @@
 /* The guard from C: its life, its calls and permits, its parts, and that no mistake does harm. */
 #include "guards.h"
+#include <sys/wait.h>
+#include <unistd.h>
 
 static guarded_t guarded, second;
 #define guard (guarded.handle)
@@ -336,6 +338,37 @@ static void a_clock_that_stepped_back_is_told_and_a_rebase_heals_it(void) {
     CHECK_OK(seawall_guard_try_attempt(guard, &call, SEAWALL_SECOND, &permit, NULL, NULL));
 }
 
+/* When the retry of a call is that failed at 0. */
+static uint64_t retry_of_a_failure(void) {
+    seawall_permit_t permit;
+    seawall_call_t call = begun(guard, 0, 0, 0);
+    CHECK_OK(seawall_guard_try_attempt(guard, &call, 0, &permit, NULL, NULL));
+    return reported(guard, &call, &permit, SEAWALL_OUTCOME_FAILURE, 0).retry_at_ns;
+}
+
+static void a_child_of_a_fork_that_reseeds_retries_at_another_instant_than_its_parent(void) {
+    const seawall_guard_config_t config = service_of(20, 1);
+    uint64_t of_parent, of_child = 0, of_forgetful_child = 0;
+    int pipes[2];
+    make_of(&guarded, &config, 7, 0);
+    CHECK(pipe(pipes) == 0);
+    if (fork() == 0) {
+        of_child = retry_of_a_failure();
+        _exit(write(pipes[1], &of_child, sizeof of_child) != sizeof of_child);
+    }
+    CHECK(read(pipes[0], &of_forgetful_child, sizeof of_forgetful_child) == sizeof of_forgetful_child);
+    if (fork() == 0) {
+        CHECK_OK(seawall_guard_reseed(guard, 8));
+        of_child = retry_of_a_failure();
+        _exit(write(pipes[1], &of_child, sizeof of_child) != sizeof of_child);
+    }
+    CHECK(read(pipes[0], &of_child, sizeof of_child) == sizeof of_child);
+    of_parent = retry_of_a_failure();
+    CHECK(of_parent != 0 && of_forgetful_child == of_parent && of_child != of_parent && of_child != 0);
+    CHECK(close(pipes[0]) == 0 && close(pipes[1]) == 0);
+    while (wait(NULL) > 0) continue;
+}
+
 static void a_workspace_is_as_large_as_is_said_wherever_it_begins_and_can_be_found_again(void) {
     seawall_guard_config_t config = service_of(20, 3);
     seawall_guard_t *again = NULL;
@@ -465,6 +498,7 @@ static void no_mistake_does_harm(void) {
     EACH(seawall_guard_paused_until(it, 0, &word));
     EACH(seawall_guard_mode(it, SEAWALL_STAGE_PAUSE, &mode));
     EACH(seawall_guard_set_mode(it, SEAWALL_STAGE_PAUSE, shadow));
+    EACH(seawall_guard_reseed(it, 8));
     EACH(seawall_guard_rebase(it, 0, 1));
     EACH(seawall_guard_reset(it, 0, NULL, 0, NULL));
     EACH(seawall_guard_bucket(it, &bucket));
@@ -518,6 +552,7 @@ int main(void) {
     RUN(a_guard_may_begin_with_all_of_it_in_shadow);
     RUN(each_part_has_a_handle_that_the_functions_of_its_type_take);
     RUN(a_clock_that_stepped_back_is_told_and_a_rebase_heals_it);
+    RUN(a_child_of_a_fork_that_reseeds_retries_at_another_instant_than_its_parent);
     RUN(a_workspace_is_as_large_as_is_said_wherever_it_begins_and_can_be_found_again);
     RUN(a_configuration_that_is_out_of_range_is_named);
     RUN(no_mistake_does_harm);

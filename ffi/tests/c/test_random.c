@@ -31,6 +31,9 @@ static void a_seed_is_a_stream(void) {
     CHECK(number == first);
     CHECK_OK(seawall_shared_random_next_u64(&shared, &number));
     CHECK(number == second);
+    CHECK_OK(seawall_shared_random_reseed(&shared, 0));
+    CHECK_OK(seawall_shared_random_next_u64(&shared, &number));
+    CHECK(number == first);
 }
 
 static void *draw(void *numbers) {
@@ -80,6 +83,7 @@ static void no_mistake_does_harm(void) {
     CHECK_OBJECT_MISTAKES(seawall_random_t, &stream, &shared, seawall_random_next_u64(it, &number));
     CHECK_OBJECT_MISTAKES(seawall_random_t, &stream, other, seawall_random_fini(it));
     CHECK_OBJECT_MISTAKES(seawall_shared_random_t, &shared, &stream, seawall_shared_random_next_u64(it, &number));
+    CHECK_OBJECT_MISTAKES(seawall_shared_random_t, &shared, &stream, seawall_shared_random_reseed(it, 7));
     CHECK_OBJECT_MISTAKES(seawall_shared_random_t, &shared, other, seawall_shared_random_fini(it));
     CHECK_STATUS(SEAWALL_E_NULL, seawall_random_next_u64(&stream, NULL));
     CHECK_STATUS(SEAWALL_E_NULL, seawall_shared_random_next_u64(&shared, NULL));

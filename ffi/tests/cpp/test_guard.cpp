@@ -184,6 +184,7 @@ static void the_parts_are_those_of_the_guard() {
     CHECK(guard.keyed().try_take(alice, 2, at(0)));
     auto call = guard.call(alice, at(0));
     CHECK(call.peek(at(0)).stage() == Stage::KeyedBucket);
+    CHECK(guard.reseed(8));
     CHECK(guard.rebase(at(0), at(SECONDS(5))) && guard.keyed().available(alice, at(SECONDS(5))) == 0);
 }
 

@@ -16,14 +16,32 @@ from ._errors import (
     RetryBudgetSpent,
     SeawallError,
 )
-from ._native import ManualClock, Reservation, TokenBucket, WarmUp, __version__
+from ._native import (
+    BreakerPermit,
+    CircuitBreaker,
+    ConcurrencyLimit,
+    KeyedBuckets,
+    LimitPermit,
+    ManualClock,
+    RateCheck,
+    Reservation,
+    TokenBucket,
+    WarmUp,
+    __version__,
+)
 
 __all__ = [
+    "BreakerPermit",
+    "CircuitBreaker",
     "CircuitOpen",
+    "ConcurrencyLimit",
     "ConcurrencyLimited",
     "DeadlineExceeded",
+    "KeyedBuckets",
+    "LimitPermit",
     "ManualClock",
     "Paused",
+    "RateCheck",
     "RateLimited",
     "Refused",
     "Reservation",

@@ -1,0 +1,49 @@
+"""Functions and coroutines behind a mechanism. Imported by the first decorator, or the first coroutine."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from ._native import BreakerPermit, CircuitBreaker, ConcurrencyLimit, LimitPermit
+
+
+async def within(permit: BreakerPermit | LimitPermit, coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """Awaits it inside of the permit."""
+    with permit:
+        return await coroutine
+
+
+def protect(whole: CircuitBreaker | ConcurrencyLimit, function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function`, with each of its calls behind `whole`, of the same colour."""
+    if not callable(function):
+        raise TypeError(f"a {type(whole).__name__} protects a function, not {function!r}")
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise TypeError(
+            f"{function!r} is a generator: its work is done after it has returned. "
+            f"Use `with {type(whole).__name__}.try_attempt():` where the work is done"
+        )
+    if _is_async(function):
+        attempt = whole.try_attempt
+
+        @functools.wraps(function)
+        async def protected(*args: Any, **kwargs: Any) -> Any:
+            with attempt():
+                return await function(*args, **kwargs)
+
+        return protected
+    call = whole.call
+
+    @functools.wraps(function)
+    def protected_now(*args: Any, **kwargs: Any) -> Any:
+        return call(function, *args, **kwargs)
+
+    return protected_now
+
+
+def _is_async(function: Callable[..., Any]) -> bool:
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)

@@ -1,0 +1,76 @@
+//! What the attempts of all mechanisms have in common: how one ended, and who is wrapped in them.
+
+use pyo3::exceptions::{PyException, PyValueError};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyString, PyType};
+use seawall::Outcome;
+
+use crate::values::bad_text;
+
+const OUTCOMES: &str = "\"success\", \"failure\", \"throttled\", \"timeout\" or \"ignored\"";
+
+/// An outcome by its word. A time-out is a failure: that it took long is measured.
+pub(crate) fn outcome(given: &Bound<'_, PyAny>) -> PyResult<Outcome> {
+    let Ok(word) = given.cast::<PyString>() else { return Err(bad_text("outcome", given, OUTCOMES)) };
+    match &*word.to_cow()? {
+        "success" => Ok(Outcome::Success),
+        "failure" | "timeout" => Ok(Outcome::Failure),
+        "throttled" => Ok(Outcome::Throttled(None)),
+        "ignored" => Ok(Outcome::Ignored),
+        _ => Err(bad_text("outcome", given, OUTCOMES)),
+    }
+}
+
+/// How an attempt ended that raised: by what the user said of exceptions, `on`, else by what the package knows.
+///
+/// What is no `Exception` (a task that was cancelled, Ctrl-C) and a refusal of seawall's own say nothing of the service.
+/// A classifier that fails itself is reported, and the attempt counts as failed: the error of the call stays what its
+/// caller gets.
+#[cold]
+pub(crate) fn outcome_of(error: &Bound<'_, PyAny>, on: Option<&Py<PyAny>>) -> Outcome {
+    static REFUSED: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    static OUTCOME_OF: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let py = error.py();
+    if !error.is_instance_of::<PyException>() {
+        return Outcome::Ignored;
+    }
+    let found = REFUSED.import(py, "seawall._errors", "Refused").and_then(|refused| {
+        if error.is_instance(refused)? {
+            return Ok(Outcome::Ignored);
+        }
+        outcome(&OUTCOME_OF.import(py, "seawall._outcome", "outcome_of")?.call1((error, on))?)
+    });
+    found.unwrap_or_else(|failure| {
+        failure.write_unraisable(py, on.map(|on| on.bind(py).as_any()));
+        Outcome::Failure
+    })
+}
+
+/// Whether it is what a coroutine function returned.
+#[inline]
+pub(crate) fn is_coroutine(answer: &Bound<'_, PyAny>) -> PyResult<bool> {
+    static COROUTINE: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    let coroutine = COROUTINE.import(answer.py(), "types", "CoroutineType")?;
+    Ok(answer.get_type_ptr() == coroutine.as_type_ptr())
+}
+
+/// A coroutine that awaits the one that is given, inside of its permit.
+#[cold]
+pub(crate) fn within<'py>(permit: Bound<'py, PyAny>, coroutine: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    static WITHIN: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    WITHIN.import(permit.py(), "seawall._protect", "within")?.call1((permit, coroutine))
+}
+
+/// The function whose every call goes through `whole.call`, or where it is asynchronous, through `whole.try_attempt`.
+#[cold]
+pub(crate) fn protect<'py>(whole: &Bound<'py, PyAny>, function: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    static PROTECT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    PROTECT.import(whole.py(), "seawall._protect", "protect")?.call1((whole, function))
+}
+
+/// What entering a permit for the second time raises.
+#[cold]
+pub(crate) fn is_over() -> PyErr {
+    PyValueError::new_err("this permit has been reported: ask for another with try_attempt()")
+}
