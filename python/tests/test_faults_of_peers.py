@@ -61,6 +61,30 @@ def test_of_two_threads_that_take_from_a_limit_far_away_none_is_refused() -> Non
     assert refused == [0, 0]
 
 
+def test_of_two_threads_that_take_for_one_key_none_is_refused() -> None:
+    buckets = seawall.KeyedBuckets(100_000, 2 * CALLS, capacity=64)
+    refused = [0, 0]
+
+    def take(number: int) -> None:
+        refused[number] = sum(not buckets.try_take("alice") for _ in range(CALLS))
+
+    together(2, take)
+    assert refused == [0, 0]
+
+
+def test_of_two_threads_behind_a_closed_breaker_none_is_refused() -> None:
+    breaker = seawall.CircuitBreaker()
+    refused = [0, 0]
+
+    def call(number: int) -> None:
+        for _ in range(CALLS):
+            refused[number] += breaker.should_block()
+            breaker.on_success()
+
+    together(2, call)
+    assert refused == [0, 0]
+
+
 # Nor is it a grant.
 
 
@@ -87,6 +111,45 @@ def test_two_threads_never_get_more_tokens_than_the_law_has() -> None:
     assert granted > 100
 
 
+def test_two_threads_never_get_more_tokens_of_a_key_than_the_law_has() -> None:
+    buckets = seawall.KeyedBuckets(20_000, 100, capacity=64)
+    granted, law = over_the_law(20_000, 100, lambda: buckets.try_take("alice"))
+    assert 100 < granted <= law
+
+
+def test_two_threads_at_an_instant_get_the_burst_of_a_key_and_no_token_more(clock: seawall.ManualClock) -> None:
+    buckets = seawall.KeyedBuckets(1, 1_000, capacity=64, clock=clock)
+    granted = [0, 0]
+
+    def take(number: int) -> None:
+        granted[number] = sum(buckets.try_take("alice") for _ in range(1_000))
+
+    together(2, take)
+    assert sum(granted) == 1_000
+
+
+def test_of_many_threads_at_a_limit_no_more_are_inside_than_it_has() -> None:
+    limit = seawall.ConcurrencyLimit(3, ceiling=3)
+    inside: list[int] = []
+    most = 0
+
+    def call(number: int) -> None:
+        nonlocal most
+        for _ in range(1_000):
+            try:
+                permit = limit.try_attempt()
+            except seawall.ConcurrencyLimited:
+                continue
+            inside.append(number)
+            most = max(most, len(inside))
+            inside.pop()
+            permit.finish("success")
+
+    together(8, call)
+    assert most <= 3
+    assert limit.in_flight == 0
+
+
 def test_two_threads_at_an_instant_get_the_burst_and_no_token_more(clock: seawall.ManualClock) -> None:
     bucket = seawall.TokenBucket(1, CALLS, clock=clock)
     granted = [0, 0]
@@ -96,6 +159,79 @@ def test_two_threads_at_an_instant_get_the_burst_and_no_token_more(clock: seawal
 
     together(2, take)
     assert sum(granted) == CALLS
+
+
+# Protected calls run side by side.
+
+
+def protections() -> dict[str, Callable[[Callable[[], object]], object]]:
+    """Each of the ways to run a function behind a closed breaker, or a limit with room."""
+    breaker = seawall.CircuitBreaker()
+    limit = seawall.ConcurrencyLimit(64)
+
+    def within(work: Callable[[], object]) -> object:
+        with breaker:
+            return work()
+
+    def with_permit(work: Callable[[], object]) -> object:
+        with breaker.try_attempt():
+            return work()
+
+    def in_limit(work: Callable[[], object]) -> object:
+        with limit:
+            return work()
+
+    def decorated(work: Callable[[], object]) -> object:
+        @breaker
+        def inner() -> object:
+            return work()
+
+        return inner()
+
+    return {
+        "with breaker": within,
+        "with permit": with_permit,
+        "breaker.call": breaker.call,
+        "@breaker": decorated,
+        "with limit": in_limit,
+        "limit.call": limit.call,
+    }
+
+
+@pytest.mark.parametrize("how", sorted(protections()))
+def test_four_threads_are_inside_of_one_protection_at_once(how: str) -> None:
+    protect = protections()[how]
+    # Nobody leaves before all four are inside: were they let in one at a time, it would break.
+    inside = threading.Barrier(4)
+
+    def call(number: int) -> None:
+        for _ in range(20):
+            protect(lambda: inside.wait(PATIENCE))
+
+    together(4, call)
+
+
+def test_four_tasks_are_inside_of_one_breaker_at_once() -> None:
+    async def main() -> None:
+        breaker = seawall.CircuitBreaker()
+        inside = 0
+        all_in = asyncio.Event()
+
+        async def call() -> None:
+            nonlocal inside
+            inside += 1
+            if inside == 4:
+                all_in.set()
+            await all_in.wait()
+
+        async def within() -> None:
+            async with breaker:
+                await call()
+
+        calls = [within(), within(), breaker.call(call), breaker(call)()]
+        await asyncio.wait_for(asyncio.gather(*calls), PATIENCE)
+
+    asyncio.run(main())
 
 
 # Large requests are served.

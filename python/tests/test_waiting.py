@@ -374,7 +374,7 @@ def test_it_is_a_coroutine_for_every_use_of_asyncio_admitted_or_not(clock: seawa
     async def main() -> None:
         bucket = seawall.TokenBucket(1, 5, clock=clock)
         for _ in range(2):
-            uses = [
+            uses: list[Awaitable[Any]] = [
                 asyncio.create_task(bucket.take()),
                 asyncio.ensure_future(bucket.take()),
                 asyncio.create_task(asyncio.wait_for(bucket.take(), PATIENCE)),
