@@ -16,11 +16,10 @@ def program() -> Path:
     """Where `storm` lies: at $STORM, or it is built in this repository, which takes a minute the first time."""
     if given := os.environ.get("STORM"):
         return Path(given)
-    target = Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target"))
-    built = target / "release" / "storm"
+    built = Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target"), "debug", "storm")
     if not built.exists():
-        print("the chat server is built: cargo build --release -p storm", file=sys.stderr)
-    subprocess.run(["cargo", "build", "--quiet", "--release", "-p", "storm"], cwd=REPOSITORY, check=True)
+        print("the chat server is built: cargo build -p storm", file=sys.stderr)
+    subprocess.run(["cargo", "build", "--locked", "--quiet", "-p", "storm"], cwd=REPOSITORY, check=True)
     return built
 
 
