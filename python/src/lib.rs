@@ -12,6 +12,7 @@ mod circuit_breaker;
 mod clock;
 mod concurrency_limit;
 mod errors;
+mod guard;
 mod held;
 mod keyed_buckets;
 mod options;
@@ -20,6 +21,7 @@ mod rate_check;
 mod ready;
 mod record;
 mod settings;
+mod snapshot;
 mod token_bucket;
 mod values;
 mod views;
@@ -39,11 +41,15 @@ mod _native {
     #[pymodule_export]
     use crate::concurrency_limit::{PyConcurrencyLimit, PyLimitPermit};
     #[pymodule_export]
+    use crate::guard::{PyAttempt, PyCall, PyGuard};
+    #[pymodule_export]
     use crate::keyed_buckets::PyKeyedBuckets;
     #[pymodule_export]
     use crate::rate_check::PyRateCheck;
     #[pymodule_export]
     use crate::ready::Ready;
+    #[pymodule_export]
+    use crate::snapshot::{PyCounts, PySnapshot};
     #[pymodule_export]
     use crate::token_bucket::{PyReservation, PyTokenBucket};
     #[pymodule_export]
