@@ -222,6 +222,24 @@ fn a_refusal_says_who_and_why_and_changes_nothing() {
 }
 
 #[test]
+fn a_look_answers_as_a_withdrawal_would_and_takes_nothing() {
+    let budget = budget(100_000, 5 * TOKEN, 2 * TOKEN, 0, SECOND, 0);
+    for (cost, now) in [(0, 0), (2 * TOKEN, 0), (2 * TOKEN + 1, 0), (5 * TOKEN, 0), (5 * TOKEN + 1, 0), (TOKEN, SECOND)]
+    {
+        let cost = RetryCost::Tokens(millionths(cost));
+        let before = budget.balance(at(now));
+        let seen = budget.peek(cost, at(now));
+        assert_eq!(budget.balance(at(now)), before);
+        let answer = budget.try_withdraw(cost, at(now));
+        assert_eq!(seen, answer, "{cost:?} at {now}");
+        if answer.is_ok() {
+            budget.refund(cost, at(now));
+        }
+    }
+    assert_eq!((budget.share(), budget.cap()), (Ratio::from_ppm(100_000).unwrap(), millionths(5 * TOKEN)));
+}
+
+#[test]
 fn a_new_share_or_cap_holds_from_now_on_and_does_not_touch_the_past() {
     let budget = budget(100_000, 10 * TOKEN, 5 * TOKEN, TOKEN, u64::MAX, 0);
     budget.set_share(Ratio::ONE);

@@ -7,7 +7,9 @@
 //! All classes are frozen and made of atomics, so that threads share them with the GIL as without it.
 
 mod attempt;
+mod awaitable;
 mod callback;
+mod chance;
 mod circuit_breaker;
 mod clock;
 mod concurrency_limit;
@@ -20,6 +22,10 @@ mod part;
 mod rate_check;
 mod ready;
 mod record;
+mod retry_attempts;
+mod retry_budget;
+mod retry_call;
+mod retry_strategy;
 mod settings;
 mod snapshot;
 mod token_bucket;
@@ -35,6 +41,8 @@ mod _native {
     use pyo3::prelude::*;
 
     #[pymodule_export]
+    use crate::chance::_forked;
+    #[pymodule_export]
     use crate::circuit_breaker::{PyBreakerPermit, PyCircuitBreaker};
     #[pymodule_export]
     use crate::clock::PyManualClock;
@@ -49,6 +57,14 @@ mod _native {
     #[pymodule_export]
     use crate::ready::Ready;
     #[pymodule_export]
+    use crate::retry_attempts::{PyRetryAttempt, PyRetryAttempts};
+    #[pymodule_export]
+    use crate::retry_budget::PyRetryBudget;
+    #[pymodule_export]
+    use crate::retry_call::{PyRetryCall, http_error, limit_attempts};
+    #[pymodule_export]
+    use crate::retry_strategy::PyRetryStrategy;
+    #[pymodule_export]
     use crate::snapshot::{PyCounts, PySnapshot};
     #[pymodule_export]
     use crate::token_bucket::{PyReservation, PyTokenBucket};
@@ -59,6 +75,7 @@ mod _native {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        crate::chance::register_at_fork(module)?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }

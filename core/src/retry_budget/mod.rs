@@ -228,6 +228,61 @@ impl RetryBudget {
         RetryTokens::from_millionths(self.settled(state, self.since(now), self.cap.load(Ordering::Relaxed)).0)
     }
 
+    /// What [`try_withdraw`](Self::try_withdraw) would answer at `now`; takes nothing.
+    ///
+    /// # Errors
+    /// As there.
+    ///
+    /// ```
+    /// use seawall::{Instant, Reason, RetryBudget, RetryBudgetConfig, RetryCost, RetryTokens};
+    ///
+    /// let budget = RetryBudget::new(RetryBudgetConfig::DEFAULT, Instant::ORIGIN)?;
+    /// assert!(budget.peek(RetryCost::Error, Instant::ORIGIN).is_ok());
+    /// let dear = budget.peek(RetryCost::Tokens(RetryTokens::whole(11)), Instant::ORIGIN).unwrap_err();
+    /// assert_eq!(dear.reason(), Reason::Never);
+    /// # Ok::<(), seawall::RetryBudgetError>(())
+    /// ```
+    pub fn peek(&self, cost: RetryCost, now: Instant) -> Result<(), Refused> {
+        let cost = cost.tokens();
+        if cost > self.cap() {
+            Err(Refused::never(Stage::RetryBudget))
+        } else if cost > self.balance(now) {
+            Err(Refused::not_yet(Stage::RetryBudget, None))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// What a first try that succeeds earns.
+    ///
+    /// ```
+    /// use seawall::{Instant, Ratio, RetryBudget, RetryBudgetConfig};
+    ///
+    /// let budget = RetryBudget::new(RetryBudgetConfig::DEFAULT, Instant::ORIGIN)?;
+    /// budget.set_share(Ratio::HALF);
+    /// assert_eq!(budget.share(), Ratio::HALF);
+    /// # Ok::<(), seawall::RetryBudgetError>(())
+    /// ```
+    #[must_use]
+    pub fn share(&self) -> Ratio {
+        // It was a ratio when it was stored.
+        Ratio::from_ppm(self.share.load(Ordering::Relaxed)).unwrap_or(Ratio::ZERO)
+    }
+
+    /// The most that it ever holds.
+    ///
+    /// ```
+    /// use seawall::{Instant, RetryBudget, RetryBudgetConfig, RetryTokens};
+    ///
+    /// let budget = RetryBudget::new(RetryBudgetConfig::DEFAULT, Instant::ORIGIN)?;
+    /// assert_eq!(budget.cap(), RetryTokens::whole(10));
+    /// # Ok::<(), seawall::RetryBudgetError>(())
+    /// ```
+    #[must_use]
+    pub fn cap(&self) -> RetryTokens {
+        RetryTokens::from_millionths(self.cap.load(Ordering::Relaxed))
+    }
+
     /// Changes what the next deposits earn; those made stand. Safe while others call.
     ///
     /// ```

@@ -1,0 +1,56 @@
+//! Chance: a stream of random numbers that threads share, and that a forked process does not repeat.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use pyo3::prelude::*;
+use seawall::SharedRandom;
+
+use crate::values::seed;
+
+/// How often this process is the child of a fork that Python knows of.
+static FORKS: AtomicU32 = AtomicU32::new(0);
+
+/// Begins new streams: `os.register_at_fork` calls it in the child.
+#[pyfunction]
+pub(crate) fn _forked() {
+    FORKS.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Has every child of `os.fork` draw numbers of its own. Windows has no fork.
+pub(crate) fn register_at_fork(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let py = module.py();
+    let Some(register) = py.import("os")?.getattr_opt("register_at_fork")? else { return Ok(()) };
+    let hooks = [("after_in_child", module.getattr("_forked")?)];
+    register.call((), Some(&pyo3::types::IntoPyDict::into_py_dict(hooks, py)?)).map(drop)
+}
+
+/// The stream of one object.
+pub(crate) struct Chance {
+    stream: SharedRandom,
+    forks: AtomicU32,
+}
+
+impl Chance {
+    /// The stream of a seed; None: of the operating system's entropy. A seed gives the same numbers in each run, but not in
+    /// a parent and its child.
+    pub(crate) fn new(given: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
+        Ok(Self { stream: SharedRandom::from_seed(seed(given)?), forks: AtomicU32::new(FORKS.load(Ordering::Relaxed)) })
+    }
+
+    #[inline]
+    pub(crate) fn next_u64(&self) -> u64 {
+        // Acquire, with the release below: who sees that it was seeded anew sees the new seed.
+        if self.forks.load(Ordering::Acquire) != FORKS.load(Ordering::Relaxed) {
+            self.part();
+        }
+        self.stream.next_u64()
+    }
+
+    /// Parts with the stream of the parent. Threads that come here together do it twice, which does no harm.
+    #[cold]
+    fn part(&self) {
+        let forks = FORKS.load(Ordering::Relaxed);
+        self.stream.reseed(self.stream.next_u64() ^ seawall::entropy());
+        self.forks.store(forks, Ordering::Release);
+    }
+}
