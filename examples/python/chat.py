@@ -57,7 +57,7 @@ def run(
     """Delivers an outbox by `deliver`, which returns when the message is delivered. What it raises puts the message back
     to the end of the outbox. `meanwhile` runs beside it; what `at_the_end` says is printed under the table.
     """
-    title = (sys.modules["__main__"].__doc__ or "").split("\n")[0]
+    step = Path(sys.argv[0]).stem
     with tempfile.TemporaryDirectory(prefix="seawall-chat-") as folder:
         log = Path(folder, "server.jsonl")
         outbox = Outbox(Path(folder, "outbox.db"))
@@ -70,7 +70,7 @@ def run(
         outbox.close()
     # Accepted, and neither delivered nor kept. Or said to be delivered, which the server does not know.
     lost = sum(f"m-{n}" not in stored and f"m-{n}" not in left for n in range(MESSAGES))
-    result = figures(title, start, MESSAGES, sends, delivered, live, lost)
+    result = figures(step, start, MESSAGES, sends, delivered, live, lost)
     print(json.dumps(result) if "--json" in sys.argv else table([result]))
     if at_the_end and "--json" not in sys.argv:
         print(at_the_end())

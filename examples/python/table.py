@@ -17,7 +17,7 @@ COLUMNS = {
 
 
 def figures(
-    title: str,
+    step: str,
     start: float,
     messages: int,
     sends: list[float],
@@ -31,7 +31,7 @@ def figures(
     answered = sorted(wait for wait in live if wait is not None)
     live_place = -(-len(live) * 95 // 100) - 1
     return {
-        "step": title,
+        "step": step,
         "messages": messages,
         "sent": len(sends),
         "delivered": len(delivered),
@@ -55,7 +55,7 @@ def peak(sends: list[float]) -> int:
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    shown = [["", *COLUMNS.values()], *([row["step"].rstrip("."), *map(str, _shown(row))] for row in rows)]
+    shown = [["", *COLUMNS.values()], *([row["step"], *map(str, _shown(row))] for row in rows)]
     widths = [max(len(line[column]) for line in shown) for column in range(len(shown[0]))]
     return "\n".join(
         "  ".join(cell.rjust(width) if column else cell.ljust(width) for column, (cell, width) in enumerate(zip(line, widths)))

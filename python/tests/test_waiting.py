@@ -24,6 +24,9 @@ import seawall
 from seawall import _waiting
 from waiting_tools import PATIENCE, counted, settle, thread, until, waiting_of
 
+# Each moves a clock, and looks who waits.
+pytestmark = pytest.mark.thread_unsafe
+
 MILLISECOND = 1_000_000
 
 
