@@ -90,6 +90,22 @@ def test_of_two_threads_behind_a_closed_breaker_none_is_refused() -> None:
     assert refused == [0, 0]
 
 
+def test_of_two_threads_at_a_guard_with_room_none_is_refused() -> None:
+    guard = roomy_guard()
+
+    def call(number: int) -> None:
+        for _ in range(CALLS // 4):
+            with guard:
+                pass
+
+    together(2, call)
+    assert (guard.snapshot().total.admitted, guard.snapshot().total.refused) == (2 * (CALLS // 4), 0)
+
+
+def roomy_guard(**settings: Any) -> seawall.Guard:
+    return seawall.Guard(1_000_000, 1.0, limit={"start": 8}, **settings)
+
+
 # Nor is it a grant.
 
 
@@ -133,6 +149,21 @@ def test_two_threads_at_an_instant_get_the_burst_of_a_key_and_no_token_more(cloc
     assert sum(granted) == 1_000
 
 
+def test_two_threads_never_get_more_calls_of_a_guard_than_its_quota() -> None:
+    guard = roomy_guard(quota=20_000, bucket={"burst": 100})
+
+    def call() -> bool:
+        try:
+            guard.call(int)
+        except seawall.RateLimited:
+            return False
+        return True
+
+    granted, law = over_the_law(20_000, 100, call)
+    # After its warm-up of nothing, and with one token at the start.
+    assert 0 < granted <= law
+
+
 def test_of_many_threads_at_a_limit_no_more_are_inside_than_it_has() -> None:
     limit = seawall.ConcurrencyLimit(3, ceiling=3)
     inside: list[int] = []
@@ -173,6 +204,11 @@ def protections() -> dict[str, Callable[[Callable[[], object]], object]]:
     """Each of the ways to run a function behind a closed breaker, or a limit with room."""
     breaker = seawall.CircuitBreaker()
     limit = seawall.ConcurrencyLimit(64)
+    guard = roomy_guard()
+
+    def in_guard(work: Callable[[], object]) -> object:
+        with guard:
+            return work()
 
     def within(work: Callable[[], object]) -> object:
         with breaker:
@@ -200,6 +236,9 @@ def protections() -> dict[str, Callable[[Callable[[], object]], object]]:
         "@breaker": decorated,
         "with limit": in_limit,
         "limit.call": limit.call,
+        "with guard": in_guard,
+        "guard.call": guard.call,
+        "guard.execute": guard.execute,
     }
 
 
@@ -216,16 +255,17 @@ def test_four_threads_are_inside_of_one_protection_at_once(how: str) -> None:
     together(4, call)
 
 
-def test_four_tasks_are_inside_of_one_breaker_at_once() -> None:
+def test_eight_tasks_are_inside_of_one_breaker_and_one_guard_at_once() -> None:
     async def main() -> None:
         breaker = seawall.CircuitBreaker()
+        guard = roomy_guard()
         inside = 0
         all_in = asyncio.Event()
 
         async def call() -> None:
             nonlocal inside
             inside += 1
-            if inside == 4:
+            if inside == 8:
                 all_in.set()
             await all_in.wait()
 
@@ -233,7 +273,12 @@ def test_four_tasks_are_inside_of_one_breaker_at_once() -> None:
             async with breaker:
                 await call()
 
+        async def in_guard() -> None:
+            async with guard:
+                await call()
+
         calls = [within(), within(), breaker.call(call), breaker(call)()]
+        calls += [in_guard(), guard.call(call), guard.execute(call), guard(call)()]
         await asyncio.wait_for(asyncio.gather(*calls), PATIENCE)
 
     asyncio.run(main())
@@ -324,6 +369,20 @@ def test_a_wall_clock_that_is_set_earns_no_token_and_costs_none(step: float, wal
     assert not bucket.try_take()
     with pytest.raises(seawall.RateLimited):
         bucket.take_blocking(max_wait=60)
+    assert wall.reads == 0
+
+
+@pytest.mark.parametrize("step", HOURS)
+def test_a_wall_clock_that_is_set_closes_no_breaker_and_ends_no_pause(step: float, wall: Wall) -> None:
+    breaker = seawall.CircuitBreaker(open_for=60, open_cap=60)
+    breaker.trip()
+    guard = roomy_guard()
+    with guard.begin() as attempt:
+        attempt.report("throttled", 60.0)
+    wall.step(step)
+    assert breaker.should_block()
+    refused = guard.peek()
+    assert refused is not None and refused.stage == "pause"
     assert wall.reads == 0
 
 

@@ -22,7 +22,7 @@ import pytest
 
 import seawall
 from seawall import _waiting
-from waiting_tools import PATIENCE, counted, settle, thread, until, waiting_of
+from waiting_tools import PATIENCE, Polls, counted, settle, thread, until, waiting_of
 
 # Each moves a clock, and looks who waits.
 pytestmark = pytest.mark.thread_unsafe
@@ -488,6 +488,120 @@ def test_what_was_never_awaited_holds_no_place(clock: seawall.ManualClock) -> No
         gc.collect()
     clock.advance(1.0)
     assert bucket.try_take()
+
+
+# At a guard.
+
+
+def narrow(clock: seawall.ManualClock | None = None) -> seawall.Guard:
+    """One at a time."""
+    return seawall.Guard(1_000, 1.0, max_in_flight=1, limit={"start": 1}, max_wait=60.0, clock=clock)
+
+
+@pytest.mark.anyio
+async def test_tasks_come_into_a_guard_in_the_order_of_arrival_as_others_leave(clock: seawall.ManualClock) -> None:
+    guard = narrow(clock)
+    inside: list[int] = []
+    leave = [anyio.Event() for _ in range(5)]
+
+    async def enter(number: int) -> None:
+        async with guard:
+            inside.append(number)
+            await leave[number].wait()
+
+    async with anyio.create_task_group() as tasks:
+        for number in range(5):
+            tasks.start_soon(enter, number)
+            await settle()
+        for number in range(5):
+            assert inside == list(range(number + 1))
+            assert guard.waiting == 4 - number
+            # One token earned; the clock alone lets nobody in.
+            clock.advance(0.1)
+            await settle()
+            assert inside == list(range(number + 1))
+            leave[number].set()
+            await settle()
+
+
+@pytest.mark.anyio
+async def test_who_is_cancelled_in_the_line_of_a_guard_keeps_nobody_out(clock: seawall.ManualClock) -> None:
+    guard = narrow(clock)
+    inside: list[int] = []
+
+    async def enter(number: int, scope: anyio.CancelScope) -> None:
+        with scope:
+            async with guard:
+                inside.append(number)
+                await anyio.sleep_forever()
+
+    async with anyio.create_task_group() as tasks:
+        scopes = [anyio.CancelScope() for _ in range(4)]
+        for number, scope in enumerate(scopes):
+            tasks.start_soon(enter, number, scope)
+            await settle()
+        clock.advance(1.0)
+        scopes[1].cancel()
+        await settle()
+        assert (inside, guard.waiting) == ([0], 2)
+        scopes[0].cancel()
+        await settle()
+        assert (inside, guard.waiting) == ([0, 2], 1)
+        scopes[2].cancel()
+        await settle()
+        assert (inside, guard.waiting) == ([0, 2, 3], 0)
+        scopes[3].cancel()
+    assert guard.limit.in_flight == 0
+
+
+@pytest.mark.anyio
+async def test_a_thread_that_leaves_a_guard_lets_a_task_in() -> None:
+    guard = narrow()
+    leave = threading.Event()
+
+    def hold() -> None:
+        with guard:
+            leave.wait(PATIENCE)
+
+    with thread(hold):
+        await anyio.to_thread.run_sync(until, lambda: guard.limit.in_flight == 1)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(functools.partial(_awaited, guard.call(_nothing)))
+            await anyio.to_thread.run_sync(until, lambda: guard.waiting == 1)
+            leave.set()
+    assert guard.waiting == 0
+
+
+async def _nothing() -> None:
+    pass
+
+
+@pytest.mark.anyio
+async def test_who_waits_at_a_guard_is_polled_a_few_times_however_often_others_come_and_go(
+    clock: seawall.ManualClock,
+) -> None:
+    guard = narrow(clock)
+    holder = guard.begin().try_attempt()
+    polls = [Polls(waiting_of(guard.begin().attempt())) for _ in range(50)]
+    entered: list[int] = []
+
+    async def enter(number: int) -> None:
+        attempt = await _waiting.wait(polls[number])  # type: ignore[arg-type]
+        entered.append(number)
+        clock.advance(0.01)
+        attempt.finish("success")
+
+    async with anyio.create_task_group() as tasks:
+        for number in range(50):
+            tasks.start_soon(enter, number)
+            await settle(1)
+        await settle()
+        holder.finish("success")
+        for _ in range(200):
+            clock.advance(0.01)
+            await settle()
+    assert len(entered) == 50
+    assert max(poll.count for poll in polls) <= 5, [poll.count for poll in polls]
 
 
 # Woken from elsewhere, and not at all.
