@@ -12,6 +12,10 @@ __all__ = [
     "CircuitBreaker",
     "ConcurrencyLimit",
     "AIMDController",
+    "AIMDController",
+    "BreakerPermit",
+    "CircuitBreaker",
+    "ConcurrencyLimit",
     "KeyedBuckets",
     "LimitPermit",
     "ManualClock",
@@ -42,6 +46,7 @@ _Key: TypeAlias = str | bytes | int
 _WhenFull: TypeAlias = Literal["open", "closed"]
 _Reason: TypeAlias = Literal["not_yet", "never", "clock_stepped", "no_place"]
 _Curve: TypeAlias = Literal["step", "linear", "exponential"]
+_RateChangeReason: TypeAlias = Literal["errors", "latency", "healthy"]
 _State: TypeAlias = Literal["closed", "open", "half_open"]
 _Outcome: TypeAlias = Literal["success", "failure", "throttled", "timeout", "ignored"]
 _LimitReason: TypeAlias = Literal["growth", "slow", "timeout", "throttled", "refused", "set"]
@@ -66,6 +71,43 @@ _GiveUpReason: TypeAlias = Literal[
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 _F = TypeVar("_F", bound=Callable[..., Any])
+
+@final
+class AIMDController:
+    def __new__(
+        cls,
+        initial_rate: _Rate = 5,
+        min_rate: _Rate = 1,
+        max_rate: _Rate = 100,
+        *,
+        step: _Rate = 1,
+        factor: float = 0.5,
+        error_threshold: float = 0.05,
+        latency_threshold: _Seconds = 0.4,
+        interval: _Seconds = 30.0,
+        minimum_samples: int = 10,
+        error_baseline_max: float = 0.2,
+        latency_baseline_max: _Seconds = 1.0,
+        on_rate_change: Callable[[float, float, _RateChangeReason], object] | None = None,
+        clock: ManualClock | None = None,
+    ) -> AIMDController: ...
+    def update(self, error_rate: float | None, p95: _Seconds | None) -> float: ...
+    def observe(self, window: SlidingWindow | WindowMetrics, /) -> float: ...
+    def set_rate(self, rate: _Rate, /) -> float: ...
+    def reset(self) -> None: ...
+    def rebase(self, old: _Seconds, new: _Seconds, /) -> None: ...
+    @property
+    def current_rate(self) -> float: ...
+    @property
+    def min_rate(self) -> float: ...
+    @property
+    def max_rate(self) -> float: ...
+    @property
+    def due_in(self) -> float: ...
+    @property
+    def error_baseline(self) -> float | None: ...
+    @property
+    def latency_baseline(self) -> float | None: ...
 
 @final
 class BreakerPermit:
