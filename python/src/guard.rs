@@ -55,7 +55,7 @@ use crate::warm_up::PyWarmUp;
 /// other setting has a default that follows from them.
 ///
 /// >>> import seawall
-/// >>> guard = seawall.Guard(20, timeout=1.0)
+/// >>> guard = seawall.Guard(20, timeout=1.0, max_wait=0.5)
 /// >>> guard.call(len, "four")
 /// 4
 /// >>> @guard
