@@ -274,6 +274,28 @@ where
         self.desk().cancel(permit)
     }
 
+    /// Wakes the head of the line: for who has reported or cancelled at the guard itself, with a reading of the clock that it
+    /// had already.
+    ///
+    /// # Concurrency
+    /// While nobody waits: one addition. Else it wakes one waiter.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use seawall::{Guard, GuardConfig, GuardQueue, Instant, ManualClock, Outcome, Rate, Request};
+    /// let config = GuardConfig::for_service(Rate::per_second(20), Duration::from_secs(1));
+    /// let guard = Guard::<64>::new(config, 7, Instant::ORIGIN)?;
+    /// let queue = GuardQueue::new(&guard, ManualClock::starting_at(Instant::ORIGIN));
+    /// let mut call = queue.begin(Request::DEFAULT);
+    /// let permit = queue.attempt(&mut call, Duration::ZERO)?.permit;
+    /// let _ = guard.finish(&mut call, permit, Outcome::Success, Instant::from_nanos(5));
+    /// queue.tell(); // a slot is free
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn tell(&self) {
+        self.line.tell();
+    }
+
     /// The call is not sent again: [`Guard::abandon`], by the queue's clock.
     ///
     /// ```

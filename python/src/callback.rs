@@ -14,16 +14,17 @@ impl Callback {
         Self(Mutex::new(function.filter(|function| !function.is_none()).map(Bound::unbind)))
     }
 
+    pub(crate) fn function<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        let function = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        function.as_ref().map(|function| function.bind(py).clone())
+    }
+
     /// Calls it. What it raises goes to `sys.unraisablehook`: not lost, and not in the way of who asked.
     pub(crate) fn tell<'py>(&self, py: Python<'py>, arguments: impl PyCallArgs<'py>) {
-        let function = {
-            let function = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            function.as_ref().map(|function| function.clone_ref(py))
-        };
-        if let Some(function) = function
-            && let Err(error) = function.bind(py).call1(arguments)
+        if let Some(function) = self.function(py)
+            && let Err(error) = function.call1(arguments)
         {
-            error.write_unraisable(py, Some(function.bind(py)));
+            error.write_unraisable(py, Some(&function));
         }
     }
 

@@ -14,6 +14,7 @@ mod circuit_breaker;
 mod clock;
 mod concurrency_limit;
 mod errors;
+mod guard;
 mod held;
 mod keyed_buckets;
 mod options;
@@ -26,6 +27,7 @@ mod retry_budget;
 mod retry_call;
 mod retry_strategy;
 mod settings;
+mod snapshot;
 mod token_bucket;
 mod values;
 mod views;
@@ -47,6 +49,8 @@ mod _native {
     #[pymodule_export]
     use crate::concurrency_limit::{PyConcurrencyLimit, PyLimitPermit};
     #[pymodule_export]
+    use crate::guard::{PyAttempt, PyCall, PyGuard};
+    #[pymodule_export]
     use crate::keyed_buckets::PyKeyedBuckets;
     #[pymodule_export]
     use crate::rate_check::PyRateCheck;
@@ -60,6 +64,8 @@ mod _native {
     use crate::retry_call::{PyRetryCall, http_error, limit_attempts};
     #[pymodule_export]
     use crate::retry_strategy::PyRetryStrategy;
+    #[pymodule_export]
+    use crate::snapshot::{PyCounts, PySnapshot};
     #[pymodule_export]
     use crate::token_bucket::{PyReservation, PyTokenBucket};
     #[pymodule_export]

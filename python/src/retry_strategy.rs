@@ -14,10 +14,11 @@ use crate::awaitable::is_awaitable;
 use crate::chance::Chance;
 use crate::clock::{PyManualClock, Timer};
 use crate::errors::no_pickle;
+use crate::guard::give_up_word;
 use crate::options::Options;
 use crate::retry_attempts::PyRetryAttempts;
 use crate::retry_budget::PyRetryBudget;
-use crate::retry_call::{LogicalCall, PyRetryCall, class_of, give_up_word};
+use crate::retry_call::{LogicalCall, PyRetryCall, class_of};
 use crate::values::{as_seconds, bad, bad_text, count, positive_seconds, seconds};
 
 const SETTINGS: &[&str] =

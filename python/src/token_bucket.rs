@@ -37,6 +37,11 @@ pub(crate) struct PyTokenBucket {
 }
 
 impl PyTokenBucket {
+    /// One that is a part of something, or stands alone.
+    pub(crate) fn of(bucket: Part<TokenBucket>, timer: &Timer) -> Self {
+        Self { queue: Arc::new(TakeQueue::new(bucket, timer.clone())), timer: timer.clone() }
+    }
+
     #[inline]
     fn bucket(&self) -> &TokenBucket {
         self.queue.bucket()
@@ -92,7 +97,7 @@ impl PyTokenBucket {
         }
         let timer = Timer::of(clock);
         match TokenBucket::new(config, timer.now()) {
-            Ok(bucket) => Ok(Self { queue: Arc::new(TakeQueue::new(Part::own(bucket), timer.clone())), timer }),
+            Ok(bucket) => Ok(Self::of(Part::own(bucket), &timer)),
             Err(BucketConfigError::RateTooFast) => Err(bad("rate", rate, "0 to 1,000,000,000 per second")),
             Err(error) => Err(pyo3::exceptions::PyValueError::new_err(error.message())),
         }

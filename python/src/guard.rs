@@ -1,0 +1,507 @@
+//! `Guard`: every mechanism in one place, for the calls to one service.
+//!
+//! # Who holds whom
+//! An attempt holds its call, a call its guard, and a guard the parts, which its `breaker` and their kin hold too. What
+//! Python gave, the callback and `on`, only the guard holds: so that the collector of cycles finds each reference once.
+//!
+//! # Locks
+//! A call's progress is behind a mutex, that is held for a few instructions of the core, and never while Python runs.
+
+mod attempt;
+mod call;
+mod log;
+mod run;
+mod settings;
+mod whole;
+mod words;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use pyo3::exceptions::{PyException, PyValueError};
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyTuple, PyType};
+use seawall::{
+    Admission, AnyGuard, Call, Clock, GuardQueue, GuardView, Instant, Outcome, Refused, Request, Transition,
+    WindowConfig,
+};
+
+pub(crate) use self::attempt::PyAttempt;
+pub(crate) use self::call::{Manner, PyCall};
+use self::log::Log;
+use self::whole::{BreakerOf, Whole, part};
+pub(crate) use self::words::{cause_word, give_up_word, reason_word, stage_word, state_word};
+use crate::callback::Callback;
+use crate::circuit_breaker::{PyCircuitBreaker, state_text};
+use crate::clock::{PyManualClock, Timer};
+use crate::concurrency_limit::PyConcurrencyLimit;
+use crate::errors::{change_error, exception, no_pickle};
+use crate::held;
+use crate::snapshot::PySnapshot;
+use crate::token_bucket::PyTokenBucket;
+use crate::values::{as_per_second, as_seconds, count, instant, seconds};
+use crate::warm_up::PyWarmUp;
+
+/// Guards the calls to one service: a shared pause where the service asked for one, a circuit breaker, an adaptive limit
+/// on the calls in flight, a token bucket, a bucket for each key, and retries with a budget, in one object for all threads
+/// and event loops.
+///
+/// Two numbers are enough: the `rate` of calls that you expect, per second, and the `timeout` of one call in seconds. Each
+/// other setting has a default that follows from them.
+///
+/// >>> import seawall
+/// >>> guard = seawall.Guard(20, timeout=1.0)
+/// >>> guard.call(len, "four")
+/// 4
+/// >>> @guard
+/// ... def fetch(number):
+/// ...     return number + 1
+/// >>> fetch(1)
+/// 2
+///
+/// One attempt, refused by raising a `Refused`: `guard.call`, `@guard`, `with guard:`, `async with guard:`, or
+/// `with guard.begin(key="alice") as attempt:`. A whole call with retries: `guard.execute`, `@guard(retry=True)`, or
+/// `for attempt in guard.begin(): with attempt: ...`. An exception counts as `on` says: an exception class or a tuple of
+/// them, which are worth a retry, or a function of the exception.
+///
+/// Nobody waits unless `max_wait` says how long; who waits is served in the order of arrival. A refused attempt writes
+/// nothing, an admitted one is some exchanges: no lock is held while a call runs.
+#[pyclass(frozen, weakref, module = "seawall", name = "Guard")]
+pub(crate) struct PyGuard {
+    whole: Arc<Whole>,
+    queue: GuardQueue<Arc<Whole>, Timer>,
+    timer: Timer,
+    log: Log,
+    seed: u64,
+    /// The object of its bucket, which keeps the line of those who wait for that alone.
+    bucket: PyOnceLock<Py<PyTokenBucket>>,
+    max_wait: Duration,
+    /// What tells the errors apart.
+    on: Mutex<Option<Py<PyAny>>>,
+    on_state_change: Callback,
+}
+
+impl PyGuard {
+    #[inline]
+    fn whole(&self) -> &Whole {
+        &self.whole
+    }
+
+    #[inline]
+    pub(crate) fn view(&self) -> GuardView<'_> {
+        self.whole().view()
+    }
+
+    /// Asks for an attempt, and passes nobody by who waits.
+    #[inline]
+    fn ask(&self, call: &mut Call, now: Instant) -> Result<Admission, Refused> {
+        if self.queue.waiting() == 0 {
+            self.view().try_attempt(call, now)
+        } else {
+            self.queue.attempt(call, Duration::ZERO)
+        }
+    }
+
+    /// A change of a breaker that a call or a report brought.
+    #[cold]
+    fn tell(&self, py: Python<'_>, transition: Transition) {
+        let words = (state_text(py, transition.from), state_text(py, transition.to));
+        if self.whole().breakers.len() == 1 {
+            self.on_state_change.tell(py, words);
+        } else {
+            self.on_state_change.tell(py, (words.0, words.1, transition.shard));
+        }
+    }
+
+    /// What an exception says of the service.
+    #[cold]
+    fn judge(&self, error: &Bound<'_, PyAny>) -> PyResult<Outcome> {
+        static REFUSED: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+        static CLASSIFY: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        let py = error.py();
+        // Cancelled, or ended by the user; or never sent, as a guard or a bucket within it refused.
+        if !error.is_instance_of::<PyException>()
+            || error.is_instance(REFUSED.import(py, "seawall._errors", "Refused")?)?
+        {
+            return Ok(Outcome::Ignored);
+        }
+        let on = self.on.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|on| on.clone_ref(py));
+        let classify = CLASSIFY.import(py, "seawall._classify", "classify")?;
+        let (class, retry_after) =
+            classify.call1((error, on))?.extract::<(Bound<'_, pyo3::types::PyString>, Option<Bound<'_, PyAny>>)>()?;
+        let retry_after = retry_after.map(|wait| seconds("the Retry-After of an error", &wait)).transpose()?;
+        words::outcome_of_class(&class.to_cow()?, retry_after)
+    }
+
+    fn request(
+        &self,
+        key: Option<&Bound<'_, PyAny>>,
+        shard: Option<&Bound<'_, PyAny>>,
+        cost: Option<&Bound<'_, PyAny>>,
+        deadline: Option<&Bound<'_, PyAny>>,
+        now: Instant,
+    ) -> PyResult<Request> {
+        Ok(Request {
+            key: key.map_or(Ok(0), |key| words::key(self.whole(), key))?,
+            shard: shard.map_or(Ok(0), |shard| count("shard", shard, 0, u32::MAX))?,
+            cost: cost.map_or(Ok(1), |cost| count("cost", cost, 0, u32::MAX))?,
+            deadline: deadline
+                .map(|deadline| words::time_left("deadline", deadline))
+                .transpose()?
+                .map(|left| now.saturating_add(left)),
+        })
+    }
+
+    fn decorated<'py>(
+        slf: &Bound<'py, Self>,
+        function: &Bound<'py, PyAny>,
+        settings: &Bound<'py, PyDict>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        static DECORATE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        DECORATE.import(slf.py(), "seawall._guard", "decorate")?.call((slf, function), Some(settings))
+    }
+}
+
+#[pymethods]
+impl PyGuard {
+    #[new]
+    #[pyo3(
+        signature = (rate, timeout, *, shards = None, quota = None, warm_up = None, max_in_flight = None, per_key = None,
+            per_key_burst = None, keys = None, mode = None, modes = None, max_wait = None, on = None,
+            on_state_change = None, bucket = None, breaker = None, limit = None, retry = None, budget = None,
+            window = None, timeout_weight = None, retry_streak = settings::Given(None), ramp = None, clock = None, seed = None),
+        text_signature = "(rate, timeout, *, shards=1, quota=None, warm_up=None, max_in_flight=64, per_key=None, \
+                          per_key_burst=None, keys=1024, mode='enforce', modes=None, max_wait=0.0, on=Exception, \
+                          on_state_change=None, bucket=None, breaker=None, limit=None, retry=None, budget=None, \
+                          window=30.0, timeout_weight=2, retry_streak=3, ramp=None, clock=None, seed=None)"
+    )]
+    #[allow(clippy::too_many_arguments, reason = "each is a keyword in Python")]
+    fn new<'py>(
+        py: Python<'py>,
+        rate: &Bound<'py, PyAny>,
+        timeout: &Bound<'py, PyAny>,
+        shards: Option<&Bound<'py, PyAny>>,
+        quota: Option<&Bound<'py, PyAny>>,
+        warm_up: Option<&Bound<'py, PyWarmUp>>,
+        max_in_flight: Option<&Bound<'py, PyAny>>,
+        per_key: Option<&Bound<'py, PyAny>>,
+        per_key_burst: Option<&Bound<'py, PyAny>>,
+        keys: Option<&Bound<'py, PyAny>>,
+        mode: Option<&Bound<'py, PyAny>>,
+        modes: Option<&Bound<'py, PyDict>>,
+        max_wait: Option<&Bound<'py, PyAny>>,
+        on: Option<Bound<'py, PyAny>>,
+        on_state_change: Option<Bound<'py, PyAny>>,
+        bucket: Option<&Bound<'py, PyDict>>,
+        breaker: Option<&Bound<'py, PyDict>>,
+        limit: Option<&Bound<'py, PyDict>>,
+        retry: Option<&Bound<'py, PyDict>>,
+        budget: Option<&Bound<'py, PyDict>>,
+        window: Option<&Bound<'py, PyAny>>,
+        timeout_weight: Option<&Bound<'py, PyAny>>,
+        retry_streak: settings::Given<'py>,
+        ramp: Option<&Bound<'py, PyWarmUp>>,
+        clock: Option<&Bound<'py, PyManualClock>>,
+        seed: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Self> {
+        let plan = settings::Settings {
+            rate,
+            timeout,
+            shards,
+            quota,
+            warm_up,
+            max_in_flight,
+            per_key,
+            per_key_burst,
+            keys,
+            mode,
+            modes,
+            bucket,
+            breaker,
+            limit,
+            retry,
+            budget,
+            timeout_weight,
+            retry_streak: retry_streak.0.as_ref(),
+            ramp,
+        }
+        .plan()?;
+        let max_wait = max_wait.map_or(Ok(Duration::ZERO), |max_wait| seconds("max_wait", max_wait))?;
+        let window = window.map_or(Ok(Duration::from_secs(30)), |window| seconds("window", window))?;
+        let seed = crate::values::seed(seed)?;
+        let timer = Timer::of(clock);
+        let whole = Arc::new(Whole::new(&plan, seed, timer.now())?);
+        Ok(Self {
+            queue: GuardQueue::new(Arc::clone(&whole), timer.clone()),
+            whole,
+            seed,
+            bucket: PyOnceLock::new(),
+            timer,
+            log: Log::new(py, WindowConfig { window })?,
+            max_wait,
+            on: Mutex::new(Some(on.unwrap_or_else(|| py.get_type::<PyException>().into_any()).unbind())),
+            on_state_change: Callback::new(on_state_change),
+        })
+    }
+
+    /// Calls `function` with these arguments, once: its result, or what it raises; a `Refused` where it may not be sent.
+    ///
+    /// A coroutine that it returns is awaited as a part of the call: `await guard.call(fetch, url)`. A refused call waits
+    /// as long as the guard's `max_wait` allows, in the task where `function` is a coroutine function, and else in the
+    /// thread.
+    #[pyo3(signature = (function, /, *args, **kwargs))]
+    fn call<'py>(
+        slf: &Bound<'py, Self>,
+        function: &Bound<'py, PyAny>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        run::run(slf, function, args, kwargs, false)
+    }
+
+    /// As `call`, and sends again what fails, as long as the guard allows: attempts, deadline, budget, and how well the
+    /// service is. It waits for the back-off on the thread, or in the task where `function` gives coroutines. At the end
+    /// it raises the last exception itself, with a note that says why no more was tried.
+    #[pyo3(signature = (function, /, *args, **kwargs))]
+    fn execute<'py>(
+        slf: &Bound<'py, Self>,
+        function: &Bound<'py, PyAny>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        run::run(slf, function, args, kwargs, true)
+    }
+
+    /// A decorator: `@guard`, or `@guard(key=..., cost=1, shard=0, deadline=None, max_wait=None, retry=False)`, for
+    /// functions and coroutine functions, and methods of both kinds. `key` and `shard` may be functions of the arguments.
+    #[pyo3(signature = (function = None, /, **settings))]
+    fn __call__<'py>(
+        slf: &Bound<'py, Self>,
+        function: Option<&Bound<'py, PyAny>>,
+        settings: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        static DECORATOR: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        let none = PyDict::new(slf.py());
+        let settings = settings.unwrap_or(&none);
+        match function {
+            Some(function) => Self::decorated(slf, function, settings),
+            None => DECORATOR.import(slf.py(), "seawall._guard", "decorator")?.call((slf,), Some(settings)),
+        }
+    }
+
+    /// A call begins; nothing is taken yet. `key` is whose it is, a str, bytes or an int; `shard` the part of the service
+    /// that it goes to; `cost` the tokens of each attempt; `deadline` the seconds from now from which on the answer is of
+    /// no use; `max_wait` how long its attempts may wait for leave.
+    #[pyo3(
+        signature = (*, key = None, shard = None, cost = None, deadline = None, max_wait = None),
+        text_signature = "($self, *, key=None, shard=0, cost=1, deadline=None, max_wait=None)"
+    )]
+    fn begin<'py>(
+        slf: &Bound<'py, Self>,
+        key: Option<&Bound<'py, PyAny>>,
+        shard: Option<&Bound<'py, PyAny>>,
+        cost: Option<&Bound<'py, PyAny>>,
+        deadline: Option<&Bound<'py, PyAny>>,
+        max_wait: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<PyCall> {
+        let this = slf.get();
+        let max_wait = max_wait.map_or(Ok(this.max_wait), |max_wait| seconds("max_wait", max_wait))?;
+        let now = this.timer.now();
+        let request = this.request(key, shard, cost, deadline, now)?;
+        Ok(PyCall::new(slf.clone().unbind(), max_wait, this.view().begin(request, now), this.log.begun(now)))
+    }
+
+    /// What an attempt of such a call would meet now: None, or the refusal. Takes nothing, and counts nowhere.
+    #[pyo3(
+        signature = (*, key = None, shard = None, cost = None, deadline = None),
+        text_signature = "($self, *, key=None, shard=0, cost=1, deadline=None)"
+    )]
+    fn peek<'py>(
+        &self,
+        py: Python<'py>,
+        key: Option<&Bound<'py, PyAny>>,
+        shard: Option<&Bound<'py, PyAny>>,
+        cost: Option<&Bound<'py, PyAny>>,
+        deadline: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let now = self.timer.now();
+        let view = self.view();
+        let call = view.begin(self.request(key, shard, cost, deadline, now)?, now);
+        view.peek(&call, now).err().map(|refused| exception(py, refused)).transpose()
+    }
+
+    /// The mode of a stage: "enforce", "shadow", "off", or the share of the keys for which it is enforced.
+    #[pyo3(signature = (stage, /))]
+    fn mode<'py>(&self, py: Python<'py>, stage: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        Ok(words::mode_object(py, self.view().mode(words::stage("stage", stage)?)))
+    }
+
+    /// Changes the mode of a stage, or of all, for the calls that begin from now on. One in "shadow" refuses nobody, and
+    /// counts what it would have refused beside what became of it.
+    #[pyo3(signature = (mode, stage = None))]
+    fn set_mode(&self, mode: &Bound<'_, PyAny>, stage: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+        let mode = words::mode("mode", mode)?;
+        match stage {
+            Some(stage) => {
+                let stage = words::stage("stage", stage)?;
+                self.view().set_mode(stage, mode).map_err(|error| PyValueError::new_err(error.to_string()))
+            }
+            None => {
+                for stage in words::STAGES_WITH_MODE {
+                    // The keyed bucket has a mode where there is one.
+                    let _ = self.view().set_mode(stage, mode);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// How many seconds of a pause are left that the service asked for; 0.0 without one.
+    #[getter]
+    fn paused_for(&self) -> f64 {
+        let now = self.timer.now();
+        self.view().paused_until(now).map_or(0.0, |end| as_seconds(end.saturating_duration_since(now)))
+    }
+
+    /// Changes the rate of the token bucket while others call. The past counts at the old rate.
+    #[pyo3(signature = (rate, /))]
+    fn set_rate(&self, rate: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.whole().bucket.set_rate(crate::values::rate("rate", rate)?, self.timer.now()).map_err(change_error)
+    }
+
+    /// Begins anew, as it was made: breakers closed, no pause, the tokens and the limit of the start, the budget too.
+    fn reset(&self, py: Python<'_>) -> PyResult<()> {
+        let now = self.timer.now();
+        let mut changes = Vec::new();
+        self.view().reset(now, |transition| changes.push(transition)).map_err(change_error)?;
+        for transition in changes {
+            self.log.changed(transition, now);
+            self.tell(py, transition);
+        }
+        self.queue.tell();
+        Ok(())
+    }
+
+    /// Goes on at `new` as it stood at `old`, two readings of its clock: for a clock that was set. The system's never is.
+    #[pyo3(signature = (old, new, /))]
+    fn rebase(&self, old: &Bound<'_, PyAny>, new: &Bound<'_, PyAny>) -> PyResult<()> {
+        let (old, new) = (instant("old", old)?, instant("new", new)?);
+        self.view().rebase(old, new).map_err(change_error)?;
+        self.log.rebase(old, new);
+        Ok(())
+    }
+
+    /// How many wait for leave.
+    #[getter]
+    fn waiting(&self) -> u32 {
+        self.queue.waiting()
+    }
+
+    /// How many parts the service has, each with a circuit breaker of its own.
+    #[getter]
+    fn shards(&self) -> u32 {
+        self.view().shards()
+    }
+
+    /// Its token bucket. Who takes from it takes from the guard.
+    #[getter]
+    fn bucket(&self, py: Python<'_>) -> PyResult<Py<PyTokenBucket>> {
+        let made = || Py::new(py, PyTokenBucket::of(part(&self.whole, |any| &whole::whole(any).bucket), &self.timer));
+        self.bucket.get_or_try_init(py, made).map(|bucket| bucket.clone_ref(py))
+    }
+
+    /// Its limit of the calls in flight.
+    #[getter]
+    fn limit(&self) -> PyConcurrencyLimit {
+        let limit = part(&self.whole, |any| &*whole::whole(any).limit);
+        PyConcurrencyLimit::of(limit, Arc::clone(&self.whole.limit_settings), self.timer.clone(), None, None)
+    }
+
+    /// The circuit breaker of a shard.
+    #[pyo3(signature = (shard = None), text_signature = "($self, shard=0)")]
+    fn breaker<'py>(&self, py: Python<'py>, shard: Option<&Bound<'py, PyAny>>) -> PyResult<PyCircuitBreaker> {
+        let shard =
+            shard.map_or(Ok(0), |shard| count("shard", shard, 0, u32::MAX))? as usize % self.whole.breakers.len();
+        let (breaker, terms) = BreakerOf::part(&self.whole, shard);
+        let function = self.on_state_change.function(py);
+        Ok(PyCircuitBreaker::of(breaker, terms, self.timer.clone(), self.seed, None, function))
+    }
+
+    /// All that is known of it at this moment, and of what went through it.
+    fn snapshot(&self) -> PySnapshot {
+        let now = self.timer.now();
+        PySnapshot::new(self.view().snapshot([self.log.recorder()], now), self.queue.waiting())
+    }
+
+    fn __enter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let attempt = Self::begin(slf, None, None, None, None, None)?;
+        let attempt = PyCall::blocking(&Bound::new(slf.py(), attempt)?, Manner::Held, slf.get().max_wait)?;
+        Ok(attempt)
+    }
+
+    #[pyo3(signature = (_kind, error, _traceback, /))]
+    fn __exit__<'py>(
+        slf: &Bound<'py, Self>,
+        _kind: &Bound<'py, PyAny>,
+        error: &Bound<'py, PyAny>,
+        _traceback: &Bound<'py, PyAny>,
+    ) -> PyResult<bool> {
+        let attempt = held::pop(slf.py(), |attempt: &PyAttempt| attempt.is_of(slf))?;
+        // One that began in another context frees its place when that context goes.
+        attempt.map_or(Ok(false), |attempt| PyAttempt::leave(&attempt, Some(error).filter(|error| !error.is_none())))
+    }
+
+    fn __aenter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let call = Bound::new(slf.py(), Self::begin(slf, None, None, None, None, None)?)?;
+        PyCall::awaiting(&call, Manner::Held, slf.get().max_wait)
+    }
+
+    #[pyo3(signature = (kind, error, traceback, /))]
+    fn __aexit__<'py>(
+        slf: &Bound<'py, Self>,
+        kind: &Bound<'py, PyAny>,
+        error: &Bound<'py, PyAny>,
+        traceback: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        Self::__exit__(slf, kind, error, traceback)?;
+        crate::ready::Ready::none(slf.py())
+    }
+
+    fn __repr__(&self) -> String {
+        let (view, now) = (self.view(), self.timer.now());
+        let states: Vec<_> = (0..view.shards()).map(|shard| state_word(view.breaker(shard).state(now))).collect();
+        let state = match states.as_slice() {
+            [state] => (*state).into(),
+            states => {
+                let open = states.iter().filter(|state| **state != "closed").count();
+                format!("{} of {} shards closed", states.len() - open, states.len())
+            }
+        };
+        format!(
+            "<seawall.Guard: {state}, {} of {} in flight, {} tokens at {}/s>",
+            view.limit().in_flight(now),
+            view.limit().limit(),
+            view.bucket().available(now),
+            as_per_second(view.bucket().rate())
+        )
+    }
+
+    fn __reduce__(&self, py: Python<'_>) -> PyResult<()> {
+        Err(no_pickle::<Self>(py))
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        if let Ok(on) = self.on.try_lock() {
+            visit.call(&*on)?;
+        }
+        self.on_state_change.traverse(&visit)
+    }
+
+    fn __clear__(&self) {
+        let on = self.on.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(on);
+        self.on_state_change.clear();
+    }
+}
