@@ -11,6 +11,7 @@ use pyo3::types::{PyBool, PyString};
 use seawall::{AttemptFailure, Clock, ErrorClass, GiveUpReason, Instant, RetryCost, RetryDecision};
 
 use crate::errors::no_pickle;
+use crate::guard::give_up_word;
 use crate::ready::Ready;
 use crate::retry_strategy::PyRetryStrategy;
 use crate::values::{as_seconds, bad, bad_text, seconds};
@@ -34,19 +35,6 @@ pub(crate) fn at_most(attempts: u32) -> u32 {
     match MOST_ATTEMPTS.load(Ordering::Relaxed) {
         0 => attempts,
         most => attempts.min(most),
-    }
-}
-
-/// The word for why a call was given up.
-pub(crate) fn give_up_word(reason: GiveUpReason) -> &'static str {
-    match reason {
-        GiveUpReason::Permanent => "permanent",
-        GiveUpReason::AttemptsExhausted => "attempts_exhausted",
-        GiveUpReason::DeadlineExceeded => "deadline_exceeded",
-        GiveUpReason::RetryAfterTooLong => "retry_after_too_long",
-        GiveUpReason::BudgetSpent => "budget_spent",
-        GiveUpReason::PermitVoid => "permit_void",
-        _ => "service_failing",
     }
 }
 
