@@ -10,8 +10,8 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyString};
 use seawall::{AttemptFailure, Clock, ErrorClass, GiveUpReason, Instant, RetryCost, RetryDecision};
 
+use crate::errors::give_up_text;
 use crate::errors::no_pickle;
-use crate::guard::give_up_word;
 use crate::ready::Ready;
 use crate::retry_strategy::PyRetryStrategy;
 use crate::values::{as_seconds, bad, bad_text, seconds};
@@ -347,7 +347,7 @@ impl PyRetryCall {
     /// "budget_spent". None: it was not, or it was abandoned, or an "ignored" error ended it.
     #[getter]
     fn give_up_reason(&self) -> Option<&'static str> {
-        self.0.give_up_reason().map(give_up_word)
+        self.0.give_up_reason().map(give_up_text)
     }
 
     /// `failed` and `wait` in one, so that nothing comes between: whether there is another attempt.

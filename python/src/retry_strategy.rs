@@ -13,8 +13,8 @@ use seawall::{AttemptFailure, Clock, ErrorClass, Instant, Jitter, RetryConfig, R
 use crate::awaitable::is_awaitable;
 use crate::chance::Chance;
 use crate::clock::{PyManualClock, Timer};
+use crate::errors::give_up_text;
 use crate::errors::no_pickle;
-use crate::guard::give_up_word;
 use crate::options::Options;
 use crate::retry_attempts::PyRetryAttempts;
 use crate::retry_budget::PyRetryBudget;
@@ -329,7 +329,7 @@ impl PyRetryStrategy {
         };
         Ok(match self.strategy.decide(failure, random) {
             RetryDecision::RetryAfter(delay) => (Some(delay.as_nanos()), None),
-            RetryDecision::GiveUp(reason) => (None, Some(give_up_word(reason))),
+            RetryDecision::GiveUp(reason) => (None, Some(give_up_text(reason))),
         })
     }
 
