@@ -14,6 +14,7 @@ use seawall::{BreakerConfig, BreakerPermit, CircuitBreaker, Clock, Outcome, Stat
 
 use crate::attempt;
 use crate::callback::Callback;
+use crate::calls::call;
 use crate::chance::Chance;
 use crate::clock::{PyManualClock, Timer};
 use crate::errors::{exception, no_pickle, raised};
@@ -261,7 +262,7 @@ impl PyCircuitBreaker {
     ) -> PyResult<Bound<'py, PyAny>> {
         let (py, this) = (slf.py(), slf.get());
         let permit = this.admit(py)?;
-        match function.call(args, kwargs) {
+        match call(function, args, kwargs) {
             Ok(answer) if attempt::is_coroutine(&answer)? => {
                 let permit = Bound::new(py, PyBreakerPermit::new(slf, permit))?;
                 attempt::within(permit.into_any(), answer)

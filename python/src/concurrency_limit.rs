@@ -14,6 +14,7 @@ use seawall::{Clock, ConcurrencyLimitView, LimitChange, LimitConfig, LimitPermit
 
 use crate::attempt;
 use crate::callback::Callback;
+use crate::calls::call;
 use crate::clock::{PyManualClock, Timer};
 use crate::errors::{exception, no_pickle, raised};
 use crate::held;
@@ -178,7 +179,7 @@ impl PyConcurrencyLimit {
     ) -> PyResult<Bound<'py, PyAny>> {
         let (py, this) = (slf.py(), slf.get());
         let permit = this.admit(py)?;
-        match function.call(args, kwargs) {
+        match call(function, args, kwargs) {
             Ok(answer) if attempt::is_coroutine(&answer)? => {
                 let permit = Bound::new(py, PyLimitPermit::new(slf, permit))?;
                 attempt::within(permit.into_any(), answer)

@@ -34,6 +34,7 @@ use self::log::Log;
 use self::whole::{BreakerOf, Whole, part};
 pub(crate) use self::words::{cause_word, reason_word, stage_word, state_word};
 use crate::callback::Callback;
+use crate::calls::call1;
 use crate::chance::Forks;
 use crate::circuit_breaker::{PyCircuitBreaker, state_text};
 use crate::clock::{PyManualClock, Timer};
@@ -136,8 +137,7 @@ impl PyGuard {
         }
         let on = self.on.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|on| on.clone_ref(py));
         let classify = CLASSIFY.import(py, "seawall._classify", "classify")?;
-        let (class, retry_after) = classify
-            .call1((error, on, true))?
+        let (class, retry_after) = call1(classify, (error, on, true))?
             .extract::<(Bound<'_, pyo3::types::PyString>, Option<Bound<'_, PyAny>>)>()?;
         let retry_after = retry_after.map(|wait| seconds("the Retry-After of an error", &wait)).transpose()?;
         words::outcome_of_class(&class.to_cow()?, retry_after)

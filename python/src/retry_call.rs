@@ -10,6 +10,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyString};
 use seawall::{AttemptFailure, Clock, ErrorClass, GiveUpReason, Instant, RetryCost, RetryDecision};
 
+use crate::calls::call1;
 use crate::errors::give_up_text;
 use crate::errors::no_pickle;
 use crate::ready::Ready;
@@ -63,10 +64,10 @@ fn classify<'py>(
     static CLASSIFY: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let py = error.py();
     let classify = CLASSIFY.import(py, "seawall._classify", "classify")?;
-    let said = match classify.call1((error, on)) {
+    let said = match call1(classify, (error, on)) {
         Err(failure) if failure.is_instance_of::<PyException>(py) => {
             failure.write_unraisable(py, Some(on));
-            classify.call1((error,))?
+            call1(classify, (error,))?
         }
         said => said?,
     };

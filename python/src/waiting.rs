@@ -17,6 +17,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use seawall::{Clock, Instant};
 
+use crate::calls::{call0, call1};
 use crate::clock::{Bed, Timer};
 use crate::values::as_seconds;
 
@@ -90,13 +91,13 @@ impl Waiting {
     /// A coroutine that waits for it, on whatever loop runs it.
     pub(crate) fn coroutine(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
         static WAIT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        WAIT.import(py, "seawall._waiting", "wait")?.call1((self,))
+        call1(WAIT.import(py, "seawall._waiting", "wait")?, (self,))
     }
 
     /// Blocks the thread until it is over.
     pub(crate) fn block(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
         static BLOCK: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        BLOCK.import(py, "seawall._waiting", "block")?.call1((self,))
+        call1(BLOCK.import(py, "seawall._waiting", "block")?, (self,))
     }
 }
 
@@ -170,10 +171,10 @@ impl Wake for Call {
     fn wake_by_ref(self: &Arc<Self>) {
         Python::attach(|py| {
             let wake = self.0.bind(py);
-            let error = match wake.call0() {
+            let error = match call0(wake) {
                 // Ctrl-C, of all moments in this one: nobody else will wake who waits, nor press it once more.
                 Err(error) if error.is_instance_of::<PyKeyboardInterrupt>(py) => {
-                    let woken = wake.call0().and_then(|_| py.import("_thread")?.call_method0("interrupt_main"));
+                    let woken = call0(wake).and_then(|_| py.import("_thread")?.call_method0("interrupt_main"));
                     woken.err()
                 }
                 woken => woken.err(),
