@@ -55,7 +55,8 @@ fn classified(error: &Bound<'_, PyAny>, on: Option<&Py<PyAny>>) -> PyResult<Outc
 #[inline]
 pub(crate) fn is_coroutine(answer: &Bound<'_, PyAny>) -> PyResult<bool> {
     static COROUTINE: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-    let coroutine = COROUTINE.import(answer.py(), "types", "CoroutineType")?;
+    // `types.CoroutineType`, from where it is found without an import.
+    let coroutine = COROUTINE.import(answer.py(), "_collections_abc", "coroutine")?;
     Ok(answer.get_type_ptr() == coroutine.as_type_ptr())
 }
 

@@ -5,10 +5,11 @@
 //! over, and calls the `wake` of whoever is to poll sooner. The sleep is Python's, so that a signal ends it and every
 //! event loop has its own.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use pyo3::sync::PyOnceLock;
 use seawall::{Clock, Instant};
 
 use crate::calls::{call0, call1};
+use crate::chance::forks;
 use crate::clock::{Bed, Timer};
 use crate::values::as_seconds;
 
@@ -76,16 +78,40 @@ enum Stage {
     Over,
 }
 
+/// All who wait in this process: a child of a fork inherits their places, and nobody there to leave them.
+static WAITERS: Mutex<BTreeMap<u64, Weak<Mutex<Stage>>>> = Mutex::new(BTreeMap::new());
+
+/// Has everybody who waited in the parent leave the lines of the child: there, their threads are gone.
+pub(crate) fn forget_all() {
+    let waiters = std::mem::take(&mut *WAITERS.lock().unwrap_or_else(PoisonError::into_inner));
+    for stage in waiters.into_values().filter_map(|waiter| waiter.upgrade()) {
+        // Locked, it is being polled, by a thread that is gone or by the one that forked: it has had its turn.
+        let Ok(mut stage) = stage.try_lock() else { continue };
+        let begun = match &*stage {
+            Stage::Begun { .. } => std::mem::replace(&mut *stage, Stage::Over),
+            _ => continue,
+        };
+        drop(stage);
+        drop(begun);
+    }
+}
+
 /// One who waits.
-#[pyclass(frozen, module = "seawall._native")]
+#[pyclass(frozen, weakref, module = "seawall._native")]
 pub(crate) struct Waiting {
     nap: Nap,
-    stage: Mutex<Stage>,
+    stage: Arc<Mutex<Stage>>,
+    /// Its number among all.
+    number: u64,
 }
 
 impl Waiting {
     pub(crate) fn new(nap: Nap, work: impl Future<Output = PyResult<Py<PyAny>>> + Send + 'static) -> Self {
-        Self { nap, stage: Mutex::new(Stage::Begun { work: Box::pin(work), waker: None }) }
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let stage = Arc::new(Mutex::new(Stage::Begun { work: Box::pin(work), waker: None }));
+        WAITERS.lock().unwrap_or_else(PoisonError::into_inner).insert(number, Arc::downgrade(&stage));
+        Self { nap, stage, number }
     }
 
     /// A coroutine that waits for it, on whatever loop runs it.
@@ -101,6 +127,12 @@ impl Waiting {
     }
 }
 
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        WAITERS.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.number);
+    }
+}
+
 #[pymethods]
 impl Waiting {
     /// How many seconds to sleep before the next poll, `inf` for as long as nobody wakes; `None` when it is over. Raises
@@ -111,7 +143,7 @@ impl Waiting {
         let Stage::Begun { work, waker } = &mut *stage else { return Ok(None) };
         let known = match waker.take() {
             Some((known, waker)) if known.is(wake) => (known, waker),
-            _ => (wake.clone().unbind(), Waker::from(Arc::new(Call(wake.clone().unbind())))),
+            _ => (wake.clone().unbind(), Waker::from(Arc::new(Call { wake: wake.clone().unbind(), forks: forks() }))),
         };
         self.nap.until.store(u64::MAX, Ordering::Relaxed);
         let polled = work.as_mut().poll(&mut Context::from_waker(&known.1));
@@ -160,8 +192,11 @@ impl Waiting {
     }
 }
 
-/// A function of Python as a waker.
-struct Call(Py<PyAny>);
+/// A function of Python as a waker. In a child it wakes nobody of the parent.
+struct Call {
+    wake: Py<PyAny>,
+    forks: u32,
+}
 
 impl Wake for Call {
     fn wake(self: Arc<Self>) {
@@ -169,8 +204,11 @@ impl Wake for Call {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
+        if self.forks != forks() {
+            return;
+        }
         Python::attach(|py| {
-            let wake = self.0.bind(py);
+            let wake = self.wake.bind(py);
             let error = match call0(wake) {
                 // Ctrl-C, of all moments in this one: nobody else will wake who waits, nor press it once more.
                 Err(error) if error.is_instance_of::<PyKeyboardInterrupt>(py) => {
