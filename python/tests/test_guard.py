@@ -607,6 +607,9 @@ def test_a_dead_shard_costs_its_own_calls_only(clock: seawall.ManualClock) -> No
     assert told == [("closed", "open", 1)]
     with guard.begin(shard=2), guard.begin(shard=3):
         pass
+    guard.breaker(2).trip()
+    guard.reset()
+    assert told[1:] == [("closed", "open", 2), ("open", "closed", 1), ("open", "closed", 2)]
 
 
 # The callback
