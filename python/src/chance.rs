@@ -24,6 +24,22 @@ pub(crate) fn register_at_fork(module: &Bound<'_, PyModule>) -> PyResult<()> {
     register.call((), Some(&pyo3::types::IntoPyDict::into_py_dict(hooks, py)?)).map(drop)
 }
 
+/// How many forks an object knows of.
+pub(crate) struct Forks(AtomicU32);
+
+impl Forks {
+    pub(crate) fn new() -> Self {
+        Self(AtomicU32::new(FORKS.load(Ordering::Relaxed)))
+    }
+
+    /// Whether there was one since it was asked last.
+    #[inline]
+    pub(crate) fn are_new(&self) -> bool {
+        let forks = FORKS.load(Ordering::Relaxed);
+        self.0.load(Ordering::Relaxed) != forks && self.0.swap(forks, Ordering::Relaxed) != forks
+    }
+}
+
 /// The stream of one object.
 pub(crate) struct Chance {
     stream: SharedRandom,

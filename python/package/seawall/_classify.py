@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from ._native import _Class
 
 _CLASSES = frozenset(("retryable", "timeout", "throttled", "permanent", "ignored"))
+# What the program has to be changed for.
+_MISTAKES = (NameError, NotImplementedError, SyntaxError)
 # The longest wait that a clock of nanoseconds knows: 584 years.
 _LONGEST = 18_446_744_073.0
 
@@ -26,13 +28,13 @@ def classify(error: BaseException, on: object = Exception, guarded: bool = False
     """The class of an error, "retryable", "timeout", "throttled", "permanent" or "ignored", and for how many seconds the
     server asked to be spared.
 
-    `on` as in `RetryStrategy`. `guarded`: for a `Guard`, to which a refusal of another seawall object says nothing.
+    `on` as in `RetryStrategy`; None is the default. `guarded`: for a `Guard`, to which a refusal of another seawall object says nothing.
     """
     if not isinstance(error, Exception):
         return "ignored", None
     if guarded and isinstance(error, Refused):
         return "ignored", None
-    if on is Exception:
+    if on is None or on is Exception:
         return _by_default(error)
     if isinstance(on, (type, tuple)):
         if not isinstance(error, on):
@@ -77,9 +79,19 @@ def _by_default(error: Exception) -> tuple[_Class, float | None]:
         kind = http_error(status, wait)
         if kind is not None:
             return cast("_Class", kind), wait
+    if isinstance(error, _MISTAKES) or _is_a_wrong_call(error):
+        return "permanent", None
     if isinstance(error, TimeoutError) or any(_says_timeout(base.__name__) for base in type(error).__mro__):
         return "timeout", None
     return "retryable", None
+
+
+def _is_a_wrong_call(error: Exception) -> bool:
+    """Whether what was called has not even begun: a TypeError of the caller's own line, as for a missing argument."""
+    if type(error) is not TypeError:
+        return False
+    traceback = error.__traceback__
+    return traceback is None or traceback.tb_next is None
 
 
 def _says_timeout(name: str) -> bool:

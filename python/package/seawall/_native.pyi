@@ -3,11 +3,12 @@
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, Final, Literal, ParamSpec, TypeAlias, TypedDict, TypeVar, final, overload
+from typing import Any, Final, Literal, ParamSpec, TypeAlias, TypeVar, TypedDict, final, overload
 
 from ._errors import Refused
 
 __all__ = [
+    "AIMDController",
     "BreakerPermit",
     "CircuitBreaker",
     "ConcurrencyLimit",
@@ -22,17 +23,19 @@ __all__ = [
     "RetryBudget",
     "RetryCall",
     "RetryStrategy",
+    "SlidingWindow",
     "TokenBucket",
     "Waiting",
     "WarmUp",
-    "__version__",
-    "_forked",
+    "WindowMetrics",
     "http_error",
     "limit_attempts",
+    "set_clock",
+    "__version__",
+    "_forked",
 ]
 
 __version__: Final[str]
-
 _Seconds: TypeAlias = float | timedelta
 _Rate: TypeAlias = float | str | tuple[int, float | timedelta]
 _Key: TypeAlias = str | bytes | int
@@ -48,6 +51,10 @@ _On: TypeAlias = (
     | tuple[type[BaseException], ...]
     | Callable[[Exception], bool | _Class | float | timedelta | None]
 )
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+_F = TypeVar("_F", bound=Callable[..., Any])
+_RateChangeReason: TypeAlias = Literal["errors", "latency", "healthy"]
 _Jitter: TypeAlias = Literal["full", "equal", "additive", "decorrelated", "none"]
 _Cost: TypeAlias = Literal["error", "timeout", "hedge"] | float
 _GiveUpReason: TypeAlias = Literal[
@@ -60,9 +67,42 @@ _GiveUpReason: TypeAlias = Literal[
     "service_failing",
 ]
 
-_P = ParamSpec("_P")
-_R = TypeVar("_R")
-_F = TypeVar("_F", bound=Callable[..., Any])
+@final
+class AIMDController:
+    def __new__(
+        cls,
+        initial_rate: _Rate = 5,
+        min_rate: _Rate = 1,
+        max_rate: _Rate = 100,
+        *,
+        step: _Rate = 1,
+        factor: float = 0.5,
+        error_threshold: float = 0.05,
+        latency_threshold: _Seconds = 0.4,
+        interval: _Seconds = 30.0,
+        minimum_samples: int = 10,
+        error_baseline_max: float = 0.2,
+        latency_baseline_max: _Seconds = 1.0,
+        on_rate_change: Callable[[float, float, _RateChangeReason], object] | None = None,
+        clock: ManualClock | None = None,
+    ) -> AIMDController: ...
+    def update(self, error_rate: float | None, p95: _Seconds | None) -> float: ...
+    def observe(self, window: SlidingWindow | WindowMetrics, /) -> float: ...
+    def set_rate(self, rate: _Rate, /) -> float: ...
+    def reset(self) -> None: ...
+    def rebase(self, old: _Seconds, new: _Seconds, /) -> None: ...
+    @property
+    def current_rate(self) -> float: ...
+    @property
+    def min_rate(self) -> float: ...
+    @property
+    def max_rate(self) -> float: ...
+    @property
+    def due_in(self) -> float: ...
+    @property
+    def error_baseline(self) -> float | None: ...
+    @property
+    def latency_baseline(self) -> float | None: ...
 
 @final
 class BreakerPermit:
@@ -374,6 +414,8 @@ class RetryCall:
     def attempts(self) -> int: ...
     @property
     def give_up_reason(self) -> _GiveUpReason | None: ...
+    def _pause(self, error: BaseException | _Class, /) -> Awaitable[bool]: ...
+    def _pause_blocking(self, error: BaseException | _Class, /) -> bool: ...
     def _explain(self, error: BaseException, /) -> None: ...
 
 @final
@@ -388,20 +430,11 @@ class RetryStrategy:
         jitter: _Jitter = "full",
         deadline: _Seconds | None = None,
         retry_after_cap: _Seconds = 300.0,
-        on: _On = ...,
+        on: _On | None = None,
         budget: RetryBudget | None = None,
         clock: ManualClock | None = None,
         seed: int | None = None,
     ) -> RetryStrategy: ...
-    @overload
-    def execute(
-        self, function: Callable[_P, Coroutine[Any, Any, _R]], /, *args: _P.args, **kwargs: _P.kwargs
-    ) -> Coroutine[Any, Any, _R]: ...
-    @overload
-    def execute(
-        self, function: Callable[_P, Awaitable[_R]], /, *args: _P.args, **kwargs: _P.kwargs
-    ) -> Awaitable[_R]: ...
-    @overload
     def execute(self, function: Callable[_P, _R], /, *args: _P.args, **kwargs: _P.kwargs) -> _R: ...
     def __call__(self, function: _F, /) -> _F: ...
     def begin(self) -> RetryCall: ...
@@ -441,6 +474,46 @@ class RetryStrategy:
     def _next_delay(self, attempt: int, previous_ns: int | None, random: int, /) -> int: ...
 
 @final
+class SlidingWindow:
+    def __new__(
+        cls, window: _Seconds = 30.0, *, slices: int = 16, cells: int = 512, clock: ManualClock | None = None
+    ) -> SlidingWindow: ...
+    def record(self, latency: _Seconds, /, ok: bool = True) -> None: ...
+    def metrics(self) -> WindowMetrics: ...
+    def quantile(self, q: float, /) -> float | None: ...
+    def mark(self) -> None: ...
+    def rebase(self, old: _Seconds, new: _Seconds, /) -> None: ...
+    @property
+    def count(self) -> int: ...
+    @property
+    def error_rate(self) -> float | None: ...
+    @property
+    def throughput(self) -> float: ...
+    @property
+    def p50(self) -> float | None: ...
+    @property
+    def p95(self) -> float | None: ...
+    @property
+    def p99(self) -> float | None: ...
+    @property
+    def total_count(self) -> int: ...
+    @property
+    def total_errors(self) -> int: ...
+    @property
+    def total_late(self) -> int: ...
+    @property
+    def window(self) -> float: ...
+    @property
+    def slices(self) -> int: ...
+    @property
+    def slice(self) -> float: ...
+    @property
+    def cells(self) -> int: ...
+    @property
+    def relative_error(self) -> float: ...
+    def __sizeof__(self) -> int: ...
+
+@final
 class TokenBucket:
     def __new__(
         cls,
@@ -452,7 +525,7 @@ class TokenBucket:
         clock: ManualClock | None = None,
     ) -> TokenBucket: ...
     def try_take(self, n: int = 1, /) -> bool: ...
-    def take(self, n: int = 1, /, max_wait: _Seconds | None = None) -> Awaitable[None]: ...
+    def take(self, n: int = 1, /, max_wait: _Seconds | None = None) -> Coroutine[Any, Any, None]: ...
     def take_blocking(self, n: int = 1, /, max_wait: _Seconds | None = None) -> None: ...
     def take_up_to(self, n: int, /) -> int: ...
     def peek(self, n: int = 1, /) -> Refused | None: ...
@@ -500,8 +573,74 @@ class WarmUp:
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...
 
+class _WindowMetricsDict(TypedDict):
+    count: int
+    errors: int
+    error_rate: float | None
+    success_rate: float | None
+    throughput: float
+    mean: float | None
+    max: float | None
+    p50: float | None
+    p95: float | None
+    p99: float | None
+    observed: float
+    total_count: int
+    total_errors: int
+
+@final
+class WindowMetrics:
+    def __new__(
+        cls,
+        count: int,
+        errors: int,
+        observed: float,
+        mean: float | None = None,
+        max: float | None = None,
+        p50: float | None = None,
+        p95: float | None = None,
+        p99: float | None = None,
+        total_count: int | None = None,
+        total_errors: int | None = None,
+    ) -> WindowMetrics: ...
+    @property
+    def count(self) -> int: ...
+    @property
+    def errors(self) -> int: ...
+    @property
+    def error_rate(self) -> float | None: ...
+    @property
+    def success_rate(self) -> float | None: ...
+    @property
+    def throughput(self) -> float: ...
+    @property
+    def mean(self) -> float | None: ...
+    @property
+    def max(self) -> float | None: ...
+    @property
+    def p50(self) -> float | None: ...
+    @property
+    def p95(self) -> float | None: ...
+    @property
+    def p99(self) -> float | None: ...
+    @property
+    def observed(self) -> float: ...
+    @property
+    def total_count(self) -> int: ...
+    @property
+    def total_errors(self) -> int: ...
+    def as_dict(self) -> _WindowMetricsDict: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+
+def _build() -> dict[str, str | int]: ...
+
 def _forked() -> None: ...
+
 def http_error(
     status: int, retry_after: float | None = None, /
 ) -> Literal["retryable", "throttled", "permanent"] | None: ...
+
 def limit_attempts(attempts: int | None, /) -> int | None: ...
+
+def set_clock(clock: ManualClock | None, /) -> ManualClock | None: ...
