@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Generic, TypedDict, TypeVar
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from typing import Literal, TypeAlias
 
     from seawall import Attempt, Call, Guard, Refused
+    from seawall._native import _Rate, _Seconds
 
-    Seconds: TypeAlias = float | timedelta
     Judgement: TypeAlias = (
         bool | Literal["retryable", "permanent", "throttled", "timeout", "ignored"] | float | timedelta | None
     )
@@ -43,8 +43,8 @@ class RequestOptions(TypedDict, total=False):
     key: str | bytes | int | None
     shard: int
     cost: int
-    deadline: Seconds | None
-    max_wait: Seconds
+    deadline: _Seconds | None
+    max_wait: _Seconds
     retry: bool
 
 
@@ -105,16 +105,16 @@ class Protection(Generic[RequestT, ResponseT]):
 
     def __init__(
         self,
-        rate: Any,
-        timeout: Seconds | None,
+        rate: _Rate | None,
+        timeout: _Seconds | None,
         *,
         guard: Guard | None,
         factory: Callable[[str], Guard] | None,
         max_hosts: int,
         retry_methods: Iterable[str],
         options: Callable[[RequestT], RequestOptions] | None,
-        deadline: Seconds | None,
-        max_wait: Seconds | None,
+        deadline: _Seconds | None,
+        max_wait: _Seconds | None,
         on: Callable[[ResponseT | Exception], Judgement] | None,
         settings: Mapping[str, Any],
         refusals: Mapping[type[Refused], type[Refused]],
@@ -194,7 +194,8 @@ class Exchange(Generic[RequestT, ResponseT]):
         self._host = host
         self._may_retry = may_retry
         self._last_error: Exception | None = None
-        self.call: Call = guard.begin(**given)
+        # Of one attempt, its guard promises no retry and takes no budget for one.
+        self.call: Call = guard.begin(**given)._once(not may_retry)
         self.kept: ResponseT | None = None
 
     def __enter__(self) -> Exchange[RequestT, ResponseT]:
@@ -208,6 +209,13 @@ class Exchange(Generic[RequestT, ResponseT]):
         if self._host is not None:
             self._protection.give_back(self._host)
 
+    def ask(self) -> Attempt:
+        """Leave for the next attempt: it waits for the back-off, and then for as long as the call may."""
+        return self.call.attempt_blocking() if self._may_retry else next(self.call)
+
+    def ask_async(self) -> Awaitable[Attempt]:
+        return self.call.attempt() if self._may_retry else anext(self.call)
+
     def time_limit(self) -> float | None:
         """How many seconds the attempt may take that is about to be sent."""
         limits = [limit for limit in (self._protection.timeout, self.call.deadline) if limit is not None]
@@ -216,12 +224,12 @@ class Exchange(Generic[RequestT, ResponseT]):
     def answered(self, attempt: Attempt, response: ResponseT, status: int, headers: Mapping[str, str]) -> bool:
         """Tells the guard of an answer. Whether the request is to be sent again."""
         try:
-            kind, retry_after = self._judge(response, *of_answer(status, headers), headers)
+            kind, wait = self._judge(response, *of_answer(status, headers), headers)
         except BaseException:
             attempt.finish("ignored")
             raise
         self._last_error = None
-        return self._finished(attempt, kind, retry_after)
+        return self._finished(attempt, kind, wait)
 
     def failed(self, attempt: Attempt, error: BaseException, kind: str) -> bool:
         """Tells the guard that there was no answer. Whether the request is to be sent again; if not, the error has a
@@ -232,13 +240,13 @@ class Exchange(Generic[RequestT, ResponseT]):
             attempt.finish(_OUTCOMES.get(kind, kind))
             return False
         try:
-            kind, retry_after = self._judge(error, kind, None)
+            kind, wait = self._judge(error, kind, None)
         except BaseException:
             attempt.finish("ignored")
             raise
         self._last_error = error
         self.kept = None
-        if self._finished(attempt, kind, retry_after):
+        if self._finished(attempt, kind, wait):
             return True
         if kind != "ignored":
             self._note(error, None)
@@ -251,11 +259,13 @@ class Exchange(Generic[RequestT, ResponseT]):
         if self.kept is not None:
             return self.kept
         if self._last_error is not None:
-            self._note(self._last_error, refusal)
-            raise self._last_error
+            error = self._last_error
+            self._note(error, refusal)
+            raise error from error.__cause__
         raised = self._protection.refusals[type(refusal)](*refusal.args)
-        if self.call.attempts and hasattr(raised, "add_note"):
-            raised.add_note("seawall: the answer before was too long to be kept")
+        if self.call.attempts:
+            # The answer before was too long to be kept.
+            self._note(raised, refusal)
         raise raised from None
 
     def _judge(
@@ -280,19 +290,22 @@ class Exchange(Generic[RequestT, ResponseT]):
             f'"retryable", "timeout", "throttled", "permanent", "ignored", not {said!r}'
         )
 
-    def _finished(self, attempt: Attempt, kind: str, retry_after: float | None) -> bool:
-        delay = attempt.finish(_OUTCOMES.get(kind, kind), retry_after if kind == "throttled" else None)
-        return delay is not None and self._may_retry
+    def _finished(self, attempt: Attempt, kind: str, wait: float | None) -> bool:
+        return attempt.finish(_OUTCOMES.get(kind, kind), wait if kind == "throttled" else None) is not None
 
     def _note(self, error: BaseException, refusal: Refused | None) -> None:
+        # From 3.11 on.
         if not hasattr(error, "add_note"):
             return
         if refusal is not None:
-            error.add_note(f"seawall: not sent again: {refusal}")
-        elif (reason := self.call.give_up_reason) is not None:
-            error.add_note(f"seawall: not sent again after {self.call.attempts} attempts: {reason.replace('_', ' ')}")
+            why = str(refusal)
+        elif not self._may_retry:
+            why = "it may not be repeated"
         else:
-            error.add_note("seawall: not sent again: it may not be repeated")
+            why = (self.call.give_up_reason or "permanent").replace("_", " ")
+        attempts = self.call.attempts
+        times = "once" if attempts == 1 else f"{attempts} times"
+        error.add_note(f"seawall: sent {times}, and not again: {why}")
 
 
 def of_answer(status: int, headers: Mapping[str, str]) -> tuple[str, float | None]:
@@ -308,7 +321,7 @@ def is_long(headers: Mapping[str, str]) -> bool:
     return length.isascii() and length.isdigit() and (len(length) > 9 or int(length) > KEPT_BYTES)
 
 
-def _positive_seconds(name: str, given: Seconds | None) -> float | None:
+def _positive_seconds(name: str, given: _Seconds | None) -> float | None:
     if given is None:
         return None
     seconds = given.total_seconds() if isinstance(given, timedelta) else float(given)

@@ -4,7 +4,7 @@
 
     session = aiohttp.ClientSession(middlewares=[GuardMiddleware(rate=20, timeout=1.0)])
 
-Each origin (scheme, host and port) has a guard of its own, so that one service that is down does not disturb the others.
+Each origin (scheme, host and port) has a guard of its own: one service that is down does not disturb the others.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from seawall import Guard
-    from seawall._http import Judgement, Seconds
+    from seawall._http import Judgement
+    from seawall._native import _Rate, _Seconds
 
 __all__ = [
     "CircuitOpen",
@@ -98,8 +99,8 @@ _ended: ContextVar[tuple[object, Exception] | None] = ContextVar("_ended", defau
 class GuardMiddleware:
     """A middleware of aiohttp's client that asks a guard before each attempt, and sends again what may be sent again.
 
-    `rate` is what is expected of one host, `timeout` how long an attempt may take until its headers are there. All other
-    keywords are those of `Guard`. Or `guard=` is one guard for all hosts, or `factory=` makes one for an origin such as
+    `rate` is what is expected of one host, `timeout` how long an attempt may take until its headers are there. All
+    other keywords are those of `Guard`. Or `guard=` is one guard for all hosts, or `factory=` makes one for an origin such as
     "https://api.example.com". One middleware may serve many sessions.
 
     A session's own `ClientTimeout(total=...)` holds for all attempts together, with the waits between them.
@@ -112,16 +113,16 @@ class GuardMiddleware:
 
     def __init__(
         self,
-        rate: float | str | tuple[int, Seconds] | None = None,
-        timeout: Seconds | None = None,
+        rate: _Rate | None = None,
+        timeout: _Seconds | None = None,
         *,
         guard: Guard | None = None,
         factory: Callable[[str], Guard] | None = None,
         max_hosts: int = 256,
         retry_methods: Iterable[str] = RETRY_METHODS,
         options: Callable[[aiohttp.ClientRequest], RequestOptions] | None = None,
-        deadline: Seconds | None = None,
-        max_wait: Seconds | None = None,
+        deadline: _Seconds | None = None,
+        max_wait: _Seconds | None = None,
         on: Callable[[aiohttp.ClientResponse | Exception], Judgement] | None = None,
         **settings: Any,
     ) -> None:
@@ -171,7 +172,7 @@ class GuardMiddleware:
         with begun as exchange:
             while True:
                 try:
-                    attempt = await exchange.call.attempt()
+                    attempt = await exchange.ask_async()
                 except seawall.Refused as refusal:
                     return exchange.refused(refusal)
                 try:

@@ -4,7 +4,7 @@
 >>> from seawall.httpx import GuardTransport
 >>> client = httpx.Client(transport=GuardTransport(rate=20, timeout=1.0))
 
-Each origin (scheme, host and port) has a guard of its own, so that one service that is down does not disturb the others.
+Each origin (scheme, host and port) has a guard of its own: one service that is down does not disturb the others.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from seawall import Guard
-    from seawall._http import Judgement, Seconds
+    from seawall._http import Judgement
+    from seawall._native import _Rate, _Seconds
 
 __all__ = [
     "AsyncGuardTransport",
@@ -89,15 +90,15 @@ class _Guarded:
 
     def __init__(
         self,
-        rate: float | str | tuple[int, Seconds] | None,
-        timeout: Seconds | None,
+        rate: _Rate | None,
+        timeout: _Seconds | None,
         guard: Guard | None,
         factory: Callable[[str], Guard] | None,
         max_hosts: int,
         retry_methods: Iterable[str],
         options: Callable[[httpx.Request], RequestOptions] | None,
-        deadline: Seconds | None,
-        max_wait: Seconds | None,
+        deadline: _Seconds | None,
+        max_wait: _Seconds | None,
         on: Callable[[httpx.Response | Exception], Judgement] | None,
         settings: dict[str, Any],
     ) -> None:
@@ -138,8 +139,8 @@ class GuardTransport(_Guarded, httpx.BaseTransport):
     """A transport of httpx that asks a guard before each attempt, and sends again what may be sent again.
 
     `rate` is what is expected of one host, `timeout` how long an attempt may take until its headers are there: it bounds
-    the client's own time-outs up to then, and not the body's. All other keywords are those of `Guard`. Or `guard=` is one
-    guard for all hosts, or `factory=` makes one for an origin such as "https://api.example.com".
+    the client's own time-outs up to then, and not the body's. All other keywords are those of `Guard`. Or `guard=` is
+    one guard for all hosts, or `factory=` makes one for an origin such as "https://api.example.com".
 
     `transport` is the one that sends: `httpx.HTTPTransport()`, or another with proxies, HTTP/2 or certificates, which
     httpx takes from the transport and not from the client once a transport is given.
@@ -153,8 +154,8 @@ class GuardTransport(_Guarded, httpx.BaseTransport):
 
     def __init__(
         self,
-        rate: float | str | tuple[int, Seconds] | None = None,
-        timeout: Seconds | None = None,
+        rate: _Rate | None = None,
+        timeout: _Seconds | None = None,
         *,
         guard: Guard | None = None,
         factory: Callable[[str], Guard] | None = None,
@@ -162,8 +163,8 @@ class GuardTransport(_Guarded, httpx.BaseTransport):
         max_hosts: int = 256,
         retry_methods: Iterable[str] = RETRY_METHODS,
         options: Callable[[httpx.Request], RequestOptions] | None = None,
-        deadline: Seconds | None = None,
-        max_wait: Seconds | None = None,
+        deadline: _Seconds | None = None,
+        max_wait: _Seconds | None = None,
         on: Callable[[httpx.Response | Exception], Judgement] | None = None,
         **settings: Any,
     ) -> None:
@@ -176,7 +177,7 @@ class GuardTransport(_Guarded, httpx.BaseTransport):
         with self._begin(request) as exchange:
             while True:
                 try:
-                    attempt = exchange.call.attempt_blocking()
+                    attempt = exchange.ask()
                 except seawall.Refused as refusal:
                     return exchange.refused(refusal)
                 try:
@@ -222,8 +223,8 @@ class AsyncGuardTransport(_Guarded, httpx.AsyncBaseTransport):
 
     def __init__(
         self,
-        rate: float | str | tuple[int, Seconds] | None = None,
-        timeout: Seconds | None = None,
+        rate: _Rate | None = None,
+        timeout: _Seconds | None = None,
         *,
         guard: Guard | None = None,
         factory: Callable[[str], Guard] | None = None,
@@ -231,8 +232,8 @@ class AsyncGuardTransport(_Guarded, httpx.AsyncBaseTransport):
         max_hosts: int = 256,
         retry_methods: Iterable[str] = RETRY_METHODS,
         options: Callable[[httpx.Request], RequestOptions] | None = None,
-        deadline: Seconds | None = None,
-        max_wait: Seconds | None = None,
+        deadline: _Seconds | None = None,
+        max_wait: _Seconds | None = None,
         on: Callable[[httpx.Response | Exception], Judgement] | None = None,
         **settings: Any,
     ) -> None:
@@ -245,7 +246,7 @@ class AsyncGuardTransport(_Guarded, httpx.AsyncBaseTransport):
         with self._begin(request) as exchange:
             while True:
                 try:
-                    attempt = await exchange.call.attempt()
+                    attempt = await exchange.ask_async()
                 except seawall.Refused as refusal:
                     return exchange.refused(refusal)
                 try:
