@@ -22,7 +22,7 @@ use crate::values::{as_per_second, as_seconds, as_share};
 /// >>> snapshot.total.delivered, snapshot.error_rate
 /// (1, 0.0)
 /// >>> print(snapshot.explain())
-/// Of the last 1 attempts none was refused. Now the token bucket refuses: ...
+/// None of 1 attempt was refused in the last 3.8 s. Now the token bucket refuses: ...
 #[pyclass(frozen, module = "seawall", name = "Snapshot")]
 pub(crate) struct PySnapshot {
     snapshot: Snapshot,
