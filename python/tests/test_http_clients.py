@@ -338,18 +338,18 @@ def test_a_request_waits_for_leave_as_long_as_it_may(
     opened: Opened, server: Server, clock: seawall.ManualClock, where: str
 ) -> None:
     def patient(request: Any) -> Any:
-        return {"max_wait": 60.0}
+        return {"max_wait": 90.0}
 
-    slow: dict[str, Any] = {"rate": "1/min", "timeout": 5.0, "bucket": {"burst": 1}, "clock": clock}
+    slow: dict[str, Any] = {"rate": 1000, "timeout": 5.0, "quota": "1/min", "bucket": {"burst": 1}, "clock": clock}
     if where == "setting":
-        http = opened(**slow, max_wait=60.0)
+        http = opened(**slow, max_wait=90.0)
     elif where == "guard":
-        http = opened(guard=seawall.Guard(**slow), max_wait=60.0)
+        http = opened(guard=seawall.Guard(**slow), max_wait=90.0)
     else:
         http = opened(**slow, max_wait=0.0, options=patient)
     for _ in range(3):
         assert http.get(server.url).status == 200
-    assert clock.now() == pytest.approx(120.0)
+    assert clock.now() >= 120
     (guard,) = http.guards().values()
     if where == "setting":
         assert guard.call(len, "four") == 4
