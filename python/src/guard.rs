@@ -177,11 +177,11 @@ impl PyGuard {
     #[new]
     #[pyo3(
         signature = (rate, timeout, *, shards = None, quota = None, warm_up = None, max_in_flight = None, per_key = None,
-            per_key_burst = None, keys = None, mode = None, modes = None, max_wait = None, on = None,
+            per_key_burst = None, keys = None, when_full = None, mode = None, modes = None, max_wait = None, on = None,
             on_state_change = None, bucket = None, breaker = None, limit = None, retry = None, budget = None,
             window = None, timeout_weight = None, retry_streak = settings::Given(None), ramp = None, clock = None, seed = None),
         text_signature = "(rate, timeout, *, shards=1, quota=None, warm_up=None, max_in_flight=64, per_key=None, \
-                          per_key_burst=None, keys=1024, mode='enforce', modes=None, max_wait=0.0, on=Exception, \
+                          per_key_burst=None, keys=1024, when_full='open', mode='enforce', modes=None, max_wait=0.0, on=Exception, \
                           on_state_change=None, bucket=None, breaker=None, limit=None, retry=None, budget=None, \
                           window=30.0, timeout_weight=2, retry_streak=3, ramp=None, clock=None, seed=None)"
     )]
@@ -197,6 +197,7 @@ impl PyGuard {
         per_key: Option<&Bound<'py, PyAny>>,
         per_key_burst: Option<&Bound<'py, PyAny>>,
         keys: Option<&Bound<'py, PyAny>>,
+        when_full: Option<&str>,
         mode: Option<&Bound<'py, PyAny>>,
         modes: Option<&Bound<'py, PyDict>>,
         max_wait: Option<&Bound<'py, PyAny>>,
@@ -224,6 +225,7 @@ impl PyGuard {
             per_key,
             per_key_burst,
             keys,
+            when_full,
             mode,
             modes,
             bucket,

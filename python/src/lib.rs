@@ -55,7 +55,7 @@ mod _native {
     #[pymodule_export]
     use crate::circuit_breaker::{PyBreakerPermit, PyCircuitBreaker};
     #[pymodule_export]
-    use crate::clock::PyManualClock;
+    use crate::clock::{PyManualClock, set_clock};
     #[pymodule_export]
     use crate::concurrency_limit::{PyConcurrencyLimit, PyLimitPermit};
     #[cfg(feature = "bench")]

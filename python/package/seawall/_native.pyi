@@ -1,35 +1,41 @@
 """The native module: what its classes are to a type checker. What they do, they say themselves."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, Final, Literal, ParamSpec, TypeAlias, TypedDict, TypeVar, final
+from typing import Any, Final, Literal, ParamSpec, TypeAlias, TypeVar, TypedDict, final, overload
 
 from ._errors import Refused
 
 __all__ = [
+    "AIMDController",
     "BreakerPermit",
     "CircuitBreaker",
     "ConcurrencyLimit",
-    "AIMDController",
     "KeyedBuckets",
     "LimitPermit",
     "ManualClock",
     "RateCheck",
     "Ready",
     "Reservation",
+    "RetryAttempt",
+    "RetryAttempts",
+    "RetryBudget",
+    "RetryCall",
+    "RetryStrategy",
     "SlidingWindow",
     "TokenBucket",
     "Waiting",
     "WarmUp",
     "WindowMetrics",
+    "http_error",
+    "limit_attempts",
+    "set_clock",
     "__version__",
+    "_forked",
 ]
 
 __version__: Final[str]
-
-def _build() -> dict[str, str | int]: ...
-
 _Seconds: TypeAlias = float | timedelta
 _Rate: TypeAlias = float | str | tuple[int, float | timedelta]
 _Key: TypeAlias = str | bytes | int
@@ -45,10 +51,58 @@ _On: TypeAlias = (
     | tuple[type[BaseException], ...]
     | Callable[[Exception], bool | _Class | float | timedelta | None]
 )
-
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 _F = TypeVar("_F", bound=Callable[..., Any])
+_RateChangeReason: TypeAlias = Literal["errors", "latency", "healthy"]
+_Jitter: TypeAlias = Literal["full", "equal", "additive", "decorrelated", "none"]
+_Cost: TypeAlias = Literal["error", "timeout", "hedge"] | float
+_GiveUpReason: TypeAlias = Literal[
+    "permanent",
+    "attempts_exhausted",
+    "deadline_exceeded",
+    "retry_after_too_long",
+    "budget_spent",
+    "permit_void",
+    "service_failing",
+]
+
+@final
+class AIMDController:
+    def __new__(
+        cls,
+        initial_rate: _Rate = 5,
+        min_rate: _Rate = 1,
+        max_rate: _Rate = 100,
+        *,
+        step: _Rate = 1,
+        factor: float = 0.5,
+        error_threshold: float = 0.05,
+        latency_threshold: _Seconds = 0.4,
+        interval: _Seconds = 30.0,
+        minimum_samples: int = 10,
+        error_baseline_max: float = 0.2,
+        latency_baseline_max: _Seconds = 1.0,
+        on_rate_change: Callable[[float, float, _RateChangeReason], object] | None = None,
+        clock: ManualClock | None = None,
+    ) -> AIMDController: ...
+    def update(self, error_rate: float | None, p95: _Seconds | None) -> float: ...
+    def observe(self, window: SlidingWindow | WindowMetrics, /) -> float: ...
+    def set_rate(self, rate: _Rate, /) -> float: ...
+    def reset(self) -> None: ...
+    def rebase(self, old: _Seconds, new: _Seconds, /) -> None: ...
+    @property
+    def current_rate(self) -> float: ...
+    @property
+    def min_rate(self) -> float: ...
+    @property
+    def max_rate(self) -> float: ...
+    @property
+    def due_in(self) -> float: ...
+    @property
+    def error_baseline(self) -> float | None: ...
+    @property
+    def latency_baseline(self) -> float | None: ...
 
 @final
 class BreakerPermit:
@@ -56,6 +110,7 @@ class BreakerPermit:
     def cancel(self) -> bool: ...
     @property
     def is_probe(self) -> bool: ...
+    def _again(self) -> BreakerPermit: ...
     def __enter__(self) -> BreakerPermit: ...
     def __exit__(
         self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None, /
@@ -180,44 +235,6 @@ class ConcurrencyLimit:
     def __aexit__(
         self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None, /
     ) -> Awaitable[None]: ...
-_RateChangeReason: TypeAlias = Literal["errors", "latency", "healthy"]
-
-@final
-class AIMDController:
-    def __new__(
-        cls,
-        initial_rate: _Rate = 5,
-        min_rate: _Rate = 1,
-        max_rate: _Rate = 100,
-        *,
-        step: _Rate = 1,
-        factor: float = 0.5,
-        error_threshold: float = 0.05,
-        latency_threshold: _Seconds = 0.4,
-        interval: _Seconds = 30.0,
-        minimum_samples: int = 10,
-        error_baseline_max: float = 0.2,
-        latency_baseline_max: _Seconds = 1.0,
-        on_rate_change: Callable[[float, float, _RateChangeReason], object] | None = None,
-        clock: ManualClock | None = None,
-    ) -> AIMDController: ...
-    def update(self, error_rate: float | None, p95: _Seconds | None) -> float: ...
-    def observe(self, window: SlidingWindow | WindowMetrics, /) -> float: ...
-    def set_rate(self, rate: _Rate, /) -> float: ...
-    def reset(self) -> None: ...
-    def rebase(self, old: _Seconds, new: _Seconds, /) -> None: ...
-    @property
-    def current_rate(self) -> float: ...
-    @property
-    def min_rate(self) -> float: ...
-    @property
-    def max_rate(self) -> float: ...
-    @property
-    def due_in(self) -> float: ...
-    @property
-    def error_baseline(self) -> float | None: ...
-    @property
-    def latency_baseline(self) -> float | None: ...
 
 @final
 class KeyedBuckets:
@@ -330,6 +347,133 @@ class Reservation:
     def tokens(self) -> int: ...
 
 @final
+class RetryAttempt:
+    @property
+    def number(self) -> int: ...
+    def report(self, outcome: _Outcome | Literal["permanent"], /, retry_after: _Seconds | None = None) -> None: ...
+    def __enter__(self) -> RetryAttempt: ...
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None, /
+    ) -> bool: ...
+
+@final
+class RetryAttempts:
+    def __iter__(self) -> RetryAttempts: ...
+    def __next__(self) -> RetryAttempt: ...
+    def __aiter__(self) -> RetryAttempts: ...
+    def __anext__(self) -> Awaitable[RetryAttempt]: ...
+
+@final
+class RetryBudget:
+    def __new__(
+        cls,
+        share: float = 0.1,
+        *,
+        cap: float = 10,
+        initial: float = 1,
+        floor: float = 1,
+        lifetime: _Seconds = 10.0,
+        clock: ManualClock | None = None,
+    ) -> RetryBudget: ...
+    @classmethod
+    def for_rate(
+        cls,
+        rate: _Rate,
+        timeout: _Seconds,
+        *,
+        share: float | None = None,
+        cap: float | None = None,
+        initial: float | None = None,
+        floor: float | None = None,
+        lifetime: _Seconds | None = None,
+        clock: ManualClock | None = None,
+    ) -> RetryBudget: ...
+    def deposit(self) -> None: ...
+    def try_withdraw(self, cost: _Cost = "error", /) -> bool: ...
+    def refund(self, cost: _Cost = "error", /) -> None: ...
+    def peek(self, cost: _Cost = "error", /) -> Refused | None: ...
+    def set_share(self, share: float, /) -> None: ...
+    def set_cap(self, cap: float, /) -> None: ...
+    def reset(self) -> None: ...
+    def rebase(self, old: _Seconds, new: _Seconds, /) -> None: ...
+    @property
+    def balance(self) -> float: ...
+    @property
+    def share(self) -> float: ...
+    @property
+    def cap(self) -> float: ...
+
+@final
+class RetryCall:
+    def failed(self, error: BaseException | _Class, /, retry_after: _Seconds | None = None) -> float | None: ...
+    def succeeded(self) -> None: ...
+    def wait(self) -> Awaitable[bool]: ...
+    def wait_blocking(self) -> bool: ...
+    def abandon(self) -> None: ...
+    @property
+    def attempts(self) -> int: ...
+    @property
+    def give_up_reason(self) -> _GiveUpReason | None: ...
+    def _pause(self, error: BaseException | _Class, /) -> Awaitable[bool]: ...
+    def _pause_blocking(self, error: BaseException | _Class, /) -> bool: ...
+    def _explain(self, error: BaseException, /) -> None: ...
+
+@final
+class RetryStrategy:
+    def __new__(
+        cls,
+        max_attempts: int = 3,
+        base_delay: _Seconds = 0.1,
+        *,
+        factor: float = 2.0,
+        max_delay: _Seconds = 20.0,
+        jitter: _Jitter = "full",
+        deadline: _Seconds | None = None,
+        retry_after_cap: _Seconds = 300.0,
+        on: _On | None = None,
+        budget: RetryBudget | None = None,
+        clock: ManualClock | None = None,
+        seed: int | None = None,
+    ) -> RetryStrategy: ...
+    def execute(self, function: Callable[_P, _R], /, *args: _P.args, **kwargs: _P.kwargs) -> _R: ...
+    def __call__(self, function: _F, /) -> _F: ...
+    def begin(self) -> RetryCall: ...
+    def next_delay(
+        self, attempt: int, *, previous: _Seconds | None = None, retry_after: _Seconds | None = None
+    ) -> float: ...
+    def __iter__(self) -> RetryAttempts: ...
+    def __aiter__(self) -> RetryAttempts: ...
+    @property
+    def max_attempts(self) -> int: ...
+    @property
+    def base_delay(self) -> float: ...
+    @property
+    def factor(self) -> float: ...
+    @property
+    def max_delay(self) -> float: ...
+    @property
+    def jitter(self) -> _Jitter: ...
+    @property
+    def deadline(self) -> float | None: ...
+    @property
+    def retry_after_cap(self) -> float: ...
+    @property
+    def on(self) -> _On: ...
+    @property
+    def budget(self) -> RetryBudget | None: ...
+    def _decide(
+        self,
+        attempt: int,
+        elapsed_ns: int,
+        previous_ns: int | None,
+        error: _Class,
+        retry_after_ns: int | None,
+        random: int,
+        /,
+    ) -> tuple[int | None, _GiveUpReason | None]: ...
+    def _next_delay(self, attempt: int, previous_ns: int | None, random: int, /) -> int: ...
+
+@final
 class SlidingWindow:
     def __new__(
         cls, window: _Seconds = 30.0, *, slices: int = 16, cells: int = 512, clock: ManualClock | None = None
@@ -381,7 +525,7 @@ class TokenBucket:
         clock: ManualClock | None = None,
     ) -> TokenBucket: ...
     def try_take(self, n: int = 1, /) -> bool: ...
-    def take(self, n: int = 1, /, max_wait: _Seconds | None = None) -> Awaitable[None]: ...
+    def take(self, n: int = 1, /, max_wait: _Seconds | None = None) -> Coroutine[Any, Any, None]: ...
     def take_blocking(self, n: int = 1, /, max_wait: _Seconds | None = None) -> None: ...
     def take_up_to(self, n: int, /) -> int: ...
     def peek(self, n: int = 1, /) -> Refused | None: ...
@@ -488,3 +632,15 @@ class WindowMetrics:
     def as_dict(self) -> _WindowMetricsDict: ...
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...
+
+def _build() -> dict[str, str | int]: ...
+
+def _forked() -> None: ...
+
+def http_error(
+    status: int, retry_after: float | None = None, /
+) -> Literal["retryable", "throttled", "permanent"] | None: ...
+
+def limit_attempts(attempts: int | None, /) -> int | None: ...
+
+def set_clock(clock: ManualClock | None, /) -> ManualClock | None: ...
