@@ -78,7 +78,7 @@ def serving() -> Iterator[Server]:
             except OSError:
                 pass
 
-        def log_message(self, *_: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:
             pass
 
         def do(self) -> None:

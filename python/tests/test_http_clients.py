@@ -15,6 +15,9 @@ import seawall
 from http_drivers import KINDS, Client, client
 from loopback import Answer, Arrival, Server, serving
 
+# One server, one client and one clock: nothing to run on several threads at once.
+pytestmark = pytest.mark.thread_unsafe
+
 Opened = Callable[..., Client]
 
 

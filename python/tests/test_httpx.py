@@ -14,6 +14,10 @@ from loopback import Answer, Server, serving
 from seawall.httpx import AsyncGuardTransport, GuardTransport
 
 
+# One server and one client: nothing to run on several threads at once.
+pytestmark = pytest.mark.thread_unsafe
+
+
 @pytest.fixture
 def server() -> Iterator[Server]:
     with serving() as server:

@@ -2,6 +2,7 @@
 requests may be sent again. What is particular to a client is in `httpx.py` and `aiohttp.py`.
 """
 
+# pyright: reportPrivateUsage=false
 from __future__ import annotations
 
 import threading
@@ -16,14 +17,26 @@ from seawall._native import http_error
 
 if TYPE_CHECKING:
     from types import TracebackType
-    from typing import Literal, TypeAlias
+    from typing import TypeAlias
 
-    from seawall import Attempt, Call, Guard, Refused
-    from seawall._native import _Rate, _Seconds
-
-    Judgement: TypeAlias = (
-        bool | Literal["retryable", "permanent", "throttled", "timeout", "ignored"] | float | timedelta | None
+    from seawall import Attempt, Call, Guard, ManualClock, Refused, WarmUp
+    from seawall._native import (
+        _BreakerSettings,
+        _BucketSettings,
+        _BudgetSettings,
+        _Class,
+        _LimitSettings,
+        _Mode,
+        _ModeStage,
+        _Outcome,
+        _Rate,
+        _RetrySettings,
+        _Seconds,
+        _State,
+        _WhenFull,
     )
+
+    Judgement: TypeAlias = bool | _Class | float | timedelta | None
 
 RETRY_METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PUT", "TRACE"})
 
@@ -31,7 +44,15 @@ RETRY_METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PUT", "TRACE"})
 KEPT_BYTES = 65536
 
 _KINDS = frozenset({"retryable", "timeout", "throttled", "permanent", "ignored"})
-_OUTCOMES = {"retryable": "failure", "permanent": "success"}
+# A permanent error is an answer: the service is well.
+_OUTCOMES: dict[str, _Outcome] = {
+    "success": "success",
+    "retryable": "failure",
+    "timeout": "timeout",
+    "throttled": "throttled",
+    "permanent": "success",
+    "ignored": "ignored",
+}
 
 RequestT = TypeVar("RequestT")
 ResponseT = TypeVar("ResponseT")
@@ -46,6 +67,33 @@ class RequestOptions(TypedDict, total=False):
     deadline: _Seconds | None
     max_wait: _Seconds
     retry: bool
+
+
+class GuardSettings(TypedDict, total=False):
+    """What goes to the guards that are made here: the keywords of `Guard`, but those that a client has itself."""
+
+    shards: int
+    quota: _Rate | None
+    warm_up: WarmUp | None
+    max_in_flight: int
+    per_key: _Rate | None
+    per_key_burst: int | None
+    keys: int
+    when_full: _WhenFull
+    mode: _Mode
+    modes: dict[_ModeStage, _Mode] | None
+    on_state_change: Callable[[_State, _State], object] | Callable[[_State, _State, int], object] | None
+    bucket: _BucketSettings | None
+    breaker: _BreakerSettings | None
+    limit: _LimitSettings | None
+    retry: _RetrySettings | None
+    budget: _BudgetSettings | None
+    window: _Seconds
+    timeout_weight: int
+    retry_streak: int | None
+    ramp: WarmUp | None
+    clock: ManualClock | None
+    seed: int | None
 
 
 class _Host:
@@ -116,36 +164,28 @@ class Protection(Generic[RequestT, ResponseT]):
         deadline: _Seconds | None,
         max_wait: _Seconds | None,
         on: Callable[[ResponseT | Exception], Judgement] | None,
-        settings: Mapping[str, Any],
+        settings: GuardSettings,
         refusals: Mapping[type[Refused], type[Refused]],
     ) -> None:
         if [rate is not None, guard is not None, factory is not None].count(True) != 1:
             raise TypeError("give one of rate, guard and factory")
-        if rate is not None:
-            if timeout is None:
-                raise TypeError("give the timeout of a request beside the rate")
-        elif settings:
-            raise TypeError(f"{', '.join(settings)} given beside a guard that has its own settings")
         if max_hosts < 1:
             raise ValueError(f"max_hosts must be 1 or more, not {max_hosts}")
+        if isinstance(retry_methods, str):
+            raise TypeError(f"retry_methods must be the names of methods, not the text {retry_methods!r}")
+        if rate is not None:
+            factory = _factory(rate, timeout, max_wait, settings)
+        elif settings:
+            raise TypeError(f"{', '.join(settings)} given beside a guard that has its own settings")
         self._guard = guard
-        self._hosts: Hosts | None = None
-        if max_wait is not None:
-            settings = {**settings, "max_wait": max_wait}
-        if guard is None:
-            self._hosts = Hosts(factory or (lambda origin: seawall.Guard(rate, timeout, **settings)), max_hosts)
+        self._hosts = None if factory is None else Hosts(factory, max_hosts)
         self.timeout = _positive_seconds("timeout", timeout)
         self.refusals = refusals
         self.on = on
         self._options = options
         self._deadline = deadline
         self._max_wait = max_wait
-        if isinstance(retry_methods, str):
-            raise TypeError(f"retry_methods must be the names of methods, not the text {retry_methods!r}")
         self._retry_methods = frozenset(method.upper() for method in retry_methods)
-        if rate is not None:
-            # A mistake in the settings is told where they are given, and not by the first request.
-            seawall.Guard(rate, timeout, **settings)
 
     def begin(
         self, request: RequestT, *, origin: str, method: str, has_key: bool, can_repeat: bool
@@ -237,7 +277,7 @@ class Exchange(Generic[RequestT, ResponseT]):
         """
         if not isinstance(error, Exception):
             # The task is going: nothing follows.
-            attempt.finish(_OUTCOMES.get(kind, kind))
+            attempt.finish(_OUTCOMES[kind])
             return False
         try:
             kind, wait = self._judge(error, kind, None)
@@ -291,7 +331,7 @@ class Exchange(Generic[RequestT, ResponseT]):
         )
 
     def _finished(self, attempt: Attempt, kind: str, wait: float | None) -> bool:
-        return attempt.finish(_OUTCOMES.get(kind, kind), wait if kind == "throttled" else None) is not None
+        return attempt.finish(_OUTCOMES[kind], wait if kind == "throttled" else None) is not None
 
     def _note(self, error: BaseException, refusal: Refused | None) -> None:
         # From 3.11 on.
@@ -306,6 +346,21 @@ class Exchange(Generic[RequestT, ResponseT]):
         attempts = self.call.attempts
         times = "once" if attempts == 1 else f"{attempts} times"
         error.add_note(f"seawall: sent {times}, and not again: {why}")
+
+
+def _factory(
+    rate: _Rate, timeout: _Seconds | None, max_wait: _Seconds | None, settings: GuardSettings
+) -> Callable[[str], Guard]:
+    if timeout is None:
+        raise TypeError("give the timeout of a request beside the rate")
+    patience = 0.0 if max_wait is None else max_wait
+
+    def make(origin: str) -> Guard:
+        return seawall.Guard(rate, timeout, max_wait=patience, **settings)
+
+    # A mistake in the settings is told where they are given, and not by the first request.
+    make("")
+    return make
 
 
 def of_answer(status: int, headers: Mapping[str, str]) -> tuple[str, float | None]:

@@ -7,12 +7,13 @@
 Each origin (scheme, host and port) has a guard of its own: one service that is down does not disturb the others.
 """
 
+# pyright: reportPrivateUsage=false
 from __future__ import annotations
 
 import asyncio
 import sys
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import aiohttp
 from aiohttp.base_protocol import BaseProtocol
@@ -37,8 +38,10 @@ else:
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from typing_extensions import Unpack
+
     from seawall import Guard
-    from seawall._http import Judgement
+    from seawall._http import GuardSettings, Judgement
     from seawall._native import _Rate, _Seconds
 
 __all__ = [
@@ -124,7 +127,7 @@ class GuardMiddleware:
         deadline: _Seconds | None = None,
         max_wait: _Seconds | None = None,
         on: Callable[[aiohttp.ClientResponse | Exception], Judgement] | None = None,
-        **settings: Any,
+        **settings: Unpack[GuardSettings],
     ) -> None:
         self._protection: Protection[aiohttp.ClientRequest, aiohttp.ClientResponse] = Protection(
             rate,

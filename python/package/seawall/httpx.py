@@ -7,6 +7,7 @@
 Each origin (scheme, host and port) has a guard of its own: one service that is down does not disturb the others.
 """
 
+# pyright: reportPrivateUsage=false
 from __future__ import annotations
 
 from contextlib import contextmanager
@@ -18,11 +19,13 @@ import seawall
 from seawall._http import KEPT_BYTES, RETRY_METHODS, Exchange, Protection, RequestOptions, is_long
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable
     from types import TracebackType
 
+    from typing_extensions import Unpack
+
     from seawall import Guard
-    from seawall._http import Judgement
+    from seawall._http import GuardSettings, Judgement
     from seawall._native import _Rate, _Seconds
 
 __all__ = [
@@ -100,7 +103,7 @@ class _Guarded:
         deadline: _Seconds | None,
         max_wait: _Seconds | None,
         on: Callable[[httpx.Response | Exception], Judgement] | None,
-        settings: dict[str, Any],
+        settings: GuardSettings,
     ) -> None:
         self._protection = Protection(
             rate,
@@ -166,7 +169,7 @@ class GuardTransport(_Guarded, httpx.BaseTransport):
         deadline: _Seconds | None = None,
         max_wait: _Seconds | None = None,
         on: Callable[[httpx.Response | Exception], Judgement] | None = None,
-        **settings: Any,
+        **settings: Unpack[GuardSettings],
     ) -> None:
         super().__init__(
             rate, timeout, guard, factory, max_hosts, retry_methods, options, deadline, max_wait, on, settings
@@ -235,7 +238,7 @@ class AsyncGuardTransport(_Guarded, httpx.AsyncBaseTransport):
         deadline: _Seconds | None = None,
         max_wait: _Seconds | None = None,
         on: Callable[[httpx.Response | Exception], Judgement] | None = None,
-        **settings: Any,
+        **settings: Unpack[GuardSettings],
     ) -> None:
         super().__init__(
             rate, timeout, guard, factory, max_hosts, retry_methods, options, deadline, max_wait, on, settings
@@ -293,7 +296,7 @@ def _class_of(error: BaseException) -> str:
 
 
 @contextmanager
-def _bounded(request: httpx.Request, limit: float | None) -> Iterator[None]:
+def _bounded(request: httpx.Request, limit: float | None) -> Generator[None]:
     """Nothing of the attempt takes longer than `limit`, until the headers are there. The body is read by the client's
     own time-outs: what is sent has these very extensions.
     """
@@ -301,13 +304,14 @@ def _bounded(request: httpx.Request, limit: float | None) -> Iterator[None]:
         yield
         return
     given = request.extensions
-    timeouts = given.get("timeout") or {}
+    timeouts: dict[str, float | None] = given.get("timeout") or {}
     bounded = {name: _least(timeouts.get(name), limit) for name in ("connect", "read", "write", "pool")}
-    request.extensions = {**given, "timeout": {**timeouts, **bounded}}
+    sent: dict[str, Any] = {**given, "timeout": {**timeouts, **bounded}}
+    request.extensions = sent
     try:
         yield
     finally:
-        request.extensions["timeout"] = timeouts
+        sent["timeout"] = timeouts
         request.extensions = given
 
 
