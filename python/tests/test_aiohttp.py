@@ -55,6 +55,23 @@ async def test_aiohttps_own_second_attempt_does_not_pass_the_budget_by(server: S
             assert server.count() == 1
 
 
+async def test_another_middleware_may_send_again_what_the_guard_gave_up(
+    server: Server, guard: seawall.Guard
+) -> None:
+    async def stubborn(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        try:
+            return await handler(request)
+        except aiohttp.ServerDisconnectedError:
+            return await handler(request)
+
+    server.answers = [Answer(drops=True), Answer()]
+    once = GuardMiddleware(guard=guard, options=lambda request: {"retry": False})
+    async with aiohttp.ClientSession(middlewares=[stubborn, once]) as session:
+        async with session.get(server.url) as response:
+            assert response.status == 200
+    assert server.count() == 2
+
+
 async def test_a_request_after_one_that_failed_is_a_request_of_its_own(server: Server, guard: seawall.Guard) -> None:
     server.answers = [Answer(drops=True), Answer()]
     once = GuardMiddleware(guard=guard, options=lambda request: {"retry": False})

@@ -286,6 +286,14 @@ def test_a_long_answer_between_attempts_is_dropped_with_its_connection(opened: O
     assert server.connections == 2
 
 
+def test_an_answer_between_attempts_whose_body_does_not_come_is_not_waited_for(
+    opened: Opened, server: Server
+) -> None:
+    server.answers = [Answer(503, stalls=True), Answer(200)]
+    assert opened(timeout=0.3, patience=30.0).get(server.url).status == 200
+    assert not server.was_waited_for
+
+
 def test_a_retry_that_is_refused_leaves_the_caller_the_answer_before(opened: Opened, server: Server) -> None:
     server.answers = [Answer(500, body=b"why")]
     http = opened(rate="1/min", bucket={"burst": 1}, max_wait=0.0)

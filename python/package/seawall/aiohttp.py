@@ -95,8 +95,8 @@ _REFUSALS: dict[type[seawall.Refused], type[seawall.Refused]] = {
     seawall.RetryBudgetSpent: RetryBudgetSpent,
 }
 
-# What ended the last request of this task that aiohttp itself would send once more, past the guard's budget.
-_ended: ContextVar[tuple[object, Exception] | None] = ContextVar("_ended", default=None)
+# The last request of this task that aiohttp itself would send once more, past the guard's budget, and how it ended.
+_ended: ContextVar[tuple[aiohttp.ClientRequest, Exception] | None] = ContextVar("_ended", default=None)
 
 
 class GuardMiddleware:
@@ -178,8 +178,9 @@ class GuardMiddleware:
                     attempt = await exchange.ask_async()
                 except seawall.Refused as refusal:
                     return exchange.refused(refusal)
+                limit = exchange.time_limit()
                 try:
-                    response = await _within(exchange.time_limit(), handler, request)
+                    response = await _within(limit, handler, request)
                 except BaseException as error:
                     if exchange.failed(attempt, error, _class_of(error, request)):
                         continue
@@ -187,7 +188,7 @@ class GuardMiddleware:
                 try:
                     if not exchange.answered(attempt, response, response.status, response.headers):
                         return response
-                    exchange.kept = await _put_away(response)
+                    exchange.kept = await _put_away(response, limit)
                 except BaseException:
                     response.close()
                     raise
@@ -213,7 +214,7 @@ def _class_of(error: BaseException, request: aiohttp.ClientRequest) -> str:
         return "timeout"
     if isinstance(error, asyncio.CancelledError):
         # While it connects, the session's own time-out looks like a cancellation.
-        return "timeout" if getattr(_identity(request), "_cancelled", False) else "ignored"
+        return "timeout" if getattr(_timer(request), "_cancelled", False) else "ignored"
     if isinstance(error, aiohttp.ClientHttpProxyError):
         return of_answer(error.status, {})[0]
     # Of this side: an address that is none, a body that raises. It says nothing of the service.
@@ -223,47 +224,52 @@ def _class_of(error: BaseException, request: aiohttp.ClientRequest) -> str:
 
 
 def _raise_if_ended(request: aiohttp.ClientRequest) -> None:
-    """aiohttp sends an idempotent request once more, by a second run through the middlewares, where a connection was
-    lost. The guard has had its say on that: the second run ends as the first has.
+    """aiohttp sends an idempotent request once more, as a new one through all middlewares, where a connection was lost.
+    The guard has had its say on that: the second ends as the first has.
     """
     ended = _ended.get()
-    if ended is not None:
-        _ended.set(None)
-        if ended[0] is _identity(request):
-            raise ended[1]
+    if ended is None:
+        return
+    _ended.set(None)
+    before, error = ended
+    # The same object once more is another middleware's doing: that is its own decision.
+    if before is not request and _timer(before) is _timer(request):
+        raise error
 
 
 def _remember_end(request: aiohttp.ClientRequest, error: Exception) -> None:
-    if isinstance(error, (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError)):
-        identity = _identity(request)
-        if identity is not None:
-            _ended.set((identity, error))
+    is_lost = isinstance(error, (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError))
+    if is_lost and not isinstance(error, aiohttp.ClientConnectorError) and _timer(request) is not None:
+        _ended.set((request, error))
 
 
-def _identity(request: aiohttp.ClientRequest) -> object | None:
-    """What both runs of a request have in common, and no other request has."""
+def _timer(request: aiohttp.ClientRequest) -> object | None:
+    """What both have in common, and no other request has."""
     return getattr(request, "_timer", None)
 
 
-async def _put_away(response: aiohttp.ClientResponse) -> aiohttp.ClientResponse | None:
+async def _put_away(response: aiohttp.ClientResponse, limit: float | None) -> aiohttp.ClientResponse | None:
     """Reads an answer that the caller may not get to see, so that its connection serves the next attempt; a long one is
-    dropped with its connection.
+    dropped with its connection, and so is one that takes too long.
     """
-    if is_long(response.headers):
-        response.close()
-        return None
     body = bytearray()
     try:
-        while part := await response.content.read(KEPT_BYTES):
-            body += part
-            if len(body) > KEPT_BYTES:
-                response.close()
-                return None
+        async with _timeout(limit):
+            while not is_long(response.headers) and len(body) <= KEPT_BYTES:
+                part = await response.content.read(KEPT_BYTES)
+                if not part:
+                    return _with_body(response, bytes(body))
+                body += part
     except (aiohttp.ClientError, OSError, asyncio.TimeoutError):
-        response.close()
-        return None
+        pass
+    response.close()
+    return None
+
+
+def _with_body(response: aiohttp.ClientResponse, body: bytes) -> aiohttp.ClientResponse:
+    """As if nothing of it were read."""
     loop = asyncio.get_running_loop()
     response.content = aiohttp.StreamReader(BaseProtocol(loop), KEPT_BYTES, loop=loop)
-    response.content.feed_data(bytes(body))
+    response.content.feed_data(body)
     response.content.feed_eof()
     return response

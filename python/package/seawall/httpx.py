@@ -183,23 +183,23 @@ class GuardTransport(_Guarded, httpx.BaseTransport):
                     attempt = exchange.ask()
                 except seawall.Refused as refusal:
                     return exchange.refused(refusal)
-                try:
-                    with _bounded(request, exchange.time_limit()):
+                with _bounded(request, exchange.time_limit()):
+                    try:
                         response = self._transport.handle_request(request)
-                except _NEVER_SENT:
-                    attempt.cancel()
-                    raise
-                except BaseException as error:
-                    if exchange.failed(attempt, error, _class_of(error)):
-                        continue
-                    raise
-                try:
-                    if not exchange.answered(attempt, response, response.status_code, response.headers):
-                        return response
-                    exchange.kept = _put_away(response)
-                except BaseException:
-                    response.close()
-                    raise
+                    except _NEVER_SENT:
+                        attempt.cancel()
+                        raise
+                    except BaseException as error:
+                        if exchange.failed(attempt, error, _class_of(error)):
+                            continue
+                        raise
+                    try:
+                        if not exchange.answered(attempt, response, response.status_code, response.headers):
+                            return response
+                        exchange.kept = _put_away(response)
+                    except BaseException:
+                        response.close()
+                        raise
 
     def close(self) -> None:
         self._transport.close()
@@ -252,23 +252,23 @@ class AsyncGuardTransport(_Guarded, httpx.AsyncBaseTransport):
                     attempt = await exchange.ask_async()
                 except seawall.Refused as refusal:
                     return exchange.refused(refusal)
-                try:
-                    with _bounded(request, exchange.time_limit()):
+                with _bounded(request, exchange.time_limit()):
+                    try:
                         response = await self._transport.handle_async_request(request)
-                except _NEVER_SENT:
-                    attempt.cancel()
-                    raise
-                except BaseException as error:
-                    if exchange.failed(attempt, error, _class_of(error)):
-                        continue
-                    raise
-                try:
-                    if not exchange.answered(attempt, response, response.status_code, response.headers):
-                        return response
-                    exchange.kept = await _put_away_async(response)
-                except BaseException:
-                    await response.aclose()
-                    raise
+                    except _NEVER_SENT:
+                        attempt.cancel()
+                        raise
+                    except BaseException as error:
+                        if exchange.failed(attempt, error, _class_of(error)):
+                            continue
+                        raise
+                    try:
+                        if not exchange.answered(attempt, response, response.status_code, response.headers):
+                            return response
+                        exchange.kept = await _put_away_async(response)
+                    except BaseException:
+                        await response.aclose()
+                        raise
 
     async def aclose(self) -> None:
         await self._transport.aclose()
@@ -297,8 +297,8 @@ def _class_of(error: BaseException) -> str:
 
 @contextmanager
 def _bounded(request: httpx.Request, limit: float | None) -> Generator[None]:
-    """Nothing of the attempt takes longer than `limit`, until the headers are there. The body is read by the client's
-    own time-outs: what is sent has these very extensions.
+    """Nothing of the attempt takes longer than `limit`, nor the body of an answer that is put away. A body that the
+    caller reads has the client's own time-outs: what was sent has these very extensions.
     """
     if limit is None:
         yield
