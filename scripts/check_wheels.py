@@ -18,7 +18,7 @@ LARGEST = 1_000_000
 NATIVE = {
     "cp310-abi3": r"seawall/_native\.(abi3\.so|pyd)",
     "cp314-cp314t": r"seawall/_native\.(cpython-314t-[\w-]+\.so|cp314t-\w+\.pyd)",
-    "cp315-abi3.abi3t": r"seawall/_native\.(abi3t\.so|pyd)",
+    "cp315-abi3.abi3t": r"seawall/_native\.(abi3t[\w-]*\.so|pyd)",
 }
 MACHINE = re.compile(rb"/(?:root|home|Users|tmp|work)/[\w.+-]+(?:/[\w.+-]+)*")
 
@@ -56,17 +56,21 @@ def check_wheel(path: Path) -> list[str]:
         if files.get(f"{about}/licenses/{licence}") != (ROOT / licence).read_bytes():
             faults.append(f"{licence} is missing, or not the repository's")
     metadata = files[f"{about}/METADATA"].decode()
-    for wanted in ("License-Expression: MIT OR Apache-2.0", "Requires-Python: >=3.10", "Description-Content-Type: text/markdown"):
-        if f"{wanted}" not in metadata:
+    for wanted in ("License-Expression: MIT OR Apache-2.0", "Requires-Python: >=3.10"):
+        if wanted not in metadata:
             faults.append(f"its metadata do not say {wanted!r}")
-    pure, platforms = (re.findall(rf"^{key}: (.*)$", files[f"{about}/WHEEL"].decode(), re.MULTILINE) for key in ("Root-Is-Purelib", "Tag"))
-    if pure != ["false"] or not platforms or any(not one.startswith(tuple(f"cp{tag[2:5]}-{abi}-" for abi in tag[6:].split("."))) for one in platforms):
-        faults.append(f"its tags are {platforms}")
+    python, abis = tag.split("-")
+    said = re.findall(r"^Tag: ([^-]+-[^-]+)-", files[f"{about}/WHEEL"].decode(), re.MULTILINE)
+    if said != [f"{python}-{abi}" for abi in abis.split(".")]:
+        faults.append(f"its tags are {said}")
     for name, content in files.items():
         faults += [f"{name} names {found.decode()}" for found in sorted(set(MACHINE.findall(content)))]
     if tag == "cp310-abi3":
         audit = subprocess.run(
-            [sys.executable, "-m", "abi3audit", "--strict", "--summary", str(path)], capture_output=True, text=True, check=False
+            [sys.executable, "-m", "abi3audit", "--strict", "--summary", str(path)],
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if audit.returncode:
             faults.append(f"abi3audit: {audit.stdout}{audit.stderr}")

@@ -50,7 +50,17 @@ impl Chance {
     /// The stream of a seed; None: of the operating system's entropy. A seed gives the same numbers in each run, but not in
     /// a parent and its child.
     pub(crate) fn new(given: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
-        Ok(Self { stream: SharedRandom::from_seed(seed(given)?), forks: AtomicU32::new(FORKS.load(Ordering::Relaxed)) })
+        Ok(Self::from_seed(seed(given)?))
+    }
+
+    /// The stream of a seed that was read before.
+    pub(crate) fn from_seed(seed: u64) -> Self {
+        Self { stream: SharedRandom::from_seed(seed), forks: AtomicU32::new(FORKS.load(Ordering::Relaxed)) }
+    }
+
+    /// Begins the stream of another seed, for replays.
+    pub(crate) fn reseed(&self, seed: u64) {
+        self.stream.reseed(seed);
     }
 
     #[inline]

@@ -1,6 +1,7 @@
 //! The clock of an object: the system's monotonic one, or one that a test moves by hand.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -32,12 +33,20 @@ impl Timer {
     }
 
     /// Whether `until` has come. If not, says when to look again: an instant of the system's clock, or none where
-    /// `waker` is woken by the hand that moves the clock.
-    pub(crate) fn has_come(&self, until: Instant, waker: &Waker) -> Result<(), Option<Instant>> {
+    /// `waker` is woken by the hand that moves the clock, unless `bed` is left before.
+    pub(crate) fn has_come(&self, until: Instant, bed: &mut Bed, waker: &Waker) -> Result<(), Option<Instant>> {
         match self {
             Self::System(clock) if clock.now() >= until => Ok(()),
             Self::System(_) => Err(Some(until)),
-            Self::Manual(hand) => hand.has_come(until, waker).then_some(()).ok_or(None),
+            Self::Manual(hand) => hand.has_come(until, bed, waker).then_some(()).ok_or(None),
+        }
+    }
+
+    /// Who slept in `bed` will not be woken.
+    pub(crate) fn leave(&self, bed: &mut Bed) {
+        if let (Self::Manual(hand), Some(bed)) = (self, bed.0.take()) {
+            let gone = hand.sleepers().beds.remove(&bed);
+            drop(gone);
         }
     }
 }
@@ -52,46 +61,61 @@ impl Clock for Timer {
     }
 }
 
+/// Where one sleeps until a manual clock has come to an instant.
+#[derive(Default)]
+pub(crate) struct Bed(Option<(Instant, u64)>);
+
 /// A manual clock with those who wait for it.
 pub(crate) struct Hand {
     clock: ManualClock,
     autojump: bool,
-    sleepers: Mutex<Vec<(Instant, Waker)>>,
+    sleepers: Mutex<Sleepers>,
+}
+
+/// The earliest first, and of one instant in the order of their coming.
+#[derive(Default)]
+struct Sleepers {
+    so_far: u64,
+    beds: BTreeMap<(Instant, u64), Waker>,
 }
 
 impl Hand {
-    fn has_come(&self, until: Instant, waker: &Waker) -> bool {
-        let mut sleepers = self.sleepers.lock().unwrap_or_else(PoisonError::into_inner);
+    fn sleepers(&self) -> MutexGuard<'_, Sleepers> {
+        self.sleepers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn has_come(&self, until: Instant, bed: &mut Bed, waker: &Waker) -> bool {
+        let mut sleepers = self.sleepers();
         if self.autojump && self.clock.now() < until {
             self.clock.set(until);
         }
         // Under the lock: who moves the clock after this look finds the sleeper.
-        if self.clock.now() >= until {
-            return true;
-        }
-        match sleepers.iter_mut().find(|(_, known)| known.will_wake(waker)) {
-            Some((instant, _)) => *instant = until,
-            None => sleepers.push((until, waker.clone())),
-        }
-        false
+        let has_come = self.clock.now() >= until;
+        let old = if has_come {
+            bed.0.take().and_then(|bed| sleepers.beds.remove(&bed))
+        } else {
+            let made = *bed.0.get_or_insert((until, sleepers.so_far));
+            sleepers.so_far += 1;
+            sleepers.beds.insert(made, waker.clone())
+        };
+        // A waker is another's code: it is dropped outside of the lock, as it runs.
+        drop(sleepers);
+        drop(old);
+        has_come
     }
 
-    /// Wakes who has slept long enough, the earliest first.
+    /// Wakes who has slept long enough.
     fn wake(&self) {
         let now = self.clock.now();
-        let mut due = Vec::new();
-        let mut sleepers = self.sleepers.lock().unwrap_or_else(PoisonError::into_inner);
-        sleepers.retain(|(until, waker)| {
-            let is_due = *until <= now;
-            if is_due {
-                due.push((*until, waker.clone()));
-            }
-            !is_due
-        });
-        // A waker is another's code: it runs outside of the lock.
-        drop(sleepers);
-        due.sort_by_key(|(until, _)| *until);
-        for (_, waker) in due {
+        let due = {
+            let mut sleepers = self.sleepers();
+            let still_asleep = match now.as_nanos().checked_add(1) {
+                Some(next) => sleepers.beds.split_off(&(Instant::from_nanos(next), 0)),
+                None => BTreeMap::new(),
+            };
+            std::mem::replace(&mut sleepers.beds, still_asleep)
+        };
+        for waker in due.into_values() {
             waker.wake();
         }
     }
@@ -134,7 +158,7 @@ impl PyManualClock {
     fn new(start: Option<&Bound<'_, PyAny>>, autojump: bool) -> PyResult<Self> {
         let start = start.map_or(Ok(Duration::ZERO), |start| seconds("start", start))?;
         let clock = ManualClock::starting_at(Instant::ORIGIN.saturating_add(start));
-        Ok(Self { hand: Arc::new(Hand { clock, autojump, sleepers: Mutex::new(Vec::new()) }) })
+        Ok(Self { hand: Arc::new(Hand { clock, autojump, sleepers: Mutex::default() }) })
     }
 
     /// The time that it shows, in seconds.

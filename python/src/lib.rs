@@ -6,6 +6,7 @@
 //!
 //! All classes are frozen and made of atomics, so that threads share them with the GIL as without it.
 
+mod about;
 mod aimd_controller;
 mod attempt;
 mod awaitable;
@@ -15,6 +16,8 @@ mod circuit_breaker;
 mod clock;
 mod concurrency_limit;
 mod errors;
+#[cfg(feature = "bench")]
+mod floor;
 mod guard;
 mod held;
 mod keyed_buckets;
@@ -44,6 +47,8 @@ mod _native {
     use pyo3::prelude::*;
 
     #[pymodule_export]
+    use crate::about::_build;
+    #[pymodule_export]
     use crate::aimd_controller::PyAimdController;
     #[pymodule_export]
     use crate::chance::_forked;
@@ -53,6 +58,9 @@ mod _native {
     use crate::clock::{PyManualClock, set_clock};
     #[pymodule_export]
     use crate::concurrency_limit::{PyConcurrencyLimit, PyLimitPermit};
+    #[cfg(feature = "bench")]
+    #[pymodule_export]
+    use crate::floor::Floor;
     #[pymodule_export]
     use crate::guard::{PyAttempt, PyCall, PyGuard};
     #[pymodule_export]

@@ -60,10 +60,10 @@ pub(crate) fn count(name: &str, given: &Bound<'_, PyAny>, least: u32, most: u32)
 
 /// Seconds, or a `timedelta`, to the nearest nanosecond. Infinity is the longest.
 pub(crate) fn seconds(name: &str, given: &Bound<'_, PyAny>) -> PyResult<Duration> {
-    let value = if given.is_instance_of::<PyDelta>() {
-        given.call_method0("total_seconds")?.extract::<f64>()
-    } else {
-        given.extract::<f64>()
+    // A number first: the look for a timedelta imports `datetime`.
+    let value = match given.extract::<f64>() {
+        Err(_) if given.is_instance_of::<PyDelta>() => given.call_method0("total_seconds")?.extract::<f64>(),
+        value => value,
     };
     match value {
         Ok(f64::INFINITY) => Ok(Duration::MAX),

@@ -12,12 +12,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::{PyKeyboardInterrupt, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use seawall::{Clock, Instant};
 
-use crate::clock::Timer;
+use crate::clock::{Bed, Timer};
 use crate::values::as_seconds;
 
 /// When to look again, in nanoseconds of the object's clock; `u64::MAX`: only when woken.
@@ -34,12 +34,13 @@ impl Nap {
 
     /// The sleep that the core's futures ask for.
     pub(crate) fn sleep(&self, delay: Duration) -> Sleep {
-        Sleep { until: self.timer.now().saturating_add(delay), nap: self.clone() }
+        Sleep { until: self.timer.now().saturating_add(delay), bed: Bed::default(), nap: self.clone() }
     }
 }
 
 pub(crate) struct Sleep {
     until: Instant,
+    bed: Bed,
     nap: Nap,
 }
 
@@ -47,15 +48,22 @@ impl Future for Sleep {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        match self.nap.timer.has_come(self.until, context.waker()) {
+        let Self { until, bed, nap } = self.get_mut();
+        match nap.timer.has_come(*until, bed, context.waker()) {
             Ok(()) => Poll::Ready(()),
             Err(look_again) => {
                 if let Some(instant) = look_again {
-                    self.nap.until.fetch_min(instant.as_nanos(), Ordering::Relaxed);
+                    nap.until.fetch_min(instant.as_nanos(), Ordering::Relaxed);
                 }
                 Poll::Pending
             }
         }
+    }
+}
+
+impl Drop for Sleep {
+    fn drop(&mut self) {
+        self.nap.timer.leave(&mut self.bed);
     }
 }
 
@@ -161,8 +169,17 @@ impl Wake for Call {
 
     fn wake_by_ref(self: &Arc<Self>) {
         Python::attach(|py| {
-            if let Err(error) = self.0.bind(py).call0() {
-                error.write_unraisable(py, Some(self.0.bind(py)));
+            let wake = self.0.bind(py);
+            let error = match wake.call0() {
+                // Ctrl-C, of all moments in this one: nobody else will wake who waits, nor press it once more.
+                Err(error) if error.is_instance_of::<PyKeyboardInterrupt>(py) => {
+                    let woken = wake.call0().and_then(|_| py.import("_thread")?.call_method0("interrupt_main"));
+                    woken.err()
+                }
+                woken => woken.err(),
+            };
+            if let Some(error) = error {
+                error.write_unraisable(py, Some(wake));
             }
         });
     }

@@ -116,6 +116,14 @@ def test_a_window_and_its_metrics_are_judged_alike(clock: seawall.ManualClock) -
     assert controllers[0].error_baseline == controllers[1].error_baseline is not None
 
 
+def test_what_it_learns_from_metrics_is_right_to_the_microsecond(clock: seawall.ManualClock) -> None:
+    for microseconds in range(1, 3000, 7):
+        controller = seawall.AIMDController(clock=clock)
+        controller.observe(seawall.WindowMetrics(0, 0, 30.0))
+        controller.observe(seawall.WindowMetrics(20, 0, 30.0, p95=microseconds / 1e6))
+        assert controller.latency_baseline == microseconds / 1e6
+
+
 def test_between_two_judgements_nothing_changes_whatever_the_window_says(clock: seawall.ManualClock) -> None:
     window, controller = seawall.SlidingWindow(clock=clock), seawall.AIMDController(clock=clock)
     assert controller.observe(window) == 5.0

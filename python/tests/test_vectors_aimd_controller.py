@@ -7,12 +7,12 @@ from collections import Counter
 import seawall
 from vectors import Step, seconds, steps
 
-CHANGES: list[tuple[float, float, str]] = []
+Changes = list[tuple[float, float, str]]
 
 
-def new(step: Step, clock: seawall.ManualClock) -> seawall.AIMDController:
+def new(step: Step, clock: seawall.ManualClock, changes: Changes) -> seawall.AIMDController:
     if step.given["config"] == "default":
-        return seawall.AIMDController(clock=clock, on_rate_change=lambda *change: CHANGES.append(change))
+        return seawall.AIMDController(clock=clock, on_rate_change=lambda *change: changes.append(change))
     # "slow_client", as core/tests/aimd_controller.rs has it.
     return seawall.AIMDController(
         "7/min",
@@ -23,22 +23,23 @@ def new(step: Step, clock: seawall.ManualClock) -> seawall.AIMDController:
         interval=10.0,
         minimum_samples=3,
         clock=clock,
-        on_rate_change=lambda *change: CHANGES.append(change),
+        on_rate_change=lambda *change: changes.append(change),
     )
 
 
 def test_the_changes_are_those_of_the_vectors() -> None:
     seen: Counter[str] = Counter()
+    changes: Changes = []
     clock = seawall.ManualClock()
     controller = seawall.AIMDController(clock=clock)
     for step in steps("aimd_controller"):
         seen[f"{step.verb} {step.answer}"] += 1
         if "now" in step.given:
             clock.set_ns(step.number("now"))
-        CHANGES.clear()
+        changes.clear()
         match step.verb:
             case "new":
-                controller = new(step, clock)
+                controller = new(step, clock, changes)
                 continue
             case "update":
                 error_ppm = step.given["error_ppm"]
@@ -60,8 +61,8 @@ def test_the_changes_are_those_of_the_vectors() -> None:
         assert rate == controller.current_rate
         if step.answer == "changed":
             old, to = (int(step.answers[name]) / 1e6 for name in ("from_millionths", "to_millionths"))
-            assert CHANGES == [(old, to, step.answers["reason"])], step
+            assert changes == [(old, to, step.answers["reason"])], step
             assert rate == to
         else:
-            assert CHANGES == [], step
+            assert changes == [], step
     assert min(seen.values()) >= 4, seen

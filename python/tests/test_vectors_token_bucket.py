@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Final, Literal
 
 import seawall
 from vectors import Step, seconds, steps
@@ -12,8 +13,15 @@ def rate(step: Step) -> tuple[int, float]:
     return step.number("rate_count"), step.number("period_ns") / 1e9
 
 
+CURVES: Final[dict[str, Literal["step", "linear", "exponential"]]] = {
+    "step": "step",
+    "linear": "linear",
+    "exponential": "exponential",
+}
+
+
 def warm_up(step: Step) -> seawall.WarmUp:
-    return seawall.WarmUp(step.number("duration_ns") / 1e9, rate(step), step.given["curve"])
+    return seawall.WarmUp(step.number("duration_ns") / 1e9, rate(step), CURVES[step.given["curve"]])
 
 
 def refusal(refused: seawall.Refused | None, step: Step) -> None:

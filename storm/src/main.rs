@@ -49,8 +49,9 @@ fn main() -> ExitCode {
         }),
         Some(Role::Lab(options)) => lab::run(&options).map(|()| ExitCode::SUCCESS),
         Some(Role::Run(options)) => real::run(&options).map(|()| ExitCode::SUCCESS),
+        Some(Role::Alone(options)) => serve_alone(options),
         Some(Role::Server { child, options, service }) => {
-            be(child, |clock, log| server::serve(options, service, clock, log))
+            be(child, |clock, log| server::serve_run(options, service, clock, log))
         }
         Some(Role::Probe { child, options }) => be(child, |_, _| capacity::probe(options)),
         Some(Role::Client { child, options }) => be(child, |clock, log| client::run(options, clock, log)),
@@ -72,6 +73,15 @@ fn be<F: Future<Output = anyhow::Result<()>>>(
     let log = Log::append_to(&child.log)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(role(SharedClock::with_origin(child.origin), log))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn serve_alone(options: server::AloneOptions) -> anyhow::Result<ExitCode> {
+    if options.until_end_of_input {
+        processes::die_with_parent();
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(server::serve_alone(options))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -65,7 +65,8 @@ Examples:
   storm capped --clients 32             the cap that fitted four clients
   storm protected --clients 32          the guard with as many
   storm protected --guard-rate 80       told twice the rate that there is
-  storm --queue 60 --full 503           a server that turns away what is too much";
+  storm --queue 60 --full 503           a server that turns away what is too much
+  storm server --capacity 50            only the server, for clients of your own";
 
 const ALONE: &str = "`storm --help` says what is measured, and what the criteria and the exit status mean.";
 
@@ -127,6 +128,13 @@ pub(crate) enum Role {
     /// each scenario and policy, and touches nothing but loopback.
     #[command(after_help = "`storm run --help` says what is measured, and how.", after_long_help = real::MEASURED)]
     Run(real::RunOptions),
+    /// Only the chat server, for clients of your own, until Ctrl-C.
+    ///
+    /// The first line that it prints is its address, 127.0.0.1 and the port. `POST /messages` with {"id": text, "text":
+    /// text} stores a message once, however often it is sent; `GET /messages/{id}` reads it; `PUT /speed` with a number
+    /// from 0.01 to 1 cuts the capacity. examples/python has clients for it.
+    #[command(name = "server", after_help = "Nothing is thrown by dice: what fails, fails by the load.")]
+    Alone(server::AloneOptions),
     #[command(name = "child-server", hide = true)]
     Server {
         #[command(flatten)]
@@ -330,7 +338,7 @@ mod tests {
 
     #[test]
     fn a_bad_value_is_refused_with_what_is_allowed() {
-        let cases: [(&[&str], &str); 12] = [
+        let cases: [(&[&str], &str); 14] = [
             (&["--clients", "0"], "1..=32"),
             (&["--messages", "0"], "1..=10000"),
             (&["--connections", "1000000000"], "32..=900"),
@@ -343,6 +351,8 @@ mod tests {
             (&["--seed", "x"], "invalid digit"),
             (&["--calm=-1"], "0 to 600"),
             (&["--seed", "1", "protected"], "cannot be used with"),
+            (&["server", "--capacity", "0"], "1..=1000"),
+            (&["server", "--port", "65536"], "0..=65535"),
         ];
         for (arguments, allowed) in cases {
             let error = Cli::try_parse_from(["storm"].iter().chain(arguments)).unwrap_err().to_string();

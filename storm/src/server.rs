@@ -3,7 +3,8 @@
 //! `POST /messages` with `{"id": "…", "text": "…"}` waits in the queue, takes a worker for its service time and is
 //! stored under its id; a message known already costs the same work (the unique index says so only at the end) and is
 //! answered well again. `GET /messages/{id}` reads it back. `PUT /speed` with a number from 0.01 to 1 slows the work down,
-//! or speeds it up again, from the next message on: for `storm run`, which cuts the capacity while the server runs.
+//! or speeds it up again, from the next message on: for `storm run`, which cuts the capacity while the server runs, and for
+//! who starts it alone.
 //!
 //! As in most servers, work goes on when the caller has hung up: what waits in the queue is served, heard or not.
 //! That is what keeps a storm alive, so nothing else is needed to make it: no dice, no injected error.
@@ -11,6 +12,7 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -50,6 +52,38 @@ pub(crate) struct ServerOptions {
     pub(crate) seed: u64,
 }
 
+/// What the command line says about a server that stands alone.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct AloneOptions {
+    /// Messages a second that its ten workers do: 1 to 1000.
+    #[arg(long, value_name = "RATE", default_value_t = 200, value_parser = clap::value_parser!(u16).range(1..=1_000),
+        help_heading = "The server")]
+    pub(crate) capacity: u16,
+    /// The port on the loopback interface; 0 for any that is free.
+    #[arg(long, value_name = "PORT", default_value_t = 0, help_heading = "The server")]
+    pub(crate) port: u16,
+    #[command(flatten)]
+    pub(crate) server: ServerOptions,
+    /// Write what happens to this file, a line of JSON for each event.
+    #[arg(long, value_name = "FILE", help_heading = "What is written")]
+    pub(crate) log: Option<PathBuf>,
+    /// End at the end of standard input too, so that it does not outlive a program that holds the other end.
+    #[arg(long, help_heading = "The server")]
+    pub(crate) until_end_of_input: bool,
+}
+
+/// Serves until the process is ended. Its address goes to standard output as the first line.
+pub(crate) async fn serve_alone(options: AloneOptions) -> anyhow::Result<()> {
+    let log = match &options.log {
+        Some(path) => Log::append_to(path).with_context(|| format!("{} cannot be written", path.display()))?,
+        None => Log::NONE,
+    };
+    let listener = listen(options.port)?;
+    println!("{}", listener.local_addr()?);
+    let service = ServiceOptions { capacity: Some(options.capacity.into()), ..ServiceOptions::default() };
+    serve(listener, options.server, service, SharedClock::starting_now(), log).await
+}
+
 struct Job {
     message: Message,
     came: Instant,
@@ -67,16 +101,25 @@ struct Server {
     service: Mutex<Service>,
 }
 
-/// Serves until the process is killed. The port goes to standard output as the first line.
-pub(crate) async fn serve(
+/// Serves until the process is killed, as the child of a run. The port goes to standard output as the first line.
+pub(crate) async fn serve_run(
     options: ServerOptions,
     service: ServiceOptions,
     clock: SharedClock,
     log: Log,
 ) -> anyhow::Result<()> {
-    let listener = listen().context("no port on the loopback interface")?;
+    let listener = listen(0)?;
     println!("{}", listener.local_addr()?.port());
+    serve(listener, options, service, clock, log).await
+}
 
+async fn serve(
+    listener: TcpListener,
+    options: ServerOptions,
+    service: ServiceOptions,
+    clock: SharedClock,
+    log: Log,
+) -> anyhow::Result<()> {
     let (queue, waiting) = mpsc::unbounded_channel();
     let server = Arc::new(Server {
         log,
@@ -109,12 +152,15 @@ pub(crate) async fn serve(
     }
 }
 
-/// On a port that the system chooses.
-fn listen() -> std::io::Result<TcpListener> {
+/// On the loopback interface; the system chooses the port if it is 0.
+fn listen(port: u16) -> anyhow::Result<TcpListener> {
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
     let socket = TcpSocket::new_v4()?;
-    socket.bind(SocketAddr::from(([127, 0, 0, 1], 0)))?;
+    // A port that was asked for may have connections of an earlier server that are not forgotten yet.
+    socket.set_reuseaddr(port != 0)?;
+    socket.bind(address).with_context(|| format!("{address} cannot be listened on"))?;
     // A herd connects all at once: a caller who is not let in at once would try again a second later.
-    socket.listen(4_096)
+    Ok(socket.listen(4_096)?)
 }
 
 async fn work(server: Arc<Server>, waiting: Arc<tokio::sync::Mutex<mpsc::UnboundedReceiver<Job>>>) {

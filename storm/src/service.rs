@@ -14,20 +14,27 @@ pub(crate) const WORKERS: usize = 10;
 pub(crate) const USUAL: Duration = Duration::from_millis(30);
 /// The service time of the tenth. The mean is 50 ms, so ten workers do about 200 messages a second.
 pub(crate) const SLOW: Duration = Duration::from_millis(230);
+/// Messages a second that [`WORKERS`] do with these times.
+const DECK: f64 = 200.0;
 /// Of full speed. At a hundredth a message of 50 ms takes 5 s.
 pub(crate) const SPEEDS: RangeInclusive<f64> = 0.01..=1.0;
 
 /// What the orchestrator says about the service.
-#[derive(Clone, Debug, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct ServiceOptions {
     /// Memoryless service times with this mean, in seconds, instead of the deck.
     #[arg(long)]
     pub(crate) memoryless: Option<f64>,
+    /// Messages a second at full speed, instead of what the times of the deck make.
+    #[arg(skip)]
+    pub(crate) capacity: Option<f64>,
 }
 
 #[derive(Debug)]
 pub(crate) struct Service {
     times: Times,
+    /// Of the times as they are dealt: 1 but where a capacity was asked for.
+    full_speed: f64,
     speed: f64,
 }
 
@@ -47,7 +54,7 @@ impl Service {
             None => Times::Deck(Deck { random: Random::from_seed(seed), left: Vec::new() }),
             Some(mean_s) => Times::Memoryless { random: Pcg64Mcg::seed_from_u64(seed), mean_s },
         };
-        Self { times, speed: 1.0 }
+        Self { times, full_speed: options.capacity.map_or(1.0, |capacity| capacity / DECK), speed: 1.0 }
     }
 
     /// How long the next message takes. What is begun is not changed by a later speed, as in the lab.
@@ -59,7 +66,7 @@ impl Service {
                 Duration::from_secs_f64(draw * *mean_s)
             }
         };
-        full_speed.div_f64(self.speed)
+        full_speed.div_f64(self.full_speed * self.speed)
     }
 
     /// `speed` is one of [`SPEEDS`].
@@ -103,8 +110,19 @@ mod tests {
     }
 
     #[test]
+    fn a_capacity_that_is_asked_for_is_what_the_workers_do() {
+        for capacity in [20.0, 200.0, 1_000.0] {
+            let options = ServiceOptions { capacity: Some(capacity), ..ServiceOptions::default() };
+            let mut service = Service::new(&options, 3);
+            let whole: Duration = (0..1_000).map(|_| service.next()).sum();
+            let done = 1_000.0 / (whole.as_secs_f64() / WORKERS as f64);
+            assert!((done / capacity - 1.0).abs() < 1e-6, "{done} for {capacity}");
+        }
+    }
+
+    #[test]
     fn a_slowed_service_takes_the_same_times_longer_and_then_as_long_as_before() {
-        let options = ServiceOptions { memoryless: Some(0.05) };
+        let options = ServiceOptions { memoryless: Some(0.05), ..ServiceOptions::default() };
         let (mut usual, mut slowed) = (Service::new(&options, 9), Service::new(&options, 9));
         let mut all = 0.0;
         for number in 0..20_000 {

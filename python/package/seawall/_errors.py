@@ -34,7 +34,9 @@ class Refused(SeawallError):
 
     __module__ = "seawall"
 
-    # The arguments are set by the native side, which runs no Python to raise.
+    # Set by the native side, which runs no Python to raise.
+    args: tuple[str, str, float | None]
+
     @property
     def stage(self) -> str:
         """Which stage refused: "deadline", "pause", "circuit_breaker", "concurrency_limit", "token_bucket",

@@ -1,40 +1,77 @@
 """The native module: what its classes are to a type checker. What they do, they say themselves."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, Final, Literal, ParamSpec, TypeAlias, TypedDict, TypeVar, final
+from typing import Any, Final, Literal, ParamSpec, TypeAlias, TypedDict, TypeVar, final, overload
 
 from ._errors import Refused
 
 __all__ = [
+    "AIMDController",
+    "Attempt",
     "BreakerPermit",
+    "Call",
     "CircuitBreaker",
     "ConcurrencyLimit",
-    "AIMDController",
+    "Counts",
+    "Guard",
     "KeyedBuckets",
     "LimitPermit",
     "ManualClock",
     "RateCheck",
     "Ready",
     "Reservation",
+    "RetryAttempt",
+    "RetryAttempts",
+    "RetryBudget",
+    "RetryCall",
+    "RetryStrategy",
     "SlidingWindow",
+    "Snapshot",
     "TokenBucket",
     "Waiting",
     "WarmUp",
     "WindowMetrics",
-    "__version__",
+    "http_error",
+    "limit_attempts",
     "set_clock",
+    "__version__",
+    "_forked",
 ]
 
 __version__: Final[str]
-
 _Seconds: TypeAlias = float | timedelta
 _Rate: TypeAlias = float | str | tuple[int, float | timedelta]
 _Key: TypeAlias = str | bytes | int
 _WhenFull: TypeAlias = Literal["open", "closed"]
 _Reason: TypeAlias = Literal["not_yet", "never", "clock_stepped", "no_place"]
 _Curve: TypeAlias = Literal["step", "linear", "exponential"]
+_Stage: TypeAlias = Literal[
+    "deadline",
+    "pause",
+    "circuit_breaker",
+    "concurrency_limit",
+    "token_bucket",
+    "retry_budget",
+    "keyed_bucket",
+]
+_ModeStage: TypeAlias = Literal[
+    "pause", "circuit_breaker", "concurrency_limit", "token_bucket", "retry_budget", "keyed_bucket"
+]
+_Mode: TypeAlias = Literal["enforce", "shadow", "off"] | float
+_Cause: TypeAlias = Literal[
+    "consecutive_failures",
+    "failure_share",
+    "slow_share",
+    "tripped",
+    "interval_over",
+    "probes_succeeded",
+    "probes_failed",
+    "forced",
+    "reset",
+    "clock_stepped",
+]
 _State: TypeAlias = Literal["closed", "open", "half_open"]
 _Outcome: TypeAlias = Literal["success", "failure", "throttled", "timeout", "ignored"]
 _LimitReason: TypeAlias = Literal["growth", "slow", "timeout", "throttled", "refused", "set"]
@@ -44,10 +81,77 @@ _On: TypeAlias = (
     | tuple[type[BaseException], ...]
     | Callable[[Exception], bool | _Class | float | timedelta | None]
 )
-
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 _F = TypeVar("_F", bound=Callable[..., Any])
+_RateChangeReason: TypeAlias = Literal["errors", "latency", "healthy"]
+_Jitter: TypeAlias = Literal["full", "equal", "additive", "decorrelated", "none"]
+_Cost: TypeAlias = Literal["error", "timeout", "hedge"] | float
+_GiveUpReason: TypeAlias = Literal[
+    "permanent",
+    "attempts_exhausted",
+    "deadline_exceeded",
+    "retry_after_too_long",
+    "budget_spent",
+    "permit_void",
+    "service_failing",
+]
+
+@final
+class AIMDController:
+    def __new__(
+        cls,
+        initial_rate: _Rate = 5,
+        min_rate: _Rate = 1,
+        max_rate: _Rate = 100,
+        *,
+        step: _Rate = 1,
+        factor: float = 0.5,
+        error_threshold: float = 0.05,
+        latency_threshold: _Seconds = 0.4,
+        interval: _Seconds = 30.0,
+        minimum_samples: int = 10,
+        error_baseline_max: float = 0.2,
+        latency_baseline_max: _Seconds = 1.0,
+        on_rate_change: Callable[[float, float, _RateChangeReason], object] | None = None,
+        clock: ManualClock | None = None,
+    ) -> AIMDController: ...
+    def update(self, error_rate: float | None, p95: _Seconds | None) -> float: ...
+    def observe(self, window: SlidingWindow | WindowMetrics, /) -> float: ...
+    def set_rate(self, rate: _Rate, /) -> float: ...
+    def reset(self) -> None: ...
+    def rebase(self, old: _Seconds, new: _Seconds, /) -> None: ...
+    @property
+    def current_rate(self) -> float: ...
+    @property
+    def min_rate(self) -> float: ...
+    @property
+    def max_rate(self) -> float: ...
+    @property
+    def due_in(self) -> float: ...
+    @property
+    def error_baseline(self) -> float | None: ...
+    @property
+    def latency_baseline(self) -> float | None: ...
+
+@final
+class Attempt:
+    def finish(self, outcome: _Outcome, retry_after: _Seconds | None = None) -> float | None: ...
+    def report(self, outcome: _Outcome, retry_after: _Seconds | None = None) -> None: ...
+    def cancel(self) -> bool: ...
+    @property
+    def shadow_refusal(self) -> Refused | None: ...
+    @property
+    def call(self) -> Call: ...
+    def __enter__(self) -> Attempt: ...
+    # Of a loop it keeps an exception that is to be retried.
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None, /
+    ) -> bool: ...
+    def __aenter__(self) -> Awaitable[Attempt]: ...
+    def __aexit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None, /
+    ) -> Awaitable[bool | None]: ...
 
 @final
 class BreakerPermit:
@@ -55,10 +159,44 @@ class BreakerPermit:
     def cancel(self) -> bool: ...
     @property
     def is_probe(self) -> bool: ...
+    def _again(self) -> BreakerPermit: ...
     def __enter__(self) -> BreakerPermit: ...
     def __exit__(
         self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None, /
     ) -> None: ...
+
+@final
+class Call:
+    def try_attempt(self) -> Attempt: ...
+    def attempt(self, *, max_wait: _Seconds | None = None) -> Awaitable[Attempt]: ...
+    def attempt_blocking(self, *, max_wait: _Seconds | None = None) -> Attempt: ...
+    def peek(self) -> Refused | None: ...
+    def abandon(self) -> None: ...
+    @property
+    def attempts(self) -> int: ...
+    @property
+    def deadline(self) -> float | None: ...
+    @property
+    def give_up_reason(self) -> _GiveUpReason | None: ...
+    @property
+    def retry_in(self) -> float | None: ...
+    @property
+    def is_over(self) -> bool: ...
+    @property
+    def guard(self) -> Guard: ...
+    def __enter__(self) -> Attempt: ...
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None, /
+    ) -> None: ...
+    def __aenter__(self) -> Awaitable[Attempt]: ...
+    def __aexit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None, /
+    ) -> Awaitable[None]: ...
+    def __iter__(self) -> Call: ...
+    def __next__(self) -> Attempt: ...
+    def __aiter__(self) -> Call: ...
+    def __anext__(self) -> Awaitable[Attempt]: ...
+    def _once(self, is_single: bool, /) -> Call: ...
 
 @final
 class CircuitBreaker:
@@ -179,44 +317,212 @@ class ConcurrencyLimit:
     def __aexit__(
         self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None, /
     ) -> Awaitable[None]: ...
-_RateChangeReason: TypeAlias = Literal["errors", "latency", "healthy"]
+
+class _Outcomes(TypedDict):
+    success: int
+    failure: int
+    throttled: int
+    ignored: int
+
+class _CountsDict(TypedDict):
+    begun: int
+    admitted: int
+    retries: int
+    cancelled: int
+    refused: int
+    refused_by: dict[_Stage, dict[_Reason, int]]
+    outcomes: _Outcomes
+    would_refuse: dict[_Stage, _Outcomes]
+    would_pass: _Outcomes
+    delivered: int
+    ignored: int
+    abandoned: int
+    given_up: int
+    given_up_by: dict[_GiveUpReason, int]
 
 @final
-class AIMDController:
+class Counts:
+    @property
+    def begun(self) -> int: ...
+    @property
+    def admitted(self) -> int: ...
+    @property
+    def retries(self) -> int: ...
+    @property
+    def cancelled(self) -> int: ...
+    @property
+    def refused(self) -> int: ...
+    @property
+    def delivered(self) -> int: ...
+    @property
+    def ignored(self) -> int: ...
+    @property
+    def abandoned(self) -> int: ...
+    @property
+    def given_up(self) -> int: ...
+    @property
+    def refused_by(self) -> dict[_Stage, dict[_Reason, int]]: ...
+    @property
+    def outcomes(self) -> _Outcomes: ...
+    @property
+    def given_up_by(self) -> dict[_GiveUpReason, int]: ...
+    @property
+    def would_refuse(self) -> dict[_Stage, _Outcomes]: ...
+    @property
+    def would_pass(self) -> _Outcomes: ...
+    def as_dict(self) -> _CountsDict: ...
+
+class _BucketSettings(TypedDict, total=False):
+    rate: _Rate
+    burst: int
+    initial: int
+    warm_up: WarmUp
+
+class _BreakerSettings(TypedDict, total=False):
+    failure_threshold: int
+    failure_share: float
+    slow_share: float
+    slower_than: _Seconds
+    window: int
+    minimum: int
+    open_for: _Seconds
+    open_jitter: float
+    open_growth: float
+    open_cap: _Seconds
+    probes: int
+    probe_lease: _Seconds
+    close_share: float
+    ramp: _Seconds
+
+class _LimitSettings(TypedDict, total=False):
+    start: int
+    floor: int
+    ceiling: int
+    slow_after: _Seconds
+    tolerance: float
+    saturated_after: int
+    timeout: _Seconds
+    slow_factor: float
+    timeout_factor: float
+    lease: _Seconds
+
+class _RetrySettings(TypedDict, total=False):
+    max_attempts: int
+    base_delay: _Seconds
+    factor: float
+    max_delay: _Seconds
+    jitter: _Jitter
+    deadline: _Seconds
+    retry_after_cap: _Seconds
+
+class _BudgetSettings(TypedDict, total=False):
+    share: float
+    cap: float
+    initial: float
+    floor: float
+    lifetime: _Seconds
+
+@final
+class Guard:
     def __new__(
         cls,
-        initial_rate: _Rate = 5,
-        min_rate: _Rate = 1,
-        max_rate: _Rate = 100,
+        rate: _Rate,
+        timeout: _Seconds,
         *,
-        step: _Rate = 1,
-        factor: float = 0.5,
-        error_threshold: float = 0.05,
-        latency_threshold: _Seconds = 0.4,
-        interval: _Seconds = 30.0,
-        minimum_samples: int = 10,
-        error_baseline_max: float = 0.2,
-        latency_baseline_max: _Seconds = 1.0,
-        on_rate_change: Callable[[float, float, _RateChangeReason], object] | None = None,
+        shards: int = 1,
+        quota: _Rate | None = None,
+        warm_up: WarmUp | None = None,
+        max_in_flight: int = 64,
+        per_key: _Rate | None = None,
+        per_key_burst: int | None = None,
+        keys: int = 1024,
+        when_full: _WhenFull = "open",
+        mode: _Mode = "enforce",
+        modes: dict[_ModeStage, _Mode] | None = None,
+        max_wait: _Seconds = 0.0,
+        on: _On | None = ...,
+        on_state_change: Callable[[_State, _State], object] | Callable[[_State, _State, int], object] | None = None,
+        bucket: _BucketSettings | None = None,
+        breaker: _BreakerSettings | None = None,
+        limit: _LimitSettings | None = None,
+        retry: _RetrySettings | None = None,
+        budget: _BudgetSettings | None = None,
+        window: _Seconds = 30.0,
+        timeout_weight: int = 2,
+        retry_streak: int | None = 3,
+        ramp: WarmUp | None = None,
         clock: ManualClock | None = None,
-    ) -> AIMDController: ...
-    def update(self, error_rate: float | None, p95: _Seconds | None) -> float: ...
-    def observe(self, window: SlidingWindow | WindowMetrics, /) -> float: ...
-    def set_rate(self, rate: _Rate, /) -> float: ...
+        seed: int | None = None,
+    ) -> Guard: ...
+    # A coroutine that the function returns is given as one, and awaited as a part of the call.
+    def call(self, function: Callable[_P, _R], /, *args: _P.args, **kwargs: _P.kwargs) -> _R: ...
+    def execute(self, function: Callable[_P, _R], /, *args: _P.args, **kwargs: _P.kwargs) -> _R: ...
+    @overload
+    def __call__(
+        self,
+        function: _F,
+        /,
+        *,
+        key: _Key | Callable[..., _Key | None] | None = None,
+        shard: int | Callable[..., int] = 0,
+        cost: int = 1,
+        deadline: _Seconds | None = None,
+        max_wait: _Seconds | None = None,
+        retry: bool = False,
+    ) -> _F: ...
+    @overload
+    def __call__(
+        self,
+        *,
+        key: _Key | Callable[..., _Key | None] | None = None,
+        shard: int | Callable[..., int] = 0,
+        cost: int = 1,
+        deadline: _Seconds | None = None,
+        max_wait: _Seconds | None = None,
+        retry: bool = False,
+    ) -> Callable[[_F], _F]: ...
+    def begin(
+        self,
+        *,
+        key: _Key | None = None,
+        shard: int = 0,
+        cost: int = 1,
+        deadline: _Seconds | None = None,
+        max_wait: _Seconds | None = None,
+    ) -> Call: ...
+    def peek(
+        self, *, key: _Key | None = None, shard: int = 0, cost: int = 1, deadline: _Seconds | None = None
+    ) -> Refused | None: ...
+    def mode(self, stage: _ModeStage, /) -> _Mode: ...
+    def set_mode(self, mode: _Mode, stage: _ModeStage | None = None) -> None: ...
+    @property
+    def paused_for(self) -> float: ...
+    def set_rate(self, rate: _Rate, /) -> None: ...
     def reset(self) -> None: ...
     def rebase(self, old: _Seconds, new: _Seconds, /) -> None: ...
     @property
-    def current_rate(self) -> float: ...
+    def waiting(self) -> int: ...
     @property
-    def min_rate(self) -> float: ...
+    def shards(self) -> int: ...
     @property
-    def max_rate(self) -> float: ...
+    def bucket(self) -> TokenBucket: ...
     @property
-    def due_in(self) -> float: ...
+    def limit(self) -> ConcurrencyLimit: ...
     @property
-    def error_baseline(self) -> float | None: ...
+    def budget(self) -> RetryBudget: ...
     @property
-    def latency_baseline(self) -> float | None: ...
+    def keyed(self) -> KeyedBuckets | None: ...
+    def breaker(self, shard: int = 0) -> CircuitBreaker: ...
+    def snapshot(self) -> Snapshot: ...
+    def _enter(self) -> Attempt | Call: ...
+    def __enter__(self) -> Attempt: ...
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None, /
+    ) -> None: ...
+    def __aenter__(self) -> Awaitable[Attempt]: ...
+    def __aexit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None, /
+    ) -> Awaitable[None]: ...
 
 @final
 class KeyedBuckets:
@@ -329,6 +635,133 @@ class Reservation:
     def tokens(self) -> int: ...
 
 @final
+class RetryAttempt:
+    @property
+    def number(self) -> int: ...
+    def report(self, outcome: _Outcome | Literal["permanent"], /, retry_after: _Seconds | None = None) -> None: ...
+    def __enter__(self) -> RetryAttempt: ...
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None, /
+    ) -> bool: ...
+
+@final
+class RetryAttempts:
+    def __iter__(self) -> RetryAttempts: ...
+    def __next__(self) -> RetryAttempt: ...
+    def __aiter__(self) -> RetryAttempts: ...
+    def __anext__(self) -> Awaitable[RetryAttempt]: ...
+
+@final
+class RetryBudget:
+    def __new__(
+        cls,
+        share: float = 0.1,
+        *,
+        cap: float = 10,
+        initial: float = 1,
+        floor: float = 1,
+        lifetime: _Seconds = 10.0,
+        clock: ManualClock | None = None,
+    ) -> RetryBudget: ...
+    @classmethod
+    def for_rate(
+        cls,
+        rate: _Rate,
+        timeout: _Seconds,
+        *,
+        share: float | None = None,
+        cap: float | None = None,
+        initial: float | None = None,
+        floor: float | None = None,
+        lifetime: _Seconds | None = None,
+        clock: ManualClock | None = None,
+    ) -> RetryBudget: ...
+    def deposit(self) -> None: ...
+    def try_withdraw(self, cost: _Cost = "error", /) -> bool: ...
+    def refund(self, cost: _Cost = "error", /) -> None: ...
+    def peek(self, cost: _Cost = "error", /) -> Refused | None: ...
+    def set_share(self, share: float, /) -> None: ...
+    def set_cap(self, cap: float, /) -> None: ...
+    def reset(self) -> None: ...
+    def rebase(self, old: _Seconds, new: _Seconds, /) -> None: ...
+    @property
+    def balance(self) -> float: ...
+    @property
+    def share(self) -> float: ...
+    @property
+    def cap(self) -> float: ...
+
+@final
+class RetryCall:
+    def failed(self, error: BaseException | _Class, /, retry_after: _Seconds | None = None) -> float | None: ...
+    def succeeded(self) -> None: ...
+    def wait(self) -> Awaitable[bool]: ...
+    def wait_blocking(self) -> bool: ...
+    def abandon(self) -> None: ...
+    @property
+    def attempts(self) -> int: ...
+    @property
+    def give_up_reason(self) -> _GiveUpReason | None: ...
+    def _pause(self, error: BaseException | _Class, /) -> Awaitable[bool]: ...
+    def _pause_blocking(self, error: BaseException | _Class, /) -> bool: ...
+    def _explain(self, error: BaseException, /) -> None: ...
+
+@final
+class RetryStrategy:
+    def __new__(
+        cls,
+        max_attempts: int = 3,
+        base_delay: _Seconds = 0.1,
+        *,
+        factor: float = 2.0,
+        max_delay: _Seconds = 20.0,
+        jitter: _Jitter = "full",
+        deadline: _Seconds | None = None,
+        retry_after_cap: _Seconds = 300.0,
+        on: _On | None = None,
+        budget: RetryBudget | None = None,
+        clock: ManualClock | None = None,
+        seed: int | None = None,
+    ) -> RetryStrategy: ...
+    def execute(self, function: Callable[_P, _R], /, *args: _P.args, **kwargs: _P.kwargs) -> _R: ...
+    def __call__(self, function: _F, /) -> _F: ...
+    def begin(self) -> RetryCall: ...
+    def next_delay(
+        self, attempt: int, *, previous: _Seconds | None = None, retry_after: _Seconds | None = None
+    ) -> float: ...
+    def __iter__(self) -> RetryAttempts: ...
+    def __aiter__(self) -> RetryAttempts: ...
+    @property
+    def max_attempts(self) -> int: ...
+    @property
+    def base_delay(self) -> float: ...
+    @property
+    def factor(self) -> float: ...
+    @property
+    def max_delay(self) -> float: ...
+    @property
+    def jitter(self) -> _Jitter: ...
+    @property
+    def deadline(self) -> float | None: ...
+    @property
+    def retry_after_cap(self) -> float: ...
+    @property
+    def on(self) -> _On: ...
+    @property
+    def budget(self) -> RetryBudget | None: ...
+    def _decide(
+        self,
+        attempt: int,
+        elapsed_ns: int,
+        previous_ns: int | None,
+        error: _Class,
+        retry_after_ns: int | None,
+        random: int,
+        /,
+    ) -> tuple[int | None, _GiveUpReason | None]: ...
+    def _next_delay(self, attempt: int, previous_ns: int | None, random: int, /) -> int: ...
+
+@final
 class SlidingWindow:
     def __new__(
         cls, window: _Seconds = 30.0, *, slices: int = 16, cells: int = 512, clock: ManualClock | None = None
@@ -368,6 +801,102 @@ class SlidingWindow:
     def relative_error(self) -> float: ...
     def __sizeof__(self) -> int: ...
 
+class _Latencies(TypedDict):
+    mean: float | None
+    max: float | None
+    p50: float | None
+    p95: float | None
+    p99: float | None
+
+class _Refusal(TypedDict):
+    stage: _Stage
+    reason: _Reason
+    retry_after: float | None
+
+class _SnapshotDict(TypedDict):
+    state: _State
+    shard: int
+    state_cause: _Cause | None
+    state_for: float | None
+    limit: int
+    in_flight: int
+    waiting: int
+    rate: float
+    burst: int
+    tokens: int
+    budget: float
+    paused_for: float
+    per_key: float | None
+    keys_let_through: int
+    error_rate: float | None
+    throughput: float
+    latency: _Latencies
+    delivery: _Latencies
+    delivered_share: float | None
+    observed: float
+    recent: _CountsDict
+    total: _CountsDict
+    refusals: list[_Refusal]
+
+@final
+class Snapshot:
+    @property
+    def state(self) -> _State: ...
+    @property
+    def shard(self) -> int: ...
+    @property
+    def state_cause(self) -> _Cause | None: ...
+    @property
+    def state_for(self) -> float | None: ...
+    @property
+    def limit(self) -> int: ...
+    @property
+    def in_flight(self) -> int: ...
+    @property
+    def waiting(self) -> int: ...
+    @property
+    def rate(self) -> float: ...
+    @property
+    def burst(self) -> int: ...
+    @property
+    def tokens(self) -> int: ...
+    @property
+    def budget(self) -> float: ...
+    @property
+    def paused_for(self) -> float: ...
+    @property
+    def per_key(self) -> float | None: ...
+    @property
+    def keys_let_through(self) -> int: ...
+    @property
+    def recent(self) -> Counts: ...
+    @property
+    def observed(self) -> float: ...
+    @property
+    def total(self) -> Counts: ...
+    @property
+    def error_rate(self) -> float | None: ...
+    @property
+    def throughput(self) -> float: ...
+    @property
+    def p50(self) -> float | None: ...
+    @property
+    def p95(self) -> float | None: ...
+    @property
+    def p99(self) -> float | None: ...
+    @property
+    def delivery_p50(self) -> float | None: ...
+    @property
+    def delivery_p95(self) -> float | None: ...
+    @property
+    def delivery_p99(self) -> float | None: ...
+    @property
+    def delivered_share(self) -> float | None: ...
+    @property
+    def refusals(self) -> list[Refused]: ...
+    def explain(self) -> str: ...
+    def as_dict(self) -> _SnapshotDict: ...
+
 @final
 class TokenBucket:
     def __new__(
@@ -380,7 +909,7 @@ class TokenBucket:
         clock: ManualClock | None = None,
     ) -> TokenBucket: ...
     def try_take(self, n: int = 1, /) -> bool: ...
-    def take(self, n: int = 1, /, max_wait: _Seconds | None = None) -> Awaitable[None]: ...
+    def take(self, n: int = 1, /, max_wait: _Seconds | None = None) -> Coroutine[Any, Any, None]: ...
     def take_blocking(self, n: int = 1, /, max_wait: _Seconds | None = None) -> None: ...
     def take_up_to(self, n: int, /) -> int: ...
     def peek(self, n: int = 1, /) -> Refused | None: ...
@@ -487,5 +1016,15 @@ class WindowMetrics:
     def as_dict(self) -> _WindowMetricsDict: ...
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...
+
+def _build() -> dict[str, str | int]: ...
+
+def _forked() -> None: ...
+
+def http_error(
+    status: int, retry_after: float | None = None, /
+) -> Literal["retryable", "throttled", "permanent"] | None: ...
+
+def limit_attempts(attempts: int | None, /) -> int | None: ...
 
 def set_clock(clock: ManualClock | None, /) -> ManualClock | None: ...

@@ -50,7 +50,6 @@ async def _sleep_in_asyncio(waiting: Waiting) -> None:
     import asyncio
 
     loop = asyncio.get_running_loop()
-    home = threading.get_ident()
     woken: asyncio.Future[None] | None = None
     is_woken = False
 
@@ -61,7 +60,8 @@ async def _sleep_in_asyncio(waiting: Waiting) -> None:
             woken.set_result(None)
 
     def wake() -> None:
-        if threading.get_ident() == home:
+        # Not by the thread: a loop may move to another one, and a thread may run one loop after the other.
+        if asyncio._get_running_loop() is loop:
             wake_here()
         else:
             try:
@@ -86,7 +86,6 @@ async def _sleep_in_asyncio(waiting: Waiting) -> None:
 async def _sleep_in_trio(waiting: Waiting) -> None:
     import trio
 
-    home = threading.get_ident()
     token = trio.lowlevel.current_trio_token()
     news = trio.Event()
 
@@ -94,7 +93,8 @@ async def _sleep_in_trio(waiting: Waiting) -> None:
         news.set()
 
     def wake() -> None:
-        if threading.get_ident() == home:
+        # Not by the thread: where trio is the guest of another loop, it runs only now and then.
+        if trio.lowlevel.in_trio_run() and trio.lowlevel.current_trio_token() is token:
             wake_here()
         else:
             try:

@@ -35,6 +35,7 @@ pub(crate) struct Settings<'a, 'py> {
     pub(crate) per_key: Any<'a, 'py>,
     pub(crate) per_key_burst: Any<'a, 'py>,
     pub(crate) keys: Any<'a, 'py>,
+    pub(crate) when_full: Option<&'a str>,
     pub(crate) mode: Any<'a, 'py>,
     pub(crate) modes: Dict<'a, 'py>,
     pub(crate) bucket: Dict<'a, 'py>,
@@ -89,13 +90,16 @@ impl Settings<'_, '_> {
 
     fn keyed(&self) -> PyResult<Option<(KeyedConfig, usize)>> {
         let Some(each) = self.per_key else {
-            return match self.per_key_burst.or(self.keys) {
-                Some(_) => Err(PyTypeError::new_err("per_key_burst and keys need a per_key, the rate of each key")),
-                None => Ok(None),
+            return match self.per_key_burst.is_some() || self.keys.is_some() || self.when_full.is_some() {
+                true => {
+                    Err(PyTypeError::new_err("per_key_burst, keys and when_full need a per_key, the rate of each key"))
+                }
+                false => Ok(None),
             };
         };
         // The total is held by the other stages, whatever a key does.
-        let mut config = KeyedConfig::new(rate("per_key", each)?, WhenFull::FailOpen);
+        let when_full = self.when_full.map_or(Ok(WhenFull::FailOpen), crate::keyed_buckets::when_full_of)?;
+        let mut config = KeyedConfig::new(rate("per_key", each)?, when_full);
         if let Some(burst) = self.per_key_burst {
             config = config.burst(count("per_key_burst", burst, 1, u32::MAX)?);
         }
