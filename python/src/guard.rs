@@ -459,6 +459,15 @@ impl PyGuard {
         PySnapshot::new(self.view().snapshot([self.log.recorder()], now), self.queue.waiting())
     }
 
+    /// The only attempt of a call; or where that has to wait for leave, the call: for decorated coroutine functions.
+    fn _enter<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let this = slf.get();
+        let now = this.timer.now();
+        let call = this.view().begin(Request::DEFAULT, now);
+        let call = PyCall::new(slf.clone().unbind(), this.max_wait, call, this.log.begun(now));
+        PyCall::enter(Bound::new(slf.py(), call)?)
+    }
+
     fn __enter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let attempt = Self::begin(slf, None, None, None, None, None)?;
         let attempt = PyCall::blocking(&Bound::new(slf.py(), attempt)?, Manner::Held, slf.get().max_wait)?;
