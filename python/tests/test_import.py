@@ -38,3 +38,28 @@ def test_a_decision_imports_nothing() -> None:
         "seawall.KeyedBuckets(1).try_take('alice'); seawall.Guard(10, 1.0).call(len, [])"
     )
     assert imported_by(answers) == set()
+
+
+IN_ANOTHER_INTERPRETER = """
+try:
+    import _interpreters as interpreters
+except ImportError:
+    import _xxsubinterpreters as interpreters
+import seawall
+interpreters.run_string(interpreters.create(), '''
+try:
+    import seawall
+except ImportError as refused:
+    print("refused:", refused, flush=True)
+else:
+    print("imported", flush=True)
+''')
+assert seawall.TokenBucket(1).try_take()
+"""
+
+
+def test_a_second_interpreter_of_the_process_is_refused_and_harms_nothing() -> None:
+    said = subprocess.run(
+        [sys.executable, "-I", "-c", IN_ANOTHER_INTERPRETER], capture_output=True, text=True, check=True, timeout=60
+    ).stdout
+    assert said.startswith("refused: module seawall._native does not support loading in subinterpreters"), said
