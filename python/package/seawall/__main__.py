@@ -37,8 +37,8 @@ class Service:
 
     def __init__(self) -> None:
         self.queue: deque[asyncio.Future[None]] = deque()
-        self.is_down = False
-        self.arrived = 0
+        self.is_down: bool = False
+        self.arrived: int = 0
 
     async def answer(self) -> None:
         self.arrived += 1
@@ -67,12 +67,12 @@ class Crowd:
     """Clients of one service: each call has to be answered within `PATIENCE`, each attempt within `TIMEOUT`."""
 
     def __init__(self, guard: seawall.Guard | None) -> None:
-        self.service = Service()
-        self.guard = guard
-        self.begun = 0
+        self.service: Service = Service()
+        self.guard: seawall.Guard | None = guard
+        self.begun: int = 0
         self.took: list[float] = []
         self.seconds: list[tuple[int, int]] = []
-        self.after = (0, 0)
+        self.after: tuple[int, int] = (0, 0)
 
     async def attempt(self) -> None:
         await asyncio.wait_for(self.service.answer(), TIMEOUT)
@@ -143,7 +143,7 @@ async def storm(seconds: float, say: Callable[[str], None], marks: str) -> list[
                 calls.add(task)
                 task.add_done_callback(calls.discard)
         if elapsed - shown >= 0.5:
-            said = []
+            said: list[str] = []
             for number, crowd in enumerate(crowds):
                 arrived, answered = crowd.service.arrived, len(crowd.took)
                 rates = (arrived - before[number][0]) / (elapsed - shown), (answered - before[number][1]) / (elapsed - shown)
