@@ -370,6 +370,16 @@ async def test_more_than_the_burst_is_refused_at_once(clock: seawall.ManualClock
     assert (refused.value.reason, refused.value.retry_after) == ("never", None)
 
 
+@pytest.mark.parametrize("tokens", [0, 5])
+@pytest.mark.parametrize("wrong", [-1, float("nan"), "soon", 1e300])
+def test_a_max_wait_that_is_none_is_an_error_whether_there_are_tokens_or_not(tokens: int, wrong: Any) -> None:
+    bucket = seawall.TokenBucket(5, initial=tokens, clock=seawall.ManualClock())
+    for take in (bucket.take, bucket.take_blocking, bucket.reserve):
+        with pytest.raises((TypeError, ValueError), match="max_wait must be 0 to"):
+            take(max_wait=wrong)
+    assert bucket.available == tokens
+
+
 # However it is awaited.
 
 
