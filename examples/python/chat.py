@@ -26,7 +26,7 @@ from table import figures, table
 
 # Messages a second: what the server does, what its live users write, and what it grants this client.
 CAPACITY, LIVE, RATE = 400, 60, 300
-MESSAGES = 2_000
+MESSAGES = 1_800
 # Attempts at once: a client without protection uses them all.
 CONNECTIONS = 600
 # How long an attempt may take, in seconds.
