@@ -24,27 +24,30 @@ pub(crate) fn outcome(given: &Bound<'_, PyAny>) -> PyResult<Outcome> {
 
 /// How an attempt ended that raised: by what the user said of exceptions, `on`, else by what the package knows.
 ///
-/// What is no `Exception` (a task that was cancelled, Ctrl-C) and a refusal of seawall's own say nothing of the service.
-/// A classifier that fails itself is reported, and the attempt counts as failed: the error of the call stays what its
-/// caller gets.
+/// What is no `Exception` (a task that was cancelled, Ctrl-C) and a refusal of seawall's own say nothing of the service. A
+/// classifier that fails itself is reported, and decides nothing: the error of the call stays what its caller gets.
 #[cold]
 pub(crate) fn outcome_of(error: &Bound<'_, PyAny>, on: Option<&Py<PyAny>>) -> Outcome {
     static REFUSED: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-    static OUTCOME_OF: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let py = error.py();
     if !error.is_instance_of::<PyException>() {
         return Outcome::Ignored;
     }
-    let found = REFUSED.import(py, "seawall._errors", "Refused").and_then(|refused| {
-        if error.is_instance(refused)? {
-            return Ok(Outcome::Ignored);
-        }
-        outcome(&OUTCOME_OF.import(py, "seawall._outcome", "outcome_of")?.call1((error, on))?)
-    });
-    found.unwrap_or_else(|failure| {
-        failure.write_unraisable(py, on.map(|on| on.bind(py).as_any()));
-        Outcome::Failure
-    })
+    if REFUSED.import(py, "seawall._errors", "Refused").and_then(|refused| error.is_instance(refused)).unwrap_or(false)
+    {
+        return Outcome::Ignored;
+    }
+    classified(error, on)
+        .or_else(|failure| {
+            failure.write_unraisable(py, on.map(|on| on.bind(py).as_any()));
+            classified(error, None)
+        })
+        .unwrap_or(Outcome::Failure)
+}
+
+fn classified(error: &Bound<'_, PyAny>, on: Option<&Py<PyAny>>) -> PyResult<Outcome> {
+    static OUTCOME_OF: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    outcome(&OUTCOME_OF.import(error.py(), "seawall._outcome", "outcome_of")?.call1((error, on))?)
 }
 
 /// Whether it is what a coroutine function returned.

@@ -24,6 +24,22 @@ pub(crate) fn register_at_fork(module: &Bound<'_, PyModule>) -> PyResult<()> {
     register.call((), Some(&pyo3::types::IntoPyDict::into_py_dict(hooks, py)?)).map(drop)
 }
 
+/// How many forks an object knows of.
+pub(crate) struct Forks(AtomicU32);
+
+impl Forks {
+    pub(crate) fn new() -> Self {
+        Self(AtomicU32::new(FORKS.load(Ordering::Relaxed)))
+    }
+
+    /// Whether there was one since it was asked last.
+    #[inline]
+    pub(crate) fn are_new(&self) -> bool {
+        let forks = FORKS.load(Ordering::Relaxed);
+        self.0.load(Ordering::Relaxed) != forks && self.0.swap(forks, Ordering::Relaxed) != forks
+    }
+}
+
 /// The stream of one object.
 pub(crate) struct Chance {
     stream: SharedRandom,
@@ -34,7 +50,17 @@ impl Chance {
     /// The stream of a seed; None: of the operating system's entropy. A seed gives the same numbers in each run, but not in
     /// a parent and its child.
     pub(crate) fn new(given: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
-        Ok(Self { stream: SharedRandom::from_seed(seed(given)?), forks: AtomicU32::new(FORKS.load(Ordering::Relaxed)) })
+        Ok(Self::from_seed(seed(given)?))
+    }
+
+    /// The stream of a seed that was read before.
+    pub(crate) fn from_seed(seed: u64) -> Self {
+        Self { stream: SharedRandom::from_seed(seed), forks: AtomicU32::new(FORKS.load(Ordering::Relaxed)) }
+    }
+
+    /// Begins the stream of another seed, for replays.
+    pub(crate) fn reseed(&self, seed: u64) {
+        self.stream.reseed(seed);
     }
 
     #[inline]

@@ -3,19 +3,18 @@
 mod config;
 mod permit;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
-use seawall::{
-    BreakerConfig, BreakerPermit, CircuitBreaker, Clock, Outcome, SharedRandom, State, Transition, TripRule,
-};
+use seawall::{BreakerConfig, BreakerPermit, CircuitBreaker, Clock, Outcome, State, Transition, TripRule};
 
 use crate::attempt;
 use crate::callback::Callback;
+use crate::chance::Chance;
 use crate::clock::{PyManualClock, Timer};
 use crate::errors::{exception, no_pickle, raised};
 use crate::held;
@@ -35,16 +34,23 @@ pub(crate) fn state_text(py: Python<'_>, state: State) -> &Bound<'_, PyString> {
     }
 }
 
-/// What a breaker was set to. It is shared by the objects that stand for one breaker, as those of a guard do.
+/// What a breaker was set to, and its chance: shared by the objects that stand for one breaker, as those of a guard do.
 pub(crate) struct BreakerTerms {
     settings: Settings<BreakerConfig>,
     /// Whether a success may be too slow, and open it: only then does a success draw a number.
     judges_speed: AtomicBool,
+    /// Of the seed that the first of them brought.
+    chance: OnceLock<Chance>,
 }
 
 impl BreakerTerms {
     pub(crate) fn new(config: BreakerConfig) -> Self {
-        Self { settings: Settings::new(config), judges_speed: AtomicBool::new(is_of_speed(&config)) }
+        let judges_speed = AtomicBool::new(is_of_speed(&config));
+        Self { settings: Settings::new(config), judges_speed, chance: OnceLock::new() }
+    }
+
+    fn chance(&self, seed: impl FnOnce() -> u64) -> &Chance {
+        self.chance.get_or_init(|| Chance::from_seed(seed()))
     }
 }
 
@@ -100,7 +106,6 @@ pub(crate) struct PyCircuitBreaker {
     breaker: Part<CircuitBreaker>,
     timer: Timer,
     terms: Arc<BreakerTerms>,
-    chance: SharedRandom,
     on: Option<Py<PyAny>>,
     on_state_change: Callback,
 }
@@ -115,8 +120,12 @@ impl PyCircuitBreaker {
         on: Option<Py<PyAny>>,
         on_state_change: Option<Bound<'_, PyAny>>,
     ) -> Self {
-        let (chance, on_state_change) = (SharedRandom::from_seed(seed), Callback::new(on_state_change));
-        Self { breaker, timer, terms, chance, on, on_state_change }
+        terms.chance(|| seed);
+        Self { breaker, timer, terms, on, on_state_change: Callback::new(on_state_change) }
+    }
+
+    fn draw(&self) -> u64 {
+        self.terms.chance(seawall::entropy).next_u64()
     }
 
     #[inline]
@@ -145,7 +154,7 @@ impl PyCircuitBreaker {
     #[inline]
     fn finish(&self, py: Python<'_>, permit: BreakerPermit, outcome: Outcome) {
         let draws = outcome != Outcome::Success || self.terms.judges_speed.load(Ordering::Relaxed);
-        let random = if draws { self.chance.next_u64() } else { 0 };
+        let random = if draws { self.draw() } else { 0 };
         self.tell(py, self.breaker.finish(permit, outcome, self.timer.now(), random));
     }
 
@@ -230,7 +239,7 @@ impl PyCircuitBreaker {
 
     /// A call that `should_block` let pass failed.
     fn on_failure(&self, py: Python<'_>) {
-        self.tell(py, self.breaker.on_failure(self.timer.now(), self.chance.next_u64()));
+        self.tell(py, self.breaker.on_failure(self.timer.now(), self.draw()));
     }
 
     /// Leave to send one call: a BreakerPermit, to be used as `with breaker.try_attempt():`, or reported by hand.
@@ -291,7 +300,7 @@ impl PyCircuitBreaker {
 
     /// Opens it, if it is closed, on evidence of the caller's own; it probes and closes again as ever.
     fn trip(&self, py: Python<'_>) {
-        self.tell(py, self.breaker.trip(self.timer.now(), self.chance.next_u64()));
+        self.tell(py, self.breaker.trip(self.timer.now(), self.draw()));
     }
 
     /// Holds it open, whatever happens, until `force_close` or `reset`.
@@ -341,7 +350,7 @@ impl PyCircuitBreaker {
     /// Begins its random numbers anew: for replays, in tests.
     #[pyo3(signature = (seed, /))]
     fn _reseed(&self, seed: u64) {
-        self.chance.reseed(seed);
+        self.terms.chance(seawall::entropy).reseed(seed);
     }
 
     fn __enter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyBreakerPermit>> {

@@ -19,11 +19,15 @@ pub(crate) enum Timer {
 }
 
 impl Timer {
-    /// The clock that was given, or else the system's: one origin for all objects of the process.
+    /// The clock that was given, or else that of the test, or else the system's: one origin for all objects of the process.
     pub(crate) fn of(clock: Option<&Bound<'_, PyManualClock>>) -> Self {
         static ORIGIN: OnceLock<MonotonicClock> = OnceLock::new();
-        match clock {
-            Some(clock) => Self::Manual(Arc::clone(&clock.get().hand)),
+        if let Some(clock) = clock {
+            return Self::Manual(Arc::clone(&clock.get().hand));
+        }
+        let of_test = OF_TEST.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*of_test {
+            Some(hand) => Self::Manual(Arc::clone(hand)),
             None => Self::System(*ORIGIN.get_or_init(MonotonicClock::new)),
         }
     }
@@ -115,6 +119,18 @@ impl Hand {
             waker.wake();
         }
     }
+}
+
+static OF_TEST: Mutex<Option<Arc<Hand>>> = Mutex::new(None);
+
+/// Has objects that are made from now on, and are given no clock, go by this one; by the system's again for None. What it was
+/// before. For `seawall.testing`.
+#[pyfunction]
+#[pyo3(signature = (clock, /))]
+pub(crate) fn set_clock(clock: Option<&Bound<'_, PyManualClock>>) -> Option<PyManualClock> {
+    let hand = clock.map(|clock| Arc::clone(&clock.get().hand));
+    let before = std::mem::replace(&mut *OF_TEST.lock().unwrap_or_else(PoisonError::into_inner), hand);
+    before.map(|hand| PyManualClock { hand })
 }
 
 /// A clock for tests, that stands still until it is moved: `TokenBucket(10, clock=clock)`.

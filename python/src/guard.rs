@@ -32,13 +32,16 @@ pub(crate) use self::attempt::PyAttempt;
 pub(crate) use self::call::{Manner, PyCall};
 use self::log::Log;
 use self::whole::{BreakerOf, Whole, part};
-pub(crate) use self::words::{cause_word, give_up_word, reason_word, stage_word, state_word};
+pub(crate) use self::words::{cause_word, reason_word, stage_word, state_word};
 use crate::callback::Callback;
+use crate::chance::Forks;
 use crate::circuit_breaker::{PyCircuitBreaker, state_text};
 use crate::clock::{PyManualClock, Timer};
 use crate::concurrency_limit::PyConcurrencyLimit;
 use crate::errors::{change_error, exception, no_pickle};
 use crate::held;
+use crate::keyed_buckets::{PyKeyedBuckets, key_of};
+use crate::retry_budget::PyRetryBudget;
 use crate::snapshot::PySnapshot;
 use crate::token_bucket::PyTokenBucket;
 use crate::values::{as_per_second, as_seconds, count, instant, seconds};
@@ -52,7 +55,7 @@ use crate::warm_up::PyWarmUp;
 /// other setting has a default that follows from them.
 ///
 /// >>> import seawall
-/// >>> guard = seawall.Guard(20, timeout=1.0)
+/// >>> guard = seawall.Guard(20, timeout=1.0, max_wait=0.5)
 /// >>> guard.call(len, "four")
 /// 4
 /// >>> @guard
@@ -74,6 +77,7 @@ pub(crate) struct PyGuard {
     queue: GuardQueue<Arc<Whole>, Timer>,
     timer: Timer,
     log: Log,
+    forks: Forks,
     seed: u64,
     /// The object of its bucket, which keeps the line of those who wait for that alone.
     bucket: PyOnceLock<Py<PyTokenBucket>>,
@@ -85,13 +89,16 @@ pub(crate) struct PyGuard {
 
 impl PyGuard {
     #[inline]
-    fn whole(&self) -> &Whole {
-        &self.whole
+    pub(crate) fn view(&self) -> GuardView<'_> {
+        self.whole.view()
     }
 
+    /// In a child of a fork, its random numbers begin anew.
     #[inline]
-    pub(crate) fn view(&self) -> GuardView<'_> {
-        self.whole().view()
+    fn part_from_parent(&self) {
+        if self.forks.are_new() {
+            self.view().reseed(seawall::entropy());
+        }
     }
 
     /// Asks for an attempt, and passes nobody by who waits.
@@ -108,7 +115,7 @@ impl PyGuard {
     #[cold]
     fn tell(&self, py: Python<'_>, transition: Transition) {
         let words = (state_text(py, transition.from), state_text(py, transition.to));
-        if self.whole().breakers.len() == 1 {
+        if self.whole.breakers.len() == 1 {
             self.on_state_change.tell(py, words);
         } else {
             self.on_state_change.tell(py, (words.0, words.1, transition.shard));
@@ -129,8 +136,9 @@ impl PyGuard {
         }
         let on = self.on.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|on| on.clone_ref(py));
         let classify = CLASSIFY.import(py, "seawall._classify", "classify")?;
-        let (class, retry_after) =
-            classify.call1((error, on))?.extract::<(Bound<'_, pyo3::types::PyString>, Option<Bound<'_, PyAny>>)>()?;
+        let (class, retry_after) = classify
+            .call1((error, on, true))?
+            .extract::<(Bound<'_, pyo3::types::PyString>, Option<Bound<'_, PyAny>>)>()?;
         let retry_after = retry_after.map(|wait| seconds("the Retry-After of an error", &wait)).transpose()?;
         words::outcome_of_class(&class.to_cow()?, retry_after)
     }
@@ -144,7 +152,7 @@ impl PyGuard {
         now: Instant,
     ) -> PyResult<Request> {
         Ok(Request {
-            key: key.map_or(Ok(0), |key| words::key(self.whole(), key))?,
+            key: key.map_or(Ok(0), |key| key_of(key, |name| self.whole.key_of(name)))?,
             shard: shard.map_or(Ok(0), |shard| count("shard", shard, 0, u32::MAX))?,
             cost: cost.map_or(Ok(1), |cost| count("cost", cost, 0, u32::MAX))?,
             deadline: deadline
@@ -169,11 +177,11 @@ impl PyGuard {
     #[new]
     #[pyo3(
         signature = (rate, timeout, *, shards = None, quota = None, warm_up = None, max_in_flight = None, per_key = None,
-            per_key_burst = None, keys = None, mode = None, modes = None, max_wait = None, on = None,
+            per_key_burst = None, keys = None, when_full = None, mode = None, modes = None, max_wait = None, on = None,
             on_state_change = None, bucket = None, breaker = None, limit = None, retry = None, budget = None,
             window = None, timeout_weight = None, retry_streak = settings::Given(None), ramp = None, clock = None, seed = None),
         text_signature = "(rate, timeout, *, shards=1, quota=None, warm_up=None, max_in_flight=64, per_key=None, \
-                          per_key_burst=None, keys=1024, mode='enforce', modes=None, max_wait=0.0, on=Exception, \
+                          per_key_burst=None, keys=1024, when_full='open', mode='enforce', modes=None, max_wait=0.0, on=Exception, \
                           on_state_change=None, bucket=None, breaker=None, limit=None, retry=None, budget=None, \
                           window=30.0, timeout_weight=2, retry_streak=3, ramp=None, clock=None, seed=None)"
     )]
@@ -189,6 +197,7 @@ impl PyGuard {
         per_key: Option<&Bound<'py, PyAny>>,
         per_key_burst: Option<&Bound<'py, PyAny>>,
         keys: Option<&Bound<'py, PyAny>>,
+        when_full: Option<&str>,
         mode: Option<&Bound<'py, PyAny>>,
         modes: Option<&Bound<'py, PyDict>>,
         max_wait: Option<&Bound<'py, PyAny>>,
@@ -216,6 +225,7 @@ impl PyGuard {
             per_key,
             per_key_burst,
             keys,
+            when_full,
             mode,
             modes,
             bucket,
@@ -236,6 +246,7 @@ impl PyGuard {
         Ok(Self {
             queue: GuardQueue::new(Arc::clone(&whole), timer.clone()),
             whole,
+            forks: Forks::new(),
             seed,
             bucket: PyOnceLock::new(),
             timer,
@@ -368,7 +379,7 @@ impl PyGuard {
     /// Changes the rate of the token bucket while others call. The past counts at the old rate.
     #[pyo3(signature = (rate, /))]
     fn set_rate(&self, rate: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.whole().bucket.set_rate(crate::values::rate("rate", rate)?, self.timer.now()).map_err(change_error)
+        self.whole.bucket.set_rate(crate::values::rate("rate", rate)?, self.timer.now()).map_err(change_error)
     }
 
     /// Begins anew, as it was made: breakers closed, no pause, the tokens and the limit of the start, the budget too.
@@ -417,6 +428,19 @@ impl PyGuard {
     fn limit(&self) -> PyConcurrencyLimit {
         let limit = part(&self.whole, |any| &*whole::whole(any).limit);
         PyConcurrencyLimit::of(limit, Arc::clone(&self.whole.limit_settings), self.timer.clone(), None, None)
+    }
+
+    /// Its retry budget.
+    #[getter]
+    fn budget(&self) -> PyRetryBudget {
+        PyRetryBudget::of(part(&self.whole, |any| &whole::whole(any).budget), self.timer.clone())
+    }
+
+    /// Its buckets by key; None where it was made without `per_key`.
+    #[getter]
+    fn keyed(&self) -> Option<PyKeyedBuckets> {
+        self.whole.keyed()?;
+        Some(PyKeyedBuckets::new_of(part(&self.whole, |any| whole::whole(any).keys()), self.timer.clone()))
     }
 
     /// The circuit breaker of a shard.

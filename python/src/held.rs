@@ -4,11 +4,11 @@
 //! and as the stack is a list of immutable links, a task that begins inside of a `with` shares what lies below and disturbs
 //! nothing. So permits are never exchanged, save by generators that share one context and end out of order.
 
+use pyo3::PyClass;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
-use pyo3::{PyClass, intern};
 
 /// One permit of the stack, and what lies below it.
 #[pyclass(frozen, module = "seawall._native")]
@@ -25,32 +25,40 @@ impl Held {
     }
 }
 
-fn variable(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
-    static VARIABLE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    let made = VARIABLE.get_or_try_init(py, || {
+/// The variable, by the two methods that are used: to look them up each time would cost as much as they do.
+struct Variable {
+    get: Py<PyAny>,
+    set: Py<PyAny>,
+}
+
+impl Variable {
+    fn new(py: Python<'_>) -> PyResult<Self> {
         let default = PyDict::new(py);
         default.set_item("default", py.None())?;
-        let class = py.import("contextvars")?.getattr("ContextVar")?;
-        Ok::<_, PyErr>(class.call(("seawall.held",), Some(&default))?.unbind())
-    })?;
-    Ok(made.bind(py))
-}
+        let variable = py.import("contextvars")?.getattr("ContextVar")?.call(("seawall.held",), Some(&default))?;
+        Ok(Self { get: variable.getattr("get")?.unbind(), set: variable.getattr("set")?.unbind() })
+    }
 
-fn top(variable: &Bound<'_, PyAny>) -> PyResult<Option<Py<Held>>> {
-    Ok(variable.call_method0(intern!(variable.py(), "get"))?.extract()?)
-}
+    fn the(py: Python<'_>) -> PyResult<&Self> {
+        static VARIABLE: PyOnceLock<Variable> = PyOnceLock::new();
+        VARIABLE.get_or_try_init(py, || Self::new(py))
+    }
 
-fn set(variable: &Bound<'_, PyAny>, stack: Option<Py<Held>>) -> PyResult<()> {
-    variable.call_method1(intern!(variable.py(), "set"), (stack,))?;
-    Ok(())
+    fn top(&self, py: Python<'_>) -> PyResult<Option<Py<Held>>> {
+        Ok(self.get.bind(py).call0()?.extract()?)
+    }
+
+    fn set(&self, py: Python<'_>, stack: Option<Py<Held>>) -> PyResult<()> {
+        self.set.bind(py).call1((stack,)).map(drop)
+    }
 }
 
 /// Keeps a permit until the `with` of its owner ends.
 pub(crate) fn push(permit: &Bound<'_, PyAny>) -> PyResult<()> {
     let py = permit.py();
-    let variable = variable(py)?;
-    let below = top(variable)?;
-    set(variable, Some(Py::new(py, Held { permit: permit.clone().unbind(), below })?))
+    let variable = Variable::the(py)?;
+    let below = variable.top(py)?;
+    variable.set(py, Some(Py::new(py, Held { permit: permit.clone().unbind(), below })?))
 }
 
 /// The newest permit that is held here and `is_mine`; none where the `with` began in another context.
@@ -58,9 +66,9 @@ pub(crate) fn pop<'py, P: PyClass<Frozen = pyo3::pyclass::boolean_struct::True> 
     py: Python<'py>,
     is_mine: impl Fn(&P) -> bool,
 ) -> PyResult<Option<Bound<'py, P>>> {
-    let variable = variable(py)?;
+    let variable = Variable::the(py)?;
     let mut above = Vec::new();
-    let mut next = top(variable)?;
+    let mut next = variable.top(py)?;
     while let Some(held) = next {
         let link = held.get();
         next = link.below.as_ref().map(|below| below.clone_ref(py));
@@ -72,7 +80,7 @@ pub(crate) fn pop<'py, P: PyClass<Frozen = pyo3::pyclass::boolean_struct::True> 
                 next = Some(Py::new(py, Held { permit, below: next })?);
             }
             let permit = permit.clone();
-            set(variable, next)?;
+            variable.set(py, next)?;
             return Ok(Some(permit));
         }
         above.push(link.permit.clone_ref(py));

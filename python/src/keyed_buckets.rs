@@ -92,7 +92,7 @@ fn escaped<'py>(text: &Bound<'py, PyString>, error: PyErr) -> PyResult<Bound<'py
     Ok(text.call_method1("encode", ("utf-8", "surrogatepass"))?.cast_into()?)
 }
 
-fn when_full_of(given: &str) -> PyResult<WhenFull> {
+pub(crate) fn when_full_of(given: &str) -> PyResult<WhenFull> {
     match given {
         "open" => Ok(WhenFull::FailOpen),
         "closed" => Ok(WhenFull::FailClosed),

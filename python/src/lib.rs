@@ -6,6 +6,8 @@
 //!
 //! All classes are frozen and made of atomics, so that threads share them with the GIL as without it.
 
+mod about;
+mod aimd_controller;
 mod attempt;
 mod awaitable;
 mod callback;
@@ -14,6 +16,8 @@ mod circuit_breaker;
 mod clock;
 mod concurrency_limit;
 mod errors;
+#[cfg(feature = "bench")]
+mod floor;
 mod guard;
 mod held;
 mod keyed_buckets;
@@ -27,12 +31,14 @@ mod retry_budget;
 mod retry_call;
 mod retry_strategy;
 mod settings;
+mod sliding_window;
 mod snapshot;
 mod token_bucket;
 mod values;
 mod views;
 mod waiting;
 mod warm_up;
+mod window_metrics;
 
 use pyo3::prelude::*;
 
@@ -41,13 +47,20 @@ mod _native {
     use pyo3::prelude::*;
 
     #[pymodule_export]
+    use crate::about::_build;
+    #[pymodule_export]
+    use crate::aimd_controller::PyAimdController;
+    #[pymodule_export]
     use crate::chance::_forked;
     #[pymodule_export]
     use crate::circuit_breaker::{PyBreakerPermit, PyCircuitBreaker};
     #[pymodule_export]
-    use crate::clock::PyManualClock;
+    use crate::clock::{PyManualClock, set_clock};
     #[pymodule_export]
     use crate::concurrency_limit::{PyConcurrencyLimit, PyLimitPermit};
+    #[cfg(feature = "bench")]
+    #[pymodule_export]
+    use crate::floor::Floor;
     #[pymodule_export]
     use crate::guard::{PyAttempt, PyCall, PyGuard};
     #[pymodule_export]
@@ -65,6 +78,8 @@ mod _native {
     #[pymodule_export]
     use crate::retry_strategy::PyRetryStrategy;
     #[pymodule_export]
+    use crate::sliding_window::PySlidingWindow;
+    #[pymodule_export]
     use crate::snapshot::{PyCounts, PySnapshot};
     #[pymodule_export]
     use crate::token_bucket::{PyReservation, PyTokenBucket};
@@ -72,6 +87,8 @@ mod _native {
     use crate::waiting::Waiting;
     #[pymodule_export]
     use crate::warm_up::PyWarmUp;
+    #[pymodule_export]
+    use crate::window_metrics::PyWindowMetrics;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

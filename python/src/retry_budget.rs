@@ -97,7 +97,6 @@ pub(crate) struct PyRetryBudget {
 
 impl PyRetryBudget {
     /// The budget of a whole that has one, on its clock.
-    #[allow(dead_code, reason = "a guard's")]
     pub(crate) fn of(budget: Part<RetryBudget>, timer: Timer) -> Self {
         Self { budget, timer }
     }

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use pyo3::exceptions::{PyBaseException, PyException};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyString};
@@ -63,6 +64,26 @@ pub(crate) fn class_of(name: &str, word: &Bound<'_, PyString>) -> PyResult<Optio
         _ if name == "outcome" => Err(bad_text(name, word, OUTCOMES)),
         _ => Err(bad_text(name, word, ERRORS)),
     }
+}
+
+/// What an exception means by `on`, and for how long the server asked to be spared. A function of the user's that fails is
+/// reported, and the error counts as by default: it is what the caller has to get.
+fn classify<'py>(
+    error: &Bound<'py, PyAny>,
+    on: &Bound<'py, PyAny>,
+) -> PyResult<(Bound<'py, PyString>, Option<Duration>)> {
+    static CLASSIFY: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let py = error.py();
+    let classify = CLASSIFY.import(py, "seawall._classify", "classify")?;
+    let said = match classify.call1((error, on)) {
+        Err(failure) if failure.is_instance_of::<PyException>(py) => {
+            failure.write_unraisable(py, Some(on));
+            classify.call1((error,))?
+        }
+        said => said?,
+    };
+    let (word, asked): (Bound<'_, PyString>, Option<Bound<'_, PyAny>>) = said.extract()?;
+    Ok((word, asked.map(|asked| seconds("retry_after", &asked)).transpose()?))
 }
 
 #[derive(Clone, Copy)]
@@ -134,15 +155,10 @@ impl LogicalCall {
         if let Ok(word) = error.cast::<PyString>() {
             return Ok(self.decide(class_of("error", word)?, retry_after));
         }
-        if !error.is_instance_of::<pyo3::exceptions::PyBaseException>() {
+        if !error.is_instance_of::<PyBaseException>() {
             return Err(bad("error", error, ERRORS));
         }
-        static CLASSIFY: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        let py = error.py();
-        let classify = CLASSIFY.import(py, "seawall._classify", "classify")?;
-        let on = self.strategy.get().on.bind(py);
-        let (word, asked): (Bound<'_, PyString>, Option<Bound<'_, PyAny>>) = classify.call1((error, on))?.extract()?;
-        let asked = asked.map(|asked| seconds("retry_after", &asked)).transpose()?;
+        let (word, asked) = classify(error, self.strategy.get().on.bind(error.py()))?;
         Ok(self.decide(class_of("error", &word)?, retry_after.or(asked)))
     }
 
@@ -344,6 +360,20 @@ impl PyRetryCall {
     #[getter]
     fn give_up_reason(&self) -> Option<&'static str> {
         self.0.give_up_reason().map(give_up_word)
+    }
+
+    /// `failed` and `wait` in one, so that nothing comes between: whether there is another attempt.
+    #[pyo3(signature = (error, /))]
+    fn _pause<'py>(&self, py: Python<'py>, error: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.failed(error, None)?;
+        self.wait(py)
+    }
+
+    /// `failed` and `wait_blocking` in one.
+    #[pyo3(signature = (error, /))]
+    fn _pause_blocking(&self, py: Python<'_>, error: &Bound<'_, PyAny>) -> PyResult<bool> {
+        self.0.failed(error, None)?;
+        self.wait_blocking(py)
     }
 
     /// Says on the error why no more was tried.

@@ -26,19 +26,22 @@ const SETTINGS: &[&str] =
 /// The settings of a strategy that were given, and those of `base` for the others.
 pub(crate) fn config(of: &str, base: RetryConfig, given: Option<&Bound<'_, PyDict>>) -> PyResult<RetryConfig> {
     let options = Options::new(of, given, SETTINGS)?;
-    // No jitter is "none"; what would else mean the default must not look like it.
-    if let Some(none) =
-        given.map(|given| given.get_item("jitter")).transpose()?.flatten().filter(|given| given.is_none())
-    {
-        jitter("jitter", &none)?;
+    // No deadline is what None says. Of all else it is as bad as any other wrong value: somebody means "no limit".
+    for name in SETTINGS.iter().filter(|name| **name != "deadline") {
+        if let Some(none) =
+            given.map(|given| given.get_item(name)).transpose()?.flatten().filter(|given| given.is_none())
+        {
+            return Err(bad(name, &none, "given, or left out"));
+        }
     }
-    let max_delay = options.or("max_delay", base.max_delay, seconds)?;
+    let base_delay = options.or("base_delay", None, |name, given| seconds(name, given).map(Some))?;
+    let max_delay = options.or("max_delay", None, |name, given| seconds(name, given).map(Some))?;
     Ok(RetryConfig {
         max_attempts: options.or("max_attempts", base.max_attempts, |name, given| count(name, given, 1, u32::MAX))?,
-        // What is not given gives way to a short longest delay.
-        base_delay: options.or("base_delay", base.base_delay.min(max_delay), seconds)?,
+        // What is not given gives way to what is.
+        base_delay: base_delay.unwrap_or(base.base_delay.min(max_delay.unwrap_or(Duration::MAX))),
         factor_percent: options.or("factor", base.factor_percent, factor)?,
-        max_delay,
+        max_delay: max_delay.unwrap_or(base.max_delay.max(base_delay.unwrap_or(Duration::ZERO))),
         jitter: options.or("jitter", base.jitter, jitter)?,
         total_deadline: options
             .or("deadline", base.total_deadline, |name, given| positive_seconds(name, given).map(Some))?,
@@ -112,7 +115,8 @@ pub(crate) fn on<'py>(py: Python<'py>, given: Option<&Bound<'py, PyAny>>) -> PyR
 /// `on` says which errors a retry may cure: an exception class or a tuple of them (all others are permanent); or a function
 /// of the exception that answers True, False, the seconds that the server asked to be spared, "retryable", "timeout",
 /// "throttled", "permanent", "ignored", or None to decide as by default. By default every Exception is retried, but for HTTP
-/// answers that say that the request itself is at fault (as 400 or 404); their Retry-After is honoured.
+/// answers that say that the request itself is at fault (as 400 or 404), and for mistakes of the program (NameError,
+/// NotImplementedError, SyntaxError, a call with wrong arguments); the Retry-After of an answer is honoured.
 ///
 /// `budget`: a RetryBudget pays for each retry; share one between all that send to the same service. Back-off alone defers
 /// an overload, a budget ends it.
@@ -196,7 +200,7 @@ impl PyRetryStrategy {
     #[pyo3(
         signature = (max_attempts = None, base_delay = None, *, on = None, budget = None, clock = None, seed = None, **settings),
         text_signature = "(max_attempts=3, base_delay=0.1, *, factor=2.0, max_delay=20.0, jitter='full', deadline=None, \
-                          retry_after_cap=300.0, on=Exception, budget=None, clock=None, seed=None)"
+                          retry_after_cap=300.0, on=None, budget=None, clock=None, seed=None)"
     )]
     #[allow(clippy::too_many_arguments, reason = "named in Python")]
     fn new(

@@ -5,7 +5,8 @@ use pyo3::types::{PyDict, PyList};
 use seawall::{Counts, GiveUpReason, OutcomeCounts, Reason, Refused, Snapshot, Stage, WindowSummary};
 
 use crate::errors::exception;
-use crate::guard::{cause_word, give_up_word, reason_word, stage_word, state_word};
+use crate::guard::{cause_word, reason_word, stage_word, state_word};
+use crate::retry_call::give_up_word;
 use crate::values::{as_per_second, as_seconds, as_share};
 
 /// A guard at one moment, and what went through it: `guard.snapshot()`. Frozen.
@@ -21,7 +22,7 @@ use crate::values::{as_per_second, as_seconds, as_share};
 /// >>> snapshot.total.delivered, snapshot.error_rate
 /// (1, 0.0)
 /// >>> print(snapshot.explain())
-/// Of the last 1 attempts none was refused. Now the token bucket refuses: ...
+/// None of 1 attempt was refused in the last 3.8 s. Now the token bucket refuses: ...
 #[pyclass(frozen, module = "seawall", name = "Snapshot")]
 pub(crate) struct PySnapshot {
     snapshot: Snapshot,

@@ -8,8 +8,8 @@ use pyo3::types::{PyDelta, PyString, PyTuple};
 use seawall::{Instant, Rate, Ratio};
 
 const NANOS: f64 = 1e9;
-/// 2^64 nanoseconds: 584 years.
-const LONGEST: f64 = 18_446_744_073.0;
+/// 2^64 nanoseconds, 584 years: the next float over what the farthest clock shows, which is a reading as well.
+const LONGEST: f64 = 18_446_744_073.709_553;
 
 /// How many tokens: `n`. 0 are always there.
 #[derive(Clone, Copy)]
@@ -60,10 +60,10 @@ pub(crate) fn count(name: &str, given: &Bound<'_, PyAny>, least: u32, most: u32)
 
 /// Seconds, or a `timedelta`, to the nearest nanosecond. Infinity is the longest.
 pub(crate) fn seconds(name: &str, given: &Bound<'_, PyAny>) -> PyResult<Duration> {
-    let value = if given.is_instance_of::<PyDelta>() {
-        given.call_method0("total_seconds")?.extract::<f64>()
-    } else {
-        given.extract::<f64>()
+    // A number first: the look for a timedelta imports `datetime`.
+    let value = match given.extract::<f64>() {
+        Err(_) if given.is_instance_of::<PyDelta>() => given.call_method0("total_seconds")?.extract::<f64>(),
+        value => value,
     };
     match value {
         Ok(f64::INFINITY) => Ok(Duration::MAX),

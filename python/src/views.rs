@@ -1,4 +1,4 @@
-//! The core's views, as many elements long as the program wants, each in a box of its own: the only unsafe code of the face.
+//! The core's views, as many elements long as the program wants, each in a box of its own.
 
 use std::alloc::{Layout, alloc_zeroed};
 use std::ptr::slice_from_raw_parts_mut;

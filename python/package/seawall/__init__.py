@@ -17,6 +17,7 @@ from ._errors import (
     SeawallError,
 )
 from ._native import (
+    AIMDController,
     Attempt,
     BreakerPermit,
     Call,
@@ -33,13 +34,16 @@ from ._native import (
     RetryBudget,
     RetryCall,
     RetryStrategy,
+    SlidingWindow,
     Snapshot,
     TokenBucket,
     WarmUp,
+    WindowMetrics,
     __version__,
 )
 
 __all__ = [
+    "AIMDController",
     "Attempt",
     "BreakerPermit",
     "Call",
@@ -64,8 +68,10 @@ __all__ = [
     "RetryCall",
     "RetryStrategy",
     "SeawallError",
+    "SlidingWindow",
     "Snapshot",
     "TokenBucket",
     "WarmUp",
+    "WindowMetrics",
     "__version__",
 ]

@@ -15,14 +15,16 @@ from ._errors import Refused
 from ._native import http_error
 
 if TYPE_CHECKING:
-    from ._native import On, _ErrorClass
+    from ._native import _Class
 
 _CLASSES = frozenset(("retryable", "timeout", "throttled", "permanent", "ignored"))
+# What the program has to be changed for.
+_MISTAKES = (NameError, NotImplementedError, SyntaxError)
 # The longest wait that a clock of nanoseconds knows: 584 years.
 _LONGEST = 18_446_744_073.0
 
 
-def classify(error: BaseException, on: On = Exception, guarded: bool = False) -> tuple[_ErrorClass, float | None]:
+def classify(error: BaseException, on: object = Exception, guarded: bool = False) -> tuple[_Class, float | None]:
     """The class of an error, "retryable", "timeout", "throttled", "permanent" or "ignored", and for how many seconds the
     server asked to be spared.
 
@@ -43,7 +45,7 @@ def classify(error: BaseException, on: On = Exception, guarded: bool = False) ->
     return _of_answer(cast("Callable[[Exception], object]", on)(error), error, on)
 
 
-def _of_answer(answer: object, error: Exception, on: object) -> tuple[_ErrorClass, float | None]:
+def _of_answer(answer: object, error: Exception, on: object) -> tuple[_Class, float | None]:
     """What the user's function has said."""
     if answer is None:
         return _by_default(error)
@@ -53,7 +55,7 @@ def _of_answer(answer: object, error: Exception, on: object) -> tuple[_ErrorClas
     if answer is False:
         return "permanent", None
     if isinstance(answer, str) and answer in _CLASSES:
-        return cast("_ErrorClass", answer), _by_default(error)[1] if answer == "throttled" else None
+        return cast("_Class", answer), _by_default(error)[1] if answer == "throttled" else None
     if isinstance(answer, timedelta):
         answer = answer.total_seconds()
     if isinstance(answer, (int, float)) and answer >= 0:
@@ -64,7 +66,7 @@ def _of_answer(answer: object, error: Exception, on: object) -> tuple[_ErrorClas
     )
 
 
-def _by_default(error: Exception) -> tuple[_ErrorClass, float | None]:
+def _by_default(error: Exception) -> tuple[_Class, float | None]:
     if isinstance(error, Refused):
         return ("permanent", None) if error.retry_after is None else ("throttled", error.retry_after)
     try:
@@ -76,10 +78,20 @@ def _by_default(error: Exception) -> tuple[_ErrorClass, float | None]:
         wait = retry_after(headers)
         kind = http_error(status, wait)
         if kind is not None:
-            return cast("_ErrorClass", kind), wait
+            return cast("_Class", kind), wait
+    if isinstance(error, _MISTAKES) or _is_a_wrong_call(error):
+        return "permanent", None
     if isinstance(error, TimeoutError) or any(_says_timeout(base.__name__) for base in type(error).__mro__):
         return "timeout", None
     return "retryable", None
+
+
+def _is_a_wrong_call(error: Exception) -> bool:
+    """Whether what was called has not even begun: a TypeError of the caller's own line, as for a missing argument."""
+    if type(error) is not TypeError:
+        return False
+    traceback = error.__traceback__
+    return traceback is None or traceback.tb_next is None
 
 
 def _says_timeout(name: str) -> bool:

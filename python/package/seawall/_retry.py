@@ -25,9 +25,6 @@ def again(
     kwargs: Mapping[str, Any] | None,
 ) -> Any:
     """Goes on after the first attempt of a function has raised `error`."""
-    if inspect.iscoroutinefunction(function):
-        # It was called wrongly: not its body has raised, and nothing may block the loop that it is called in.
-        raise error if error is not None else RuntimeError("nothing has failed")
     kwargs = kwargs or {}
     while True:
         try:
@@ -37,7 +34,7 @@ def again(
         except Exception as failed:
             # Without a name in this frame, which its traceback holds.
             error = None
-            if call.failed(failed) is None or not call.wait_blocking():
+            if not call._pause_blocking(failed):
                 call._explain(failed)
                 raise
         else:
@@ -62,7 +59,7 @@ async def execute(
             answer = await awaitable
         except Exception as failed:
             awaitable = None
-            if call.failed(failed) is None or not await call.wait():
+            if not await call._pause(failed):
                 call._explain(failed)
                 raise
         else:
@@ -109,7 +106,7 @@ def _coroutine_function(
             try:
                 answer = await function(*args, **kwargs)
             except Exception as failed:
-                if call.failed(failed) is None or not await call.wait():
+                if not await call._pause(failed):
                     call._explain(failed)
                     raise
             else:

@@ -91,6 +91,11 @@ impl PyBreakerPermit {
         self.permit.is_probe()
     }
 
+    /// The same permit as if it had not been reported: for replays, in tests.
+    fn _again(&self, py: Python<'_>) -> Self {
+        Self { breaker: self.breaker.clone_ref(py), permit: self.permit, is_over: AtomicBool::new(false) }
+    }
+
     fn __enter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Self>> {
         if slf.get().is_over.load(Ordering::Relaxed) { Err(attempt::is_over()) } else { Ok(slf.clone()) }
     }

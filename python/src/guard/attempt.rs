@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use pyo3::exceptions::PyException;
 use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::intern;
 use pyo3::prelude::*;
 use seawall::{Admission, Clock, Finished, Outcome, Permit, Refused, Verdict};
 
@@ -76,6 +77,7 @@ impl PyAttempt {
                 Ok(outcome) => outcome,
                 Err(wrong) => {
                     let _ = this.end(py, Outcome::Ignored);
+                    wrong.value(py).setattr(intern!(py, "__context__"), error)?;
                     return Err(wrong);
                 }
             },

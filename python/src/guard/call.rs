@@ -12,9 +12,9 @@ use seawall::{Admission, Call, CallRecord, Clock, Finished, GiveUpReason, Instan
 use crate::errors::{exception, no_pickle, raised};
 use crate::guard::PyGuard;
 use crate::guard::attempt::PyAttempt;
-use crate::guard::words::give_up_word;
 use crate::held;
 use crate::ready::Ready;
+use crate::retry_call::{at_most, give_up_word};
 use crate::values::{as_seconds, seconds};
 use crate::waiting::{Nap, Waiting};
 
@@ -220,13 +220,16 @@ impl PyCall {
     pub(crate) fn finish(&self, permit: Permit, outcome: Outcome, manner: Manner, now: Instant) -> Finished {
         let guard = self.guard.get();
         let view = guard.view();
+        guard.part_from_parent();
         let finished = {
             let mut progress = self.progress();
             let mut finished = view.finish(&mut progress.call, permit, outcome, now);
+            let attempts = progress.call.attempts();
+            let is_only = matches!(manner, Manner::Once | Manner::Entered | Manner::Held);
             if let Verdict::RetryAt(_) = finished.verdict
-                && matches!(manner, Manner::Once | Manner::Entered | Manner::Held)
+                && (is_only || attempts >= at_most(u32::MAX))
             {
-                // One attempt is all: the payment goes back.
+                // It was the last attempt: the payment goes back.
                 view.abandon(&mut progress.call, now);
                 finished.verdict = Verdict::GiveUp(GiveUpReason::AttemptsExhausted);
             }

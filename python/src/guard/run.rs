@@ -5,7 +5,7 @@ use std::time::Duration;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyDict, PyTuple};
-use seawall::{Admission, AnyGuard, Call, CallRecord, Clock, Outcome, Refused, Request};
+use seawall::{Admission, Call, CallRecord, Clock, Outcome, Refused, Request};
 
 use crate::attempt::is_coroutine;
 use crate::errors::raised;
@@ -23,7 +23,7 @@ pub(super) fn run<'py>(
     retries: bool,
 ) -> PyResult<Bound<'py, PyAny>> {
     let (py, this) = (slf.py(), slf.get());
-    let view = this.whole().view();
+    let view = this.view();
     let now = this.timer.now();
     let mut call = view.begin(Request::DEFAULT, now);
     let mut record = this.log.begun(now);
@@ -38,6 +38,7 @@ pub(super) fn run<'py>(
     }
     match function.call(args, kwargs) {
         Ok(result) if !is_coroutine(&result)? => {
+            this.part_from_parent();
             let now = this.timer.now();
             let finished = view.finish(&mut call, admission.permit, Outcome::Success, now);
             this.log.finished(&mut record, Outcome::Success, &finished, now);

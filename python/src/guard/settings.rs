@@ -35,6 +35,7 @@ pub(crate) struct Settings<'a, 'py> {
     pub(crate) per_key: Any<'a, 'py>,
     pub(crate) per_key_burst: Any<'a, 'py>,
     pub(crate) keys: Any<'a, 'py>,
+    pub(crate) when_full: Option<&'a str>,
     pub(crate) mode: Any<'a, 'py>,
     pub(crate) modes: Dict<'a, 'py>,
     pub(crate) bucket: Dict<'a, 'py>,
@@ -64,9 +65,8 @@ impl Settings<'_, '_> {
         }
         config.bucket = bucket(config.bucket, self.bucket)?;
         config.breaker = crate::circuit_breaker::config("a guard's breaker", config.breaker, self.breaker)?;
-        if self.retry.or(self.budget).is_some() {
-            return Err(pyo3::exceptions::PyNotImplementedError::new_err("retry and budget: not yet"));
-        }
+        config.retry = crate::retry_strategy::config("a guard's retry", config.retry, self.retry)?;
+        config.budget = crate::retry_budget::config("a guard's budget", config.budget, self.budget)?;
         if let Some(most) = self.max_in_flight {
             config.limit.ceiling = count("max_in_flight", most, 1, 65_535)?;
             config.limit.start = config.limit.start.min(config.limit.ceiling);
@@ -90,17 +90,20 @@ impl Settings<'_, '_> {
 
     fn keyed(&self) -> PyResult<Option<(KeyedConfig, usize)>> {
         let Some(each) = self.per_key else {
-            return match self.per_key_burst.or(self.keys) {
-                Some(_) => Err(PyTypeError::new_err("per_key_burst and keys need a per_key, the rate of each key")),
-                None => Ok(None),
+            return match self.per_key_burst.is_some() || self.keys.is_some() || self.when_full.is_some() {
+                true => {
+                    Err(PyTypeError::new_err("per_key_burst, keys and when_full need a per_key, the rate of each key"))
+                }
+                false => Ok(None),
             };
         };
         // The total is held by the other stages, whatever a key does.
-        let mut config = KeyedConfig::new(rate("per_key", each)?, WhenFull::FailOpen);
+        let when_full = self.when_full.map_or(Ok(WhenFull::FailOpen), crate::keyed_buckets::when_full_of)?;
+        let mut config = KeyedConfig::new(rate("per_key", each)?, when_full);
         if let Some(burst) = self.per_key_burst {
             config = config.burst(count("per_key_burst", burst, 1, u32::MAX)?);
         }
-        let places = self.keys.map_or(Ok(1024), |keys| count("keys", keys, 1, 1 << 26))?;
+        let places = self.keys.map_or(Ok(1024), |keys| crate::keyed_buckets::capacity("keys", keys))?;
         Ok(Some((config, places as usize)))
     }
 

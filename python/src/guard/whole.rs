@@ -76,6 +76,10 @@ impl Whole {
         if self.is_keyed { Some(&self.keys) } else { None }
     }
 
+    pub(crate) fn keys(&self) -> &KeyedBucketsView {
+        &self.keys
+    }
+
     /// The number of a key that has a name.
     pub(crate) fn key_of(&self, name: &[u8]) -> u64 {
         self.keys.key_of(name)

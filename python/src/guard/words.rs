@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyString};
-use seawall::{Cause, GiveUpReason, Mode, Outcome, Ratio, Reason, Stage, State};
+use pyo3::types::PyString;
+use seawall::{Cause, Mode, Outcome, Ratio, Reason, Stage, State};
 
-use crate::guard::whole::Whole;
 use crate::values::{bad_text, ratio, seconds};
 
 /// The word for a stage: its name with underscores.
@@ -37,18 +36,6 @@ pub(crate) fn state_word(state: State) -> &'static str {
         State::Closed => "closed",
         State::Open => "open",
         State::HalfOpen => "half_open",
-    }
-}
-
-pub(crate) fn give_up_word(reason: GiveUpReason) -> &'static str {
-    match reason {
-        GiveUpReason::Permanent => "permanent",
-        GiveUpReason::AttemptsExhausted => "attempts_exhausted",
-        GiveUpReason::DeadlineExceeded => "deadline_exceeded",
-        GiveUpReason::RetryAfterTooLong => "retry_after_too_long",
-        GiveUpReason::BudgetSpent => "budget_spent",
-        GiveUpReason::PermitVoid => "permit_void",
-        _ => "service_failing",
     }
 }
 
@@ -150,24 +137,6 @@ pub(crate) fn outcome_of_class(class: &str, retry_after: Option<Duration>) -> Py
         "throttled" => Ok(Outcome::Throttled(retry_after)),
         "ignored" => Ok(Outcome::Ignored),
         other => Err(PyValueError::new_err(format!("an error has no class {other:?}"))),
-    }
-}
-
-/// Whose call it is: a number as it is, a text or bytes by their hash.
-pub(crate) fn key(whole: &Whole, given: &Bound<'_, PyAny>) -> PyResult<u64> {
-    if let Ok(text) = given.cast::<PyString>() {
-        Ok(whole.key_of(text.to_cow()?.as_bytes()))
-    } else if let Ok(bytes) = given.cast::<PyBytes>() {
-        Ok(whole.key_of(bytes.as_bytes()))
-    } else {
-        given.extract().map_err(|_| {
-            let message = format!("key must be a str, bytes, or an integer from 0 to 2**64 - 1, not {given:?}");
-            if given.is_instance_of::<pyo3::types::PyInt>() {
-                PyValueError::new_err(message)
-            } else {
-                PyTypeError::new_err(message)
-            }
-        })
     }
 }
 

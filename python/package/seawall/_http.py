@@ -1,0 +1,317 @@
+"""What the guards of HTTP clients share: one guard for each origin, what an answer says of the service, and which
+requests may be sent again. What is particular to a client is in `httpx.py` and `aiohttp.py`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Generic, TypedDict, TypeVar
+
+import seawall
+from seawall._classify import retry_after
+from seawall._native import http_error
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Literal, TypeAlias
+
+    from seawall import Attempt, Call, Guard, Refused
+
+    Seconds: TypeAlias = float | timedelta
+    Judgement: TypeAlias = (
+        bool | Literal["retryable", "permanent", "throttled", "timeout", "ignored"] | float | timedelta | None
+    )
+
+RETRY_METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PUT", "TRACE"})
+
+# The longest answer that is kept while its request is sent again.
+KEPT_BYTES = 65536
+
+_KINDS = frozenset({"retryable", "timeout", "throttled", "permanent", "ignored"})
+_OUTCOMES = {"retryable": "failure", "permanent": "success"}
+
+RequestT = TypeVar("RequestT")
+ResponseT = TypeVar("ResponseT")
+
+
+class RequestOptions(TypedDict, total=False):
+    """What `options=` may say of a request: the arguments of `Guard.begin`, and whether it may be sent again."""
+
+    key: str | bytes | int | None
+    shard: int
+    cost: int
+    deadline: Seconds | None
+    max_wait: Seconds
+    retry: bool
+
+
+class _Host:
+    __slots__ = ("calls", "guard")
+
+    def __init__(self, guard: Guard) -> None:
+        self.guard = guard
+        self.calls = 0
+
+
+class Hosts:
+    """Guards by origin, `most` of them. Who has not been called for longest leaves first, and nobody with calls under
+    way: so there may be more than `most` where more than `most` are being called at once.
+    """
+
+    def __init__(self, make: Callable[[str], Guard], most: int) -> None:
+        self._make = make
+        self._most = most
+        self._hosts: OrderedDict[str, _Host] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def take(self, origin: str) -> _Host:
+        with self._lock:
+            host = self._hosts.get(origin)
+            if host is not None:
+                host.calls += 1
+                self._hosts.move_to_end(origin)
+                return host
+        # The user's code, and so outside of the lock.
+        made = _Host(self._make(origin))
+        with self._lock:
+            host = self._hosts.setdefault(origin, made)
+            host.calls += 1
+            self._hosts.move_to_end(origin)
+            self._trim()
+        return host
+
+    def give_back(self, host: _Host) -> None:
+        with self._lock:
+            host.calls -= 1
+            self._trim()
+
+    def _trim(self) -> None:
+        too_many = len(self._hosts) - self._most
+        if too_many > 0:
+            idle = (origin for origin, host in self._hosts.items() if host.calls == 0)
+            for origin in [origin for origin, _ in zip(idle, range(too_many))]:
+                del self._hosts[origin]
+
+    def guards(self) -> dict[str, Guard]:
+        with self._lock:
+            return {origin: host.guard for origin, host in self._hosts.items()}
+
+
+class Protection(Generic[RequestT, ResponseT]):
+    """The settings of a transport or middleware, and the guards that it has made."""
+
+    def __init__(
+        self,
+        rate: Any,
+        timeout: Seconds | None,
+        *,
+        guard: Guard | None,
+        factory: Callable[[str], Guard] | None,
+        max_hosts: int,
+        retry_methods: Iterable[str],
+        options: Callable[[RequestT], RequestOptions] | None,
+        deadline: Seconds | None,
+        max_wait: Seconds | None,
+        on: Callable[[ResponseT | Exception], Judgement] | None,
+        settings: Mapping[str, Any],
+        refusals: Mapping[type[Refused], type[Refused]],
+    ) -> None:
+        if [rate is not None, guard is not None, factory is not None].count(True) != 1:
+            raise TypeError("give one of rate, guard and factory")
+        if rate is not None:
+            if timeout is None:
+                raise TypeError("give the timeout of a request beside the rate")
+        elif settings:
+            raise TypeError(f"{', '.join(settings)} given beside a guard that has its own settings")
+        if max_hosts < 1:
+            raise ValueError(f"max_hosts must be 1 or more, not {max_hosts}")
+        self._guard = guard
+        self._hosts: Hosts | None = None
+        if max_wait is not None:
+            settings = {**settings, "max_wait": max_wait}
+        if guard is None:
+            self._hosts = Hosts(factory or (lambda origin: seawall.Guard(rate, timeout, **settings)), max_hosts)
+        self.timeout = _positive_seconds("timeout", timeout)
+        self.refusals = refusals
+        self.on = on
+        self._options = options
+        self._deadline = deadline
+        self._max_wait = max_wait
+        if isinstance(retry_methods, str):
+            raise TypeError(f"retry_methods must be the names of methods, not the text {retry_methods!r}")
+        self._retry_methods = frozenset(method.upper() for method in retry_methods)
+        if rate is not None:
+            # A mistake in the settings is told where they are given, and not by the first request.
+            seawall.Guard(rate, timeout, **settings)
+
+    def begin(
+        self, request: RequestT, *, origin: str, method: str, has_key: bool, can_repeat: bool
+    ) -> Exchange[RequestT, ResponseT]:
+        options = RequestOptions() if self._options is None else self._options(request)
+        given: dict[str, Any] = {**options}
+        may_retry = bool(given.pop("retry", True)) and can_repeat and (has_key or method in self._retry_methods)
+        given.setdefault("deadline", self._deadline)
+        given.setdefault("max_wait", self._max_wait)
+        if self._guard is not None:
+            return Exchange(self, self._guard, None, given, may_retry)
+        assert self._hosts is not None
+        host = self._hosts.take(origin)
+        try:
+            return Exchange(self, host.guard, host, given, may_retry)
+        except BaseException:
+            self._hosts.give_back(host)
+            raise
+
+    def give_back(self, host: _Host) -> None:
+        if self._hosts is not None:
+            self._hosts.give_back(host)
+
+    @property
+    def guards(self) -> dict[str, Guard]:
+        if self._guard is not None:
+            return {"*": self._guard}
+        assert self._hosts is not None
+        return self._hosts.guards()
+
+
+class Exchange(Generic[RequestT, ResponseT]):
+    """One request, through all its attempts: what is asked of the guard, and what it is told."""
+
+    __slots__ = ("_host", "_last_error", "_may_retry", "_protection", "call", "kept")
+
+    def __init__(
+        self,
+        protection: Protection[RequestT, ResponseT],
+        guard: Guard,
+        host: _Host | None,
+        given: Mapping[str, Any],
+        may_retry: bool,
+    ) -> None:
+        self._protection = protection
+        self._host = host
+        self._may_retry = may_retry
+        self._last_error: Exception | None = None
+        self.call: Call = guard.begin(**given)
+        self.kept: ResponseT | None = None
+
+    def __enter__(self) -> Exchange[RequestT, ResponseT]:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        # After the end of a call it does nothing; before, it gives a retry back that was paid for.
+        self.call.abandon()
+        if self._host is not None:
+            self._protection.give_back(self._host)
+
+    def time_limit(self) -> float | None:
+        """How many seconds the attempt may take that is about to be sent."""
+        limits = [limit for limit in (self._protection.timeout, self.call.deadline) if limit is not None]
+        return min(limits, default=None)
+
+    def answered(self, attempt: Attempt, response: ResponseT, status: int, headers: Mapping[str, str]) -> bool:
+        """Tells the guard of an answer. Whether the request is to be sent again."""
+        try:
+            kind, retry_after = self._judge(response, *of_answer(status, headers), headers)
+        except BaseException:
+            attempt.finish("ignored")
+            raise
+        self._last_error = None
+        return self._finished(attempt, kind, retry_after)
+
+    def failed(self, attempt: Attempt, error: BaseException, kind: str) -> bool:
+        """Tells the guard that there was no answer. Whether the request is to be sent again; if not, the error has a
+        note that says why not.
+        """
+        if not isinstance(error, Exception):
+            # The task is going: nothing follows.
+            attempt.finish(_OUTCOMES.get(kind, kind))
+            return False
+        try:
+            kind, retry_after = self._judge(error, kind, None)
+        except BaseException:
+            attempt.finish("ignored")
+            raise
+        self._last_error = error
+        self.kept = None
+        if self._finished(attempt, kind, retry_after):
+            return True
+        if kind != "ignored":
+            self._note(error, None)
+        return False
+
+    def refused(self, refusal: Refused) -> ResponseT:
+        """What the caller gets when the guard refuses an attempt: what the attempt before has brought, else the
+        refusal.
+        """
+        if self.kept is not None:
+            return self.kept
+        if self._last_error is not None:
+            self._note(self._last_error, refusal)
+            raise self._last_error
+        raised = self._protection.refusals[type(refusal)](*refusal.args)
+        if self.call.attempts and hasattr(raised, "add_note"):
+            raised.add_note("seawall: the answer before was too long to be kept")
+        raise raised from None
+
+    def _judge(
+        self, result: ResponseT | Exception, kind: str, wait: float | None, headers: Mapping[str, str] | None = None
+    ) -> tuple[str, float | None]:
+        on = self._protection.on
+        said = None if on is None else on(result)
+        if said is None:
+            return kind, wait
+        if said is True:
+            return ("throttled" if kind == "throttled" else "retryable"), wait
+        if said is False:
+            return "permanent", None
+        if isinstance(said, str) and said in _KINDS:
+            return said, retry_after(headers) if said == "throttled" else None
+        if isinstance(said, timedelta):
+            said = said.total_seconds()
+        if isinstance(said, (int, float)) and said >= 0:
+            return "throttled", said
+        raise TypeError(
+            f"on={on!r} must answer True, False, None, seconds of 0 and more, a timedelta, or one of "
+            f'"retryable", "timeout", "throttled", "permanent", "ignored", not {said!r}'
+        )
+
+    def _finished(self, attempt: Attempt, kind: str, retry_after: float | None) -> bool:
+        delay = attempt.finish(_OUTCOMES.get(kind, kind), retry_after if kind == "throttled" else None)
+        return delay is not None and self._may_retry
+
+    def _note(self, error: BaseException, refusal: Refused | None) -> None:
+        if not hasattr(error, "add_note"):
+            return
+        if refusal is not None:
+            error.add_note(f"seawall: not sent again: {refusal}")
+        elif (reason := self.call.give_up_reason) is not None:
+            error.add_note(f"seawall: not sent again after {self.call.attempts} attempts: {reason.replace('_', ' ')}")
+        else:
+            error.add_note("seawall: not sent again: it may not be repeated")
+
+
+def of_answer(status: int, headers: Mapping[str, str]) -> tuple[str, float | None]:
+    """What an HTTP answer says of the service, by the core's table, and for how long it asks to be spared."""
+    wait = retry_after(headers) if status >= 400 else None
+    kind = http_error(status, wait)
+    return ("success", None) if kind is None else (kind, wait)
+
+
+def is_long(headers: Mapping[str, str]) -> bool:
+    """Whether an answer says that it is longer than what is kept."""
+    length = headers.get("content-length") or ""
+    return length.isascii() and length.isdigit() and (len(length) > 9 or int(length) > KEPT_BYTES)
+
+
+def _positive_seconds(name: str, given: Seconds | None) -> float | None:
+    if given is None:
+        return None
+    seconds = given.total_seconds() if isinstance(given, timedelta) else float(given)
+    if not seconds > 0:
+        raise ValueError(f"{name} must be more than 0 seconds, not {given!r}")
+    return seconds

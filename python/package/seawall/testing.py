@@ -1,0 +1,86 @@
+"""For the tests of programs that use seawall: time that does not pass, and switches that put themselves back.
+
+pytest finds the fixture `seawall_clock` by itself: a clock as of `clock()`, for the time of a test.
+
+>>> import seawall, seawall.testing
+>>> with seawall.testing.clock() as clock:
+...     bucket = seawall.TokenBucket("1/h")
+...     for _ in range(3):
+...         bucket.take_blocking()
+...     print(clock.now())
+7200.0
+
+All of them reach the whole process, and not only their thread: tests that run beside one another in threads share them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Final
+
+from . import _native
+from ._native import ManualClock
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from ._native import Guard
+
+__all__ = ["clock", "limit_attempts", "off"]
+
+_STAGES: Final = ("pause", "circuit_breaker", "concurrency_limit", "token_bucket", "retry_budget", "keyed_bucket")
+
+
+@contextmanager
+def clock(start: float | timedelta = 0.0, *, autojump: bool = True) -> Iterator[ManualClock]:
+    """A ManualClock by which all objects go that are made inside, and that are given no clock of their own.
+
+    Nobody waits: a wait moves the clock to its end, and `clock.advance(seconds)` moves it by hand. With `autojump=False`
+    who waits does so until it is moved. What was made before goes on by the clock that it has.
+    """
+    made = ManualClock(start, autojump=autojump)
+    before = _native.set_clock(made)
+    try:
+        yield made
+    finally:
+        _native.set_clock(before)
+
+
+@contextmanager
+def limit_attempts(attempts: int = 1) -> Iterator[None]:
+    """No call makes more attempts than this, whatever its strategy or guard says: with 1, what fails is not retried.
+
+    >>> import seawall, seawall.testing
+    >>> strategy = seawall.RetryStrategy(max_attempts=5, base_delay=20.0)
+    >>> with seawall.testing.limit_attempts(1):
+    ...     strategy.execute(int, "x")
+    Traceback (most recent call last):
+    ValueError: invalid literal for int() with base 10: 'x'
+    """
+    before = _native.limit_attempts(attempts)
+    try:
+        yield
+    finally:
+        _native.limit_attempts(before)
+
+
+@contextmanager
+def off(*guards: Guard) -> Iterator[None]:
+    """These guards refuse nothing: each of their stages is off, and in its own mode again afterwards.
+
+    >>> import seawall, seawall.testing
+    >>> guard = seawall.Guard("1/h", 1.0)
+    >>> with seawall.testing.off(guard):
+    ...     [guard.call(int, "7") for _ in range(3)]
+    [7, 7, 7]
+    """
+    with ExitStack() as stack:
+        for guard in guards:
+            for stage in _STAGES:
+                mode = guard.mode(stage)
+                # One that is off need not be put back, and a stage that is not there cannot.
+                if mode != "off":
+                    guard.set_mode("off", stage)
+                    stack.callback(guard.set_mode, mode, stage)
+        yield

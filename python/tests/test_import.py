@@ -1,0 +1,39 @@
+"""What `import seawall` brings, and what it costs the program that imports it."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+
+SHOW = "import sys; before = set(sys.modules); {}; print(sorted(set(sys.modules) - before))"
+
+
+def imported_by(statement: str) -> set[str]:
+    shown = subprocess.run(
+        [sys.executable, "-I", "-c", SHOW.format(statement)], capture_output=True, text=True, check=True, timeout=60
+    )
+    return set(ast.literal_eval(shown.stdout))
+
+
+def test_it_imports_itself_and_nothing_else() -> None:
+    assert imported_by("import seawall") <= {
+        "__future__",
+        "seawall",
+        "seawall._errors",
+        "seawall._native",
+    }
+
+
+def test_the_look_at_what_is_imported_sees_the_standard_library() -> None:
+    assert {"asyncio", "threading"} <= imported_by("import asyncio")
+
+
+def test_a_decision_imports_nothing() -> None:
+    answers = (
+        "import seawall; before |= set(sys.modules); "
+        "bucket = seawall.TokenBucket(1); bucket.try_take(); bucket.try_take(); bucket.take(0); bucket.peek(); "
+        "seawall.CircuitBreaker().call(len, []); seawall.SlidingWindow().record(0.1); "
+        "seawall.KeyedBuckets(1).try_take('alice'); seawall.Guard(10, 1.0).call(len, [])"
+    )
+    assert imported_by(answers) == set()
