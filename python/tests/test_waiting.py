@@ -183,7 +183,8 @@ def test_ten_thousand_tasks_take_exactly_as_long_as_the_law_says(clock: seawall.
         assert ends == [number * MILLISECOND for number in range(10_000)]
         assert bucket.waiting == 0
 
-    asyncio.run(main())
+    # A loop in debug mode notes a traceback for each turn of each task.
+    asyncio.run(main(), debug=False)
 
 
 def test_of_ten_thousand_tasks_half_are_cancelled_and_the_others_lose_nothing(clock: seawall.ManualClock) -> None:
@@ -207,7 +208,8 @@ def test_of_ten_thousand_tasks_half_are_cancelled_and_the_others_lose_nothing(cl
         assert ends == [(2 * place + 1, (place + 1) * MILLISECOND) for place in range(5_000)]
         assert all(task.cancelled() for task in tasks[::2])
 
-    asyncio.run(main())
+    # A loop in debug mode notes a traceback for each turn of each task.
+    asyncio.run(main(), debug=False)
 
 
 @pytest.mark.anyio
