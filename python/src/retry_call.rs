@@ -10,6 +10,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyString};
 use seawall::{AttemptFailure, Clock, ErrorClass, GiveUpReason, Instant, RetryCost, RetryDecision};
 
+use crate::errors::give_up_text;
 use crate::errors::no_pickle;
 use crate::ready::Ready;
 use crate::retry_strategy::PyRetryStrategy;
@@ -34,19 +35,6 @@ pub(crate) fn at_most(attempts: u32) -> u32 {
     match MOST_ATTEMPTS.load(Ordering::Relaxed) {
         0 => attempts,
         most => attempts.min(most),
-    }
-}
-
-/// The word for why a call was given up.
-pub(crate) fn give_up_word(reason: GiveUpReason) -> &'static str {
-    match reason {
-        GiveUpReason::Permanent => "permanent",
-        GiveUpReason::AttemptsExhausted => "attempts_exhausted",
-        GiveUpReason::DeadlineExceeded => "deadline_exceeded",
-        GiveUpReason::RetryAfterTooLong => "retry_after_too_long",
-        GiveUpReason::BudgetSpent => "budget_spent",
-        GiveUpReason::PermitVoid => "permit_void",
-        _ => "service_failing",
     }
 }
 
@@ -359,7 +347,7 @@ impl PyRetryCall {
     /// "budget_spent". None: it was not, or it was abandoned, or an "ignored" error ended it.
     #[getter]
     fn give_up_reason(&self) -> Option<&'static str> {
-        self.0.give_up_reason().map(give_up_word)
+        self.0.give_up_reason().map(give_up_text)
     }
 
     /// `failed` and `wait` in one, so that nothing comes between: whether there is another attempt.

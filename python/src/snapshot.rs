@@ -5,8 +5,8 @@ use pyo3::types::{PyDict, PyList};
 use seawall::{Counts, GiveUpReason, OutcomeCounts, Reason, Refused, Snapshot, Stage, WindowSummary};
 
 use crate::errors::exception;
+use crate::errors::give_up_text;
 use crate::guard::{cause_word, reason_word, stage_word, state_word};
-use crate::retry_call::give_up_word;
 use crate::values::{as_per_second, as_seconds, as_share};
 
 /// A guard at one moment, and what went through it: `guard.snapshot()`. Frozen.
@@ -365,7 +365,7 @@ impl PyCounts {
     fn given_up_by<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let all = PyDict::new(py);
         for reason in GiveUpReason::ALL {
-            all.set_item(give_up_word(reason), self.0.given_up_for(reason))?;
+            all.set_item(give_up_text(reason), self.0.given_up_for(reason))?;
         }
         Ok(all)
     }

@@ -376,9 +376,10 @@ def test_bad_settings_are_named_with_what_is_allowed() -> None:
         ({"on": 5}, TypeError, "on must be an exception class, a tuple of them, or a function"),
         ({"on": int}, TypeError, "on must be"),
         ({"on": (OSError, int)}, TypeError, "on must be"),
-        ({"budget": 5}, TypeError, "budget"),
+        ({"budget": 5}, ValueError, "budget must be a RetryBudget or None, not 5"),
+        ({"budget": {}}, TypeError, "budget must be a RetryBudget or None, not {}"),
         ({"seed": -1}, ValueError, "seed must be"),
-        ({"clock": 5}, TypeError, "clock"),
+        ({"clock": 5}, TypeError, "ManualClock"),
         ({"attempts": 5}, TypeError, "RetryStrategy has no setting 'attempts': there are max_attempts, base_delay"),
     ):
         with pytest.raises(kind, match=message):
