@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from connections import Connections, HttpError
-from outbox import Message, Outbox
+from outbox import Message as Message
+from outbox import Outbox
 from storm_server import storm_server
 from table import figures, table
 
