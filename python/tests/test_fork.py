@@ -94,3 +94,34 @@ os._exit(os.waitstatus_to_exitcode(status))
 def test_a_child_does_not_wait_behind_threads_that_only_its_parent_has() -> None:
     ran = subprocess.run([sys.executable, "-c", GHOSTS], capture_output=True, text=True, timeout=60)
     assert (ran.returncode, ran.stderr) == (0, "")
+
+
+GUARDED = """
+import os, seawall
+
+def delay(guard):
+    wait = guard.begin().try_attempt().finish("failure")
+    return 0.0 if wait is None else wait
+
+settings = {"bucket": {"rate": 100_000, "burst": 1_000, "initial": 1_000}, "limit": {"start": 8}, "retry_streak": None}
+for seed in None, 7:
+    guard = seawall.Guard(20, 1.0, seed=seed, retry={"base_delay": 10.0}, breaker={"failure_threshold": 99}, **settings)
+    drawn = [delay(guard)]
+    for _ in range(20):
+        reader, writer = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.write(writer, repr(delay(guard)).encode())
+            os._exit(0)
+        os.waitpid(child, 0)
+        drawn.append(float(os.read(reader, 99)))
+        os.close(reader), os.close(writer)
+    print(*drawn)
+"""
+
+
+def test_the_children_of_a_guard_back_off_each_at_its_own_time() -> None:
+    ran = subprocess.run([sys.executable, "-c", GUARDED], capture_output=True, text=True, timeout=120, check=True)
+    for line in ran.stdout.splitlines():
+        delays = [float(word) for word in line.split()]
+        assert len(set(delays)) == len(delays) == 21
