@@ -51,20 +51,11 @@ fn classified(error: &Bound<'_, PyAny>, on: Option<&Py<PyAny>>) -> PyResult<Outc
     outcome(&call1(OUTCOME_OF.import(error.py(), "seawall._outcome", "outcome_of")?, (error, on))?)
 }
 
-/// Whether it is what a coroutine function returned.
-#[inline]
-pub(crate) fn is_coroutine(answer: &Bound<'_, PyAny>) -> PyResult<bool> {
-    static COROUTINE: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-    // `types.CoroutineType`, from where it is found without an import.
-    let coroutine = COROUTINE.import(answer.py(), "_collections_abc", "coroutine")?;
-    Ok(answer.get_type_ptr() == coroutine.as_type_ptr())
-}
-
-/// A coroutine that awaits the one that is given, inside of its permit.
+/// A coroutine that awaits what is given, inside of its permit.
 #[cold]
-pub(crate) fn within<'py>(permit: Bound<'py, PyAny>, coroutine: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+pub(crate) fn within<'py>(permit: Bound<'py, PyAny>, awaitable: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     static WITHIN: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    call1(WITHIN.import(permit.py(), "seawall._protect", "within")?, (permit, coroutine))
+    call1(WITHIN.import(permit.py(), "seawall._protect", "within")?, (permit, awaitable))
 }
 
 /// The function whose every call goes through `whole.call`, or where it is asynchronous, through `whole.try_attempt`.

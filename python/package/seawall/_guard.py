@@ -5,7 +5,6 @@ The first attempt of a function that is called through a guard is native. Here i
 
 from __future__ import annotations
 
-from types import CoroutineType
 from typing import TYPE_CHECKING, Any, cast
 
 from ._native import Attempt
@@ -57,7 +56,7 @@ def run(
             if not attempt.__exit__(type(error), error, error.__traceback__):
                 raise
         else:
-            if type(result) is CoroutineType:
+            if hasattr(type(result), "__await__"):
                 return awaited(attempt, result, function, args, kwargs)
             attempt.finish("success")
             return result
@@ -88,9 +87,12 @@ def decorate(
 ) -> Callable[..., Any]:
     """The function, each call of which goes through the guard: of the same colour, name and signature."""
     from functools import wraps
-    from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
+    from inspect import isasyncgenfunction, isclass, iscoroutinefunction, isgeneratorfunction
 
-    if not callable(function):
+    if isinstance(function, (staticmethod, classmethod)):
+        settings = {"shard": shard, "cost": cost, "deadline": deadline, "max_wait": max_wait, "retry": retry}
+        return type(function)(decorate(guard, function.__func__, key=key, **settings))
+    if isclass(function) or not callable(function):
         raise TypeError(f"a guard decorates functions, not {function!r}")
     if isgeneratorfunction(function) or isasyncgenfunction(function):
         name = getattr(function, "__qualname__", function)

@@ -7,20 +7,22 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Awaitable, Callable
 
     from ._native import BreakerPermit, CircuitBreaker, ConcurrencyLimit, LimitPermit
 
 
-async def within(permit: BreakerPermit | LimitPermit, coroutine: Coroutine[Any, Any, Any]) -> Any:
+async def within(permit: BreakerPermit | LimitPermit, awaitable: Awaitable[Any]) -> Any:
     """Awaits it inside of the permit."""
     with permit:
-        return await coroutine
+        return await awaitable
 
 
 def protect(whole: CircuitBreaker | ConcurrencyLimit, function: Callable[..., Any]) -> Callable[..., Any]:
     """`function`, with each of its calls behind `whole`, of the same colour."""
-    if not callable(function):
+    if isinstance(function, (staticmethod, classmethod)):
+        return type(function)(protect(whole, function.__func__))
+    if inspect.isclass(function) or not callable(function):
         raise TypeError(f"a {type(whole).__name__} protects a function, not {function!r}")
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise TypeError(
