@@ -38,6 +38,9 @@ impl Timer {
         match self {
             Self::System(clock) if clock.now() >= until => Ok(()),
             Self::System(_) => Err(Some(until)),
+            // After a jump it looks again at once, and not before its thread or its task has had a turn: so that one who
+            // waits for what never comes can be interrupted.
+            Self::Manual(hand) if hand.jumps_to(until) => Err(Some(Instant::ORIGIN)),
             Self::Manual(hand) => hand.has_come(until, bed, waker).then_some(()).ok_or(None),
         }
     }
@@ -84,11 +87,22 @@ impl Hand {
         self.sleepers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn has_come(&self, until: Instant, bed: &mut Bed, waker: &Waker) -> bool {
-        let mut sleepers = self.sleepers();
-        if self.autojump && self.clock.now() < until {
+    /// Whether it had to jump for that.
+    fn jumps_to(&self, until: Instant) -> bool {
+        if !self.autojump {
+            return false;
+        }
+        // Under the lock, so that two who jump do not set it back.
+        let _sleepers = self.sleepers();
+        let jumps = self.clock.now() < until;
+        if jumps {
             self.clock.set(until);
         }
+        jumps
+    }
+
+    fn has_come(&self, until: Instant, bed: &mut Bed, waker: &Waker) -> bool {
+        let mut sleepers = self.sleepers();
         // Under the lock: who moves the clock after this look finds the sleeper.
         let has_come = self.clock.now() >= until;
         let old = if has_come {
