@@ -49,3 +49,34 @@ def test_a_hundred_children_and_theirs_draw_other_delays_each() -> None:
             # The parent goes on with its own stream.
             expected = [draw(number, 10_000_000_000) / 1e9 for number in islice(split_mix(seed), 2)]
             assert [delays[0], delays[-1]] == expected
+
+
+GUARDED = """
+import os, seawall
+
+def delay(guard):
+    wait = guard.begin().try_attempt().finish("failure")
+    return 0.0 if wait is None else wait
+
+settings = {"bucket": {"rate": 100_000, "burst": 1_000, "initial": 1_000}, "limit": {"start": 8}, "retry_streak": None}
+for seed in None, 7:
+    guard = seawall.Guard(20, 1.0, seed=seed, retry={"base_delay": 10.0}, breaker={"failure_threshold": 99}, **settings)
+    drawn = [delay(guard)]
+    for _ in range(20):
+        reader, writer = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.write(writer, repr(delay(guard)).encode())
+            os._exit(0)
+        os.waitpid(child, 0)
+        drawn.append(float(os.read(reader, 99)))
+        os.close(reader), os.close(writer)
+    print(*drawn)
+"""
+
+
+def test_the_children_of_a_guard_back_off_each_at_its_own_time() -> None:
+    ran = subprocess.run([sys.executable, "-c", GUARDED], capture_output=True, text=True, timeout=120, check=True)
+    for line in ran.stdout.splitlines():
+        delays = [float(word) for word in line.split()]
+        assert len(set(delays)) == len(delays) == 21

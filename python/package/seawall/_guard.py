@@ -5,12 +5,14 @@ The first attempt of a function that is called through a guard is native. Here i
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
+
+from ._native import Attempt
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ._native import Attempt, Call, Guard
+    from ._native import Call, Guard
 
 
 async def awaited(
@@ -107,7 +109,18 @@ def decorate(
     if not (callable(key) or callable(shard)):
         guard.peek(key=key, shard=shard, cost=cost, deadline=deadline)
 
-    if iscoroutinefunction(function):
+    enter = guard._enter
+    if iscoroutinefunction(function) and is_plain and not retry:
+
+        @wraps(function)
+        async def wrapper(*args: Any, **kwargs: Any) -> Any:
+            attempt = enter()
+            if attempt.__class__ is not Attempt:
+                attempt = await anext(cast("Call", attempt))
+            with attempt:
+                return await function(*args, **kwargs)
+
+    elif iscoroutinefunction(function):
 
         @wraps(function)
         async def wrapper(*args: Any, **kwargs: Any) -> Any:

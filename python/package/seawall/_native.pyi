@@ -3,15 +3,19 @@
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, Final, Literal, ParamSpec, TypeAlias, TypeVar, TypedDict, final, overload
+from typing import Any, Final, Literal, ParamSpec, TypeAlias, TypedDict, TypeVar, final, overload
 
 from ._errors import Refused
 
 __all__ = [
     "AIMDController",
+    "Attempt",
     "BreakerPermit",
+    "Call",
     "CircuitBreaker",
     "ConcurrencyLimit",
+    "Counts",
+    "Guard",
     "KeyedBuckets",
     "LimitPermit",
     "ManualClock",
@@ -24,6 +28,7 @@ __all__ = [
     "RetryCall",
     "RetryStrategy",
     "SlidingWindow",
+    "Snapshot",
     "TokenBucket",
     "Waiting",
     "WarmUp",
@@ -42,6 +47,31 @@ _Key: TypeAlias = str | bytes | int
 _WhenFull: TypeAlias = Literal["open", "closed"]
 _Reason: TypeAlias = Literal["not_yet", "never", "clock_stepped", "no_place"]
 _Curve: TypeAlias = Literal["step", "linear", "exponential"]
+_Stage: TypeAlias = Literal[
+    "deadline",
+    "pause",
+    "circuit_breaker",
+    "concurrency_limit",
+    "token_bucket",
+    "retry_budget",
+    "keyed_bucket",
+]
+_ModeStage: TypeAlias = Literal[
+    "pause", "circuit_breaker", "concurrency_limit", "token_bucket", "retry_budget", "keyed_bucket"
+]
+_Mode: TypeAlias = Literal["enforce", "shadow", "off"] | float
+_Cause: TypeAlias = Literal[
+    "consecutive_failures",
+    "failure_share",
+    "slow_share",
+    "tripped",
+    "interval_over",
+    "probes_succeeded",
+    "probes_failed",
+    "forced",
+    "reset",
+    "clock_stepped",
+]
 _State: TypeAlias = Literal["closed", "open", "half_open"]
 _Outcome: TypeAlias = Literal["success", "failure", "throttled", "timeout", "ignored"]
 _LimitReason: TypeAlias = Literal["growth", "slow", "timeout", "throttled", "refused", "set"]
@@ -105,6 +135,25 @@ class AIMDController:
     def latency_baseline(self) -> float | None: ...
 
 @final
+class Attempt:
+    def finish(self, outcome: _Outcome, retry_after: _Seconds | None = None) -> float | None: ...
+    def report(self, outcome: _Outcome, retry_after: _Seconds | None = None) -> None: ...
+    def cancel(self) -> bool: ...
+    @property
+    def shadow_refusal(self) -> Refused | None: ...
+    @property
+    def call(self) -> Call: ...
+    def __enter__(self) -> Attempt: ...
+    # Of a loop it keeps an exception that is to be retried.
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None, /
+    ) -> bool: ...
+    def __aenter__(self) -> Awaitable[Attempt]: ...
+    def __aexit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None, /
+    ) -> Awaitable[bool | None]: ...
+
+@final
 class BreakerPermit:
     def finish(self, outcome: _Outcome, /) -> None: ...
     def cancel(self) -> bool: ...
@@ -115,6 +164,39 @@ class BreakerPermit:
     def __exit__(
         self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None, /
     ) -> None: ...
+
+@final
+class Call:
+    def try_attempt(self) -> Attempt: ...
+    def attempt(self, *, max_wait: _Seconds | None = None) -> Awaitable[Attempt]: ...
+    def attempt_blocking(self, *, max_wait: _Seconds | None = None) -> Attempt: ...
+    def peek(self) -> Refused | None: ...
+    def abandon(self) -> None: ...
+    @property
+    def attempts(self) -> int: ...
+    @property
+    def deadline(self) -> float | None: ...
+    @property
+    def give_up_reason(self) -> _GiveUpReason | None: ...
+    @property
+    def retry_in(self) -> float | None: ...
+    @property
+    def is_over(self) -> bool: ...
+    @property
+    def guard(self) -> Guard: ...
+    def __enter__(self) -> Attempt: ...
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None, /
+    ) -> None: ...
+    def __aenter__(self) -> Awaitable[Attempt]: ...
+    def __aexit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None, /
+    ) -> Awaitable[None]: ...
+    def __iter__(self) -> Call: ...
+    def __next__(self) -> Attempt: ...
+    def __aiter__(self) -> Call: ...
+    def __anext__(self) -> Awaitable[Attempt]: ...
+    def _once(self, is_single: bool, /) -> Call: ...
 
 @final
 class CircuitBreaker:
@@ -232,6 +314,212 @@ class ConcurrencyLimit:
         self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None, /
     ) -> None: ...
     def __aenter__(self) -> Awaitable[LimitPermit]: ...
+    def __aexit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None, /
+    ) -> Awaitable[None]: ...
+
+class _Outcomes(TypedDict):
+    success: int
+    failure: int
+    throttled: int
+    ignored: int
+
+class _CountsDict(TypedDict):
+    begun: int
+    admitted: int
+    retries: int
+    cancelled: int
+    refused: int
+    refused_by: dict[_Stage, dict[_Reason, int]]
+    outcomes: _Outcomes
+    would_refuse: dict[_Stage, _Outcomes]
+    would_pass: _Outcomes
+    delivered: int
+    ignored: int
+    abandoned: int
+    given_up: int
+    given_up_by: dict[_GiveUpReason, int]
+
+@final
+class Counts:
+    @property
+    def begun(self) -> int: ...
+    @property
+    def admitted(self) -> int: ...
+    @property
+    def retries(self) -> int: ...
+    @property
+    def cancelled(self) -> int: ...
+    @property
+    def refused(self) -> int: ...
+    @property
+    def delivered(self) -> int: ...
+    @property
+    def ignored(self) -> int: ...
+    @property
+    def abandoned(self) -> int: ...
+    @property
+    def given_up(self) -> int: ...
+    @property
+    def refused_by(self) -> dict[_Stage, dict[_Reason, int]]: ...
+    @property
+    def outcomes(self) -> _Outcomes: ...
+    @property
+    def given_up_by(self) -> dict[_GiveUpReason, int]: ...
+    @property
+    def would_refuse(self) -> dict[_Stage, _Outcomes]: ...
+    @property
+    def would_pass(self) -> _Outcomes: ...
+    def as_dict(self) -> _CountsDict: ...
+
+class _BucketSettings(TypedDict, total=False):
+    rate: _Rate
+    burst: int
+    initial: int
+    warm_up: WarmUp
+
+class _BreakerSettings(TypedDict, total=False):
+    failure_threshold: int
+    failure_share: float
+    slow_share: float
+    slower_than: _Seconds
+    window: int
+    minimum: int
+    open_for: _Seconds
+    open_jitter: float
+    open_growth: float
+    open_cap: _Seconds
+    probes: int
+    probe_lease: _Seconds
+    close_share: float
+    ramp: _Seconds
+
+class _LimitSettings(TypedDict, total=False):
+    start: int
+    floor: int
+    ceiling: int
+    slow_after: _Seconds
+    tolerance: float
+    saturated_after: int
+    timeout: _Seconds
+    slow_factor: float
+    timeout_factor: float
+    lease: _Seconds
+
+class _RetrySettings(TypedDict, total=False):
+    max_attempts: int
+    base_delay: _Seconds
+    factor: float
+    max_delay: _Seconds
+    jitter: _Jitter
+    deadline: _Seconds
+    retry_after_cap: _Seconds
+
+class _BudgetSettings(TypedDict, total=False):
+    share: float
+    cap: float
+    initial: float
+    floor: float
+    lifetime: _Seconds
+
+@final
+class Guard:
+    def __new__(
+        cls,
+        rate: _Rate,
+        timeout: _Seconds,
+        *,
+        shards: int = 1,
+        quota: _Rate | None = None,
+        warm_up: WarmUp | None = None,
+        max_in_flight: int = 64,
+        per_key: _Rate | None = None,
+        per_key_burst: int | None = None,
+        keys: int = 1024,
+        when_full: _WhenFull = "open",
+        mode: _Mode = "enforce",
+        modes: dict[_ModeStage, _Mode] | None = None,
+        max_wait: _Seconds = 0.0,
+        on: _On | None = ...,
+        on_state_change: Callable[[_State, _State], object] | Callable[[_State, _State, int], object] | None = None,
+        bucket: _BucketSettings | None = None,
+        breaker: _BreakerSettings | None = None,
+        limit: _LimitSettings | None = None,
+        retry: _RetrySettings | None = None,
+        budget: _BudgetSettings | None = None,
+        window: _Seconds = 30.0,
+        timeout_weight: int = 2,
+        retry_streak: int | None = 3,
+        ramp: WarmUp | None = None,
+        clock: ManualClock | None = None,
+        seed: int | None = None,
+    ) -> Guard: ...
+    # A coroutine that the function returns is given as one, and awaited as a part of the call.
+    def call(self, function: Callable[_P, _R], /, *args: _P.args, **kwargs: _P.kwargs) -> _R: ...
+    def execute(self, function: Callable[_P, _R], /, *args: _P.args, **kwargs: _P.kwargs) -> _R: ...
+    @overload
+    def __call__(
+        self,
+        function: _F,
+        /,
+        *,
+        key: _Key | Callable[..., _Key | None] | None = None,
+        shard: int | Callable[..., int] = 0,
+        cost: int = 1,
+        deadline: _Seconds | None = None,
+        max_wait: _Seconds | None = None,
+        retry: bool = False,
+    ) -> _F: ...
+    @overload
+    def __call__(
+        self,
+        *,
+        key: _Key | Callable[..., _Key | None] | None = None,
+        shard: int | Callable[..., int] = 0,
+        cost: int = 1,
+        deadline: _Seconds | None = None,
+        max_wait: _Seconds | None = None,
+        retry: bool = False,
+    ) -> Callable[[_F], _F]: ...
+    def begin(
+        self,
+        *,
+        key: _Key | None = None,
+        shard: int = 0,
+        cost: int = 1,
+        deadline: _Seconds | None = None,
+        max_wait: _Seconds | None = None,
+    ) -> Call: ...
+    def peek(
+        self, *, key: _Key | None = None, shard: int = 0, cost: int = 1, deadline: _Seconds | None = None
+    ) -> Refused | None: ...
+    def mode(self, stage: _ModeStage, /) -> _Mode: ...
+    def set_mode(self, mode: _Mode, stage: _ModeStage | None = None) -> None: ...
+    @property
+    def paused_for(self) -> float: ...
+    def set_rate(self, rate: _Rate, /) -> None: ...
+    def reset(self) -> None: ...
+    def rebase(self, old: _Seconds, new: _Seconds, /) -> None: ...
+    @property
+    def waiting(self) -> int: ...
+    @property
+    def shards(self) -> int: ...
+    @property
+    def bucket(self) -> TokenBucket: ...
+    @property
+    def limit(self) -> ConcurrencyLimit: ...
+    @property
+    def budget(self) -> RetryBudget: ...
+    @property
+    def keyed(self) -> KeyedBuckets | None: ...
+    def breaker(self, shard: int = 0) -> CircuitBreaker: ...
+    def snapshot(self) -> Snapshot: ...
+    def _enter(self) -> Attempt | Call: ...
+    def __enter__(self) -> Attempt: ...
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None, /
+    ) -> None: ...
+    def __aenter__(self) -> Awaitable[Attempt]: ...
     def __aexit__(
         self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None, /
     ) -> Awaitable[None]: ...
@@ -512,6 +800,102 @@ class SlidingWindow:
     @property
     def relative_error(self) -> float: ...
     def __sizeof__(self) -> int: ...
+
+class _Latencies(TypedDict):
+    mean: float | None
+    max: float | None
+    p50: float | None
+    p95: float | None
+    p99: float | None
+
+class _Refusal(TypedDict):
+    stage: _Stage
+    reason: _Reason
+    retry_after: float | None
+
+class _SnapshotDict(TypedDict):
+    state: _State
+    shard: int
+    state_cause: _Cause | None
+    state_for: float | None
+    limit: int
+    in_flight: int
+    waiting: int
+    rate: float
+    burst: int
+    tokens: int
+    budget: float
+    paused_for: float
+    per_key: float | None
+    keys_let_through: int
+    error_rate: float | None
+    throughput: float
+    latency: _Latencies
+    delivery: _Latencies
+    delivered_share: float | None
+    observed: float
+    recent: _CountsDict
+    total: _CountsDict
+    refusals: list[_Refusal]
+
+@final
+class Snapshot:
+    @property
+    def state(self) -> _State: ...
+    @property
+    def shard(self) -> int: ...
+    @property
+    def state_cause(self) -> _Cause | None: ...
+    @property
+    def state_for(self) -> float | None: ...
+    @property
+    def limit(self) -> int: ...
+    @property
+    def in_flight(self) -> int: ...
+    @property
+    def waiting(self) -> int: ...
+    @property
+    def rate(self) -> float: ...
+    @property
+    def burst(self) -> int: ...
+    @property
+    def tokens(self) -> int: ...
+    @property
+    def budget(self) -> float: ...
+    @property
+    def paused_for(self) -> float: ...
+    @property
+    def per_key(self) -> float | None: ...
+    @property
+    def keys_let_through(self) -> int: ...
+    @property
+    def recent(self) -> Counts: ...
+    @property
+    def observed(self) -> float: ...
+    @property
+    def total(self) -> Counts: ...
+    @property
+    def error_rate(self) -> float | None: ...
+    @property
+    def throughput(self) -> float: ...
+    @property
+    def p50(self) -> float | None: ...
+    @property
+    def p95(self) -> float | None: ...
+    @property
+    def p99(self) -> float | None: ...
+    @property
+    def delivery_p50(self) -> float | None: ...
+    @property
+    def delivery_p95(self) -> float | None: ...
+    @property
+    def delivery_p99(self) -> float | None: ...
+    @property
+    def delivered_share(self) -> float | None: ...
+    @property
+    def refusals(self) -> list[Refused]: ...
+    def explain(self) -> str: ...
+    def as_dict(self) -> _SnapshotDict: ...
 
 @final
 class TokenBucket:

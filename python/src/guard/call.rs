@@ -186,11 +186,31 @@ impl PyCall {
             Ok(attempt) => return Ok(attempt.into_any()),
             Err(refused) => refused,
         };
-        if max_wait.is_zero() && !matches!(slf.get().progress().next, Next::RetryAt(_)) {
-            let now = slf.get().guard.get().timer.now();
-            return Self::admit(slf, Err(refused), manner, now).map(Bound::into_any);
+        if slf.get().is_impatient(max_wait) {
+            return Self::refuse(slf, refused, manner);
         }
         Self::waiting(slf, manner, max_wait).block(slf.py())
+    }
+
+    /// Whether it waits for nothing: neither for leave nor for the instant of its retry.
+    fn is_impatient(&self, max_wait: Duration) -> bool {
+        max_wait.is_zero() && !matches!(self.progress().next, Next::RetryAt(_))
+    }
+
+    #[cold]
+    fn refuse<'py>(slf: &Bound<'py, Self>, refused: Refused, manner: Manner) -> PyResult<Bound<'py, PyAny>> {
+        let now = slf.get().guard.get().timer.now();
+        Self::admit(slf, Err(refused), manner, now).map(Bound::into_any)
+    }
+
+    /// The only attempt, or where it has to wait for that, the call.
+    pub(crate) fn enter(slf: Bound<'_, Self>) -> PyResult<Bound<'_, PyAny>> {
+        slf.get().progress().is_single = true;
+        match Self::at_once(&slf, Manner::Once)? {
+            Ok(attempt) => Ok(attempt.into_any()),
+            Err(refused) if slf.get().is_impatient(slf.get().max_wait) => Self::refuse(&slf, refused, Manner::Once),
+            Err(_) => Ok(slf.into_any()),
+        }
     }
 
     pub(crate) fn awaiting<'py>(
@@ -198,10 +218,15 @@ impl PyCall {
         manner: Manner,
         max_wait: Duration,
     ) -> PyResult<Bound<'py, PyAny>> {
-        match Self::at_once(slf, manner)? {
-            Ok(attempt) => Ready::with(slf.py(), attempt.into_any().unbind()),
-            Err(_) => Self::waiting(slf, manner, max_wait).coroutine(slf.py()),
+        let refused = match Self::at_once(slf, manner)? {
+            Ok(attempt) => return Ready::with(slf.py(), attempt.into_any().unbind()),
+            Err(refused) => refused,
+        };
+        // What is awaited where it is asked for may be refused there.
+        if manner != Manner::Hand && slf.get().is_impatient(max_wait) {
+            return Self::refuse(slf, refused, manner);
         }
+        Self::waiting(slf, manner, max_wait).coroutine(slf.py())
     }
 
     /// Whether another attempt of a loop follows.
