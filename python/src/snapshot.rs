@@ -54,13 +54,14 @@ impl PySnapshot {
     }
 
     /// Why it is in that state: "consecutive_failures", "failure_share", "slow_share", "tripped", "interval_over",
-    /// "probes_succeeded", "probes_failed", "forced", "reset" or "clock_stepped"; None where it has always been.
+    /// "probes_succeeded", "probes_failed", "forced", "reset" or "clock_stepped"; None where it has always been, or was
+    /// changed through `guard.breaker()`.
     #[getter]
     fn state_cause(&self) -> Option<&'static str> {
         self.snapshot.breaker_cause.map(cause_word)
     }
 
-    /// For how many seconds it is in that state; None where it has always been.
+    /// For how many seconds it is in that state; None where the cause is.
     #[getter]
     fn state_for(&self) -> Option<f64> {
         self.snapshot.breaker_for.map(as_seconds)
