@@ -296,7 +296,7 @@ fn limit_let_through_and_remove_keys() {
     assert!(KEYS.peek(alice, 1, now).is_err() && KEYS.refund(alice, 1, now));
     (0..9).for_each(|key| assert!(KEYS.try_take(key, 1, now).is_ok()));
     assert!(KEYS.let_through() >= 3 && KEYS.occupied(now) == 7);
-    assert!(KEYS.set_config(KeyedConfig { when_full: WhenFull::FailClosed, ..KEYED }, now).is_ok());
+    assert!(KEYS.set_when_full(WhenFull::FailClosed, now).is_ok() && KEYS.set_burst(KEYED.burst, now).is_ok());
     assert!(KEYS.try_take(100, 1, now).is_err() && KEYS.set_rate(Rate::per_minute(9), now).is_ok());
     CLOCK.advance(Duration::from_secs(60));
     assert!(KEYS.try_take(100, 1, CLOCK.now()).is_ok(), "another was full again");

@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyString, PyType};
 use pyo3::{PyTypeInfo, intern};
-use seawall::{ChangeError, Reason, Refused, Stage};
+use seawall::{ChangeError, GiveUpReason, Reason, Refused, Stage};
 
 use crate::values::as_seconds;
 
@@ -28,6 +28,19 @@ pub(crate) fn reason_text<'py>(py: Python<'py>, reason: Reason) -> &'py Bound<'p
         Reason::Never => intern!(py, "never"),
         Reason::ClockStepped => intern!(py, "clock_stepped"),
         _ => intern!(py, "no_place"),
+    }
+}
+
+/// The word for why a call is not sent again.
+pub(crate) fn give_up_text(reason: GiveUpReason) -> &'static str {
+    match reason {
+        GiveUpReason::Permanent => "permanent",
+        GiveUpReason::AttemptsExhausted => "attempts_exhausted",
+        GiveUpReason::DeadlineExceeded => "deadline_exceeded",
+        GiveUpReason::RetryAfterTooLong => "retry_after_too_long",
+        GiveUpReason::BudgetSpent => "budget_spent",
+        GiveUpReason::PermitVoid => "permit_void",
+        _ => "service_failing",
     }
 }
 

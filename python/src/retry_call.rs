@@ -10,6 +10,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyString};
 use seawall::{AttemptFailure, Clock, ErrorClass, GiveUpReason, Instant, RetryCost, RetryDecision};
 
+use crate::errors::give_up_text;
 use crate::errors::no_pickle;
 use crate::ready::Ready;
 use crate::retry_strategy::PyRetryStrategy;
@@ -37,19 +38,6 @@ pub(crate) fn at_most(attempts: u32) -> u32 {
     }
 }
 
-/// The word for why a call was given up.
-pub(crate) fn give_up_word(reason: GiveUpReason) -> &'static str {
-    match reason {
-        GiveUpReason::Permanent => "permanent",
-        GiveUpReason::AttemptsExhausted => "attempts_exhausted",
-        GiveUpReason::DeadlineExceeded => "deadline_exceeded",
-        GiveUpReason::RetryAfterTooLong => "retry_after_too_long",
-        GiveUpReason::BudgetSpent => "budget_spent",
-        GiveUpReason::PermitVoid => "permit_void",
-        _ => "service_failing",
-    }
-}
-
 const ERRORS: &str = "an exception, \"retryable\", \"timeout\", \"throttled\", \"permanent\" or \"ignored\"";
 const OUTCOMES: &str = "\"success\", \"failure\", \"timeout\", \"throttled\", \"permanent\" or \"ignored\"";
 
@@ -67,18 +55,20 @@ pub(crate) fn class_of(name: &str, word: &Bound<'_, PyString>) -> PyResult<Optio
 }
 
 /// What an exception means by `on`, and for how long the server asked to be spared. A function of the user's that fails is
-/// reported, and the error counts as by default: it is what the caller has to get.
-fn classify<'py>(
+/// reported, and the error counts as by default: it is what the caller has to get. `guarded`: to a guard, a refusal of
+/// another object of seawall's says nothing.
+pub(crate) fn classify<'py>(
     error: &Bound<'py, PyAny>,
     on: &Bound<'py, PyAny>,
+    guarded: bool,
 ) -> PyResult<(Bound<'py, PyString>, Option<Duration>)> {
     static CLASSIFY: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let py = error.py();
     let classify = CLASSIFY.import(py, "seawall._classify", "classify")?;
-    let said = match classify.call1((error, on)) {
+    let said = match classify.call1((error, on, guarded)) {
         Err(failure) if failure.is_instance_of::<PyException>(py) => {
             failure.write_unraisable(py, Some(on));
-            classify.call1((error,))?
+            classify.call1((error, py.get_type::<PyException>(), guarded))?
         }
         said => said?,
     };
@@ -158,7 +148,7 @@ impl LogicalCall {
         if !error.is_instance_of::<PyBaseException>() {
             return Err(bad("error", error, ERRORS));
         }
-        let (word, asked) = classify(error, self.strategy.get().on.bind(error.py()))?;
+        let (word, asked) = classify(error, self.strategy.get().on.bind(error.py()), false)?;
         Ok(self.decide(class_of("error", &word)?, retry_after.or(asked)))
     }
 
@@ -359,7 +349,7 @@ impl PyRetryCall {
     /// "budget_spent". None: it was not, or it was abandoned, or an "ignored" error ended it.
     #[getter]
     fn give_up_reason(&self) -> Option<&'static str> {
-        self.0.give_up_reason().map(give_up_word)
+        self.0.give_up_reason().map(give_up_text)
     }
 
     /// `failed` and `wait` in one, so that nothing comes between: whether there is another attempt.

@@ -13,11 +13,12 @@ use seawall::{AttemptFailure, Clock, ErrorClass, Instant, Jitter, RetryConfig, R
 use crate::awaitable::is_awaitable;
 use crate::chance::Chance;
 use crate::clock::{PyManualClock, Timer};
+use crate::errors::give_up_text;
 use crate::errors::no_pickle;
 use crate::options::Options;
 use crate::retry_attempts::PyRetryAttempts;
 use crate::retry_budget::PyRetryBudget;
-use crate::retry_call::{LogicalCall, PyRetryCall, class_of, give_up_word};
+use crate::retry_call::{LogicalCall, PyRetryCall, class_of};
 use crate::values::{as_seconds, bad, bad_text, count, positive_seconds, seconds};
 
 const SETTINGS: &[&str] =
@@ -194,6 +195,11 @@ impl PyRetryStrategy {
     }
 }
 
+fn budget(given: &Bound<'_, PyAny>) -> PyResult<Py<PyRetryBudget>> {
+    let budget = given.cast::<PyRetryBudget>().map_err(|_| bad("budget", given, "a RetryBudget or None"))?;
+    Ok(budget.clone().unbind())
+}
+
 #[pymethods]
 impl PyRetryStrategy {
     #[new]
@@ -208,7 +214,7 @@ impl PyRetryStrategy {
         max_attempts: Option<&Bound<'_, PyAny>>,
         base_delay: Option<&Bound<'_, PyAny>>,
         on: Option<&Bound<'_, PyAny>>,
-        budget: Option<Bound<'_, PyRetryBudget>>,
+        budget: Option<&Bound<'_, PyAny>>,
         clock: Option<&Bound<'_, PyManualClock>>,
         seed: Option<&Bound<'_, PyAny>>,
         settings: Option<&Bound<'_, PyDict>>,
@@ -225,7 +231,7 @@ impl PyRetryStrategy {
             strategy,
             config,
             on: self::on(py, on)?.unbind(),
-            budget: budget.map(Bound::unbind),
+            budget: budget.map(self::budget).transpose()?,
             timer: Timer::of(clock),
             chance: Chance::new(seed)?,
             has_deadline: config.total_deadline.is_some(),
@@ -323,7 +329,7 @@ impl PyRetryStrategy {
         };
         Ok(match self.strategy.decide(failure, random) {
             RetryDecision::RetryAfter(delay) => (Some(delay.as_nanos()), None),
-            RetryDecision::GiveUp(reason) => (None, Some(give_up_word(reason))),
+            RetryDecision::GiveUp(reason) => (None, Some(give_up_text(reason))),
         })
     }
 

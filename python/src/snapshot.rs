@@ -5,8 +5,8 @@ use pyo3::types::{PyDict, PyList};
 use seawall::{Counts, GiveUpReason, OutcomeCounts, Reason, Refused, Snapshot, Stage, WindowSummary};
 
 use crate::errors::exception;
+use crate::errors::give_up_text;
 use crate::guard::{cause_word, reason_word, stage_word, state_word};
-use crate::retry_call::give_up_word;
 use crate::values::{as_per_second, as_seconds, as_share};
 
 /// A guard at one moment, and what went through it: `guard.snapshot()`. Frozen.
@@ -54,13 +54,14 @@ impl PySnapshot {
     }
 
     /// Why it is in that state: "consecutive_failures", "failure_share", "slow_share", "tripped", "interval_over",
-    /// "probes_succeeded", "probes_failed", "forced", "reset" or "clock_stepped"; None where it has always been.
+    /// "probes_succeeded", "probes_failed", "forced", "reset" or "clock_stepped"; None where it has always been, or was
+    /// changed through `guard.breaker()`.
     #[getter]
     fn state_cause(&self) -> Option<&'static str> {
         self.snapshot.breaker_cause.map(cause_word)
     }
 
-    /// For how many seconds it is in that state; None where it has always been.
+    /// For how many seconds it is in that state; None where the cause is.
     #[getter]
     fn state_for(&self) -> Option<f64> {
         self.snapshot.breaker_for.map(as_seconds)
@@ -365,7 +366,7 @@ impl PyCounts {
     fn given_up_by<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let all = PyDict::new(py);
         for reason in GiveUpReason::ALL {
-            all.set_item(give_up_word(reason), self.0.given_up_for(reason))?;
+            all.set_item(give_up_text(reason), self.0.given_up_for(reason))?;
         }
         Ok(all)
     }

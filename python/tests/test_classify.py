@@ -120,7 +120,7 @@ class Hostile(Exception):
 )
 def test_an_exception_is_what_its_kind_says(error: BaseException, expected: tuple[str, float | None]) -> None:
     assert classify(error) == expected
-    assert classify(error, Exception) == expected
+    assert classify(error, Exception) == classify(error, None) == expected
 
 
 def test_a_refusal_of_another_object_says_nothing_to_a_guard() -> None:

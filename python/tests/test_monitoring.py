@@ -34,6 +34,12 @@ def guard_with_a_past(clock: seawall.ManualClock) -> seawall.Guard:
         clock.advance(0.2)
         attempt.finish(outcome)
         clock.advance(1.0)
+    retried = guard.begin()
+    assert retried.try_attempt().finish("failure") is not None
+    clock.advance(10.0)
+    retried.try_attempt().finish("success")
+    for _ in range(3):
+        guard.begin().try_attempt().cancel()
     guard.bucket.drain_to(0)
     for _ in range(3):
         guard.begin().try_attempt().finish("success")
@@ -74,20 +80,28 @@ def test_prometheus_reads_the_numbers_of_the_snapshot(guard: seawall.Guard) -> N
         return found[name, labels(guard="payments", **given)]
 
     total = snapshot.total
-    assert of("seawall_begun_total") == total.begun == 8
-    assert of("seawall_calls_total", result="delivered") == total.delivered == 5
+    assert of("seawall_begun_total") == total.begun == 12
+    assert of("seawall_calls_total", result="delivered") == total.delivered == 6
     assert of("seawall_calls_total", result="ignored") == total.ignored == 1
     assert of("seawall_calls_total", result="given_up") == total.given_up
     assert of("seawall_calls_total", result="abandoned") == total.abandoned
-    assert of("seawall_attempts_total", outcome="success") == 5
-    assert of("seawall_attempts_total", outcome="failure") == 1
+    assert sum(value for (name, _), value in found.items() if name == "seawall_given_up_total") == total.given_up
+    assert of("seawall_attempts_total", outcome="success") == 6
+    assert of("seawall_attempts_total", outcome="failure") == 2
     assert of("seawall_attempts_total", outcome="throttled") == 0
-    assert of("seawall_admitted_total") == total.admitted == 7
+    assert of("seawall_admitted_total") == total.admitted == 12
+    assert of("seawall_retries_total") == total.retries == 1
+    assert of("seawall_unsent_total") == total.cancelled == 3
     assert of("seawall_refused_total", stage="circuit_breaker", reason="not_yet") == 1
     assert of("seawall_refused_total", stage="token_bucket", reason="not_yet") == 0
     assert of("seawall_shadow_refused_total", stage="token_bucket", outcome="success") == 3
     assert of("seawall_shadow_refused_total", stage="token_bucket", outcome="failure") == 0
-    assert of("seawall_shadow_passed_total", outcome="failure") == 1
+    assert of("seawall_shadow_passed_total", outcome="failure") == 2
+    assert of("seawall_shadow_passed_total", outcome="success") == 3
+    stages = {dict(given)["stage"] for name, given in found if name == "seawall_shadow_refused_total"}
+    assert stages == {"token_bucket"}, "a stage that was never in shadow has no rows"
+    assert of("seawall_waiting") == snapshot.waiting == 0
+    assert of("seawall_keys_let_through_total") == snapshot.keys_let_through == 0
     assert [of("seawall_breaker_state", state=state) for state in ("closed", "open", "half_open")] == [0, 1, 0]
     assert of("seawall_refusing", stage="circuit_breaker") == 1
     assert of("seawall_refusing", stage="token_bucket") == 0, "in shadow it refuses nobody"
@@ -96,7 +110,7 @@ def test_prometheus_reads_the_numbers_of_the_snapshot(guard: seawall.Guard) -> N
     assert of("seawall_tokens") == snapshot.tokens
     assert of("seawall_retry_budget") == snapshot.budget
     assert of("seawall_pause_seconds") == snapshot.paused_for == 0.0
-    assert of("seawall_error_rate") == snapshot.error_rate == pytest.approx(1 / 6, abs=1e-6)
+    assert of("seawall_error_rate") == snapshot.error_rate == pytest.approx(2 / 8, abs=1e-6)
     assert of("seawall_throughput") == snapshot.throughput > 0
     assert of("seawall_attempt_latency_seconds", quantile="0.95") == snapshot.p95 == pytest.approx(0.2, rel=0.04)
     assert of("seawall_delivery_latency_seconds", quantile="0.5") == snapshot.delivery_p50
@@ -122,7 +136,7 @@ def test_counters_only_grow(clock: seawall.ManualClock) -> None:
     counters = {key for key in before if key[0].endswith("_total")}
     assert len(counters) > 20
     assert all(after[key] >= before[key] for key in counters)
-    assert after["seawall_begun_total", labels(guard="payments")] == 9
+    assert after["seawall_begun_total", labels(guard="payments")] == 13
 
 
 def test_every_guard_has_its_own_series_and_new_ones_are_found(guard: seawall.Guard) -> None:
@@ -133,7 +147,7 @@ def test_every_guard_has_its_own_series_and_new_ones_are_found(guard: seawall.Gu
     guards["mails"] = seawall.Guard(5, 1.0)
     found = scraped(registry)
     assert found["seawall_begun_total", labels(guard="mails")] == 0
-    assert found["seawall_begun_total", labels(guard="payments")] == 8
+    assert found["seawall_begun_total", labels(guard="payments")] == 12
 
 
 def test_one_scrape_reads_each_guard_once(guard: seawall.Guard) -> None:
@@ -198,7 +212,7 @@ def exported(reader: InMemoryMetricReader) -> Series:
 
 
 def test_opentelemetry_is_told_the_same_as_prometheus(guard: seawall.Guard, reader: InMemoryMetricReader) -> None:
-    guards = {"payments": guard, "idle": seawall.Guard(5, 1.0)}
+    guards = {"payments": guard, "idle": seawall.Guard(5, 1.0, clock=seawall.ManualClock())}
     instrument(MeterProvider([reader]).get_meter("test"), guards)
     registry = prometheus_client.CollectorRegistry()
     GuardCollector(guards, registry)
@@ -215,10 +229,10 @@ def test_opentelemetry_is_told_the_same_as_prometheus(guard: seawall.Guard, read
 def test_the_same_numbers_are_read_anew_at_each_export(guard: seawall.Guard, reader: InMemoryMetricReader) -> None:
     instrument(MeterProvider([reader]).get_meter("test"), {"payments": guard})
     key = ("seawall.calls", labels(guard="payments", result="delivered"))
-    assert exported(reader)[key] == 5
+    assert exported(reader)[key] == 6
     guard.reset()
     guard.begin().try_attempt().finish("success")
-    assert exported(reader)[key] == 6
+    assert exported(reader)[key] == 7
 
 
 def test_the_page_lists_every_metric() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -65,8 +66,10 @@ def test_without_autojump_who_waits_is_woken_by_hand() -> None:
         bucket = seawall.TokenBucket(1, initial=0)
         thread = threading.Thread(target=bucket.take_blocking)
         thread.start()
-        while bucket.waiting == 0:
-            pass
+        give_up = time.monotonic() + 30.0
+        while bucket.waiting == 0 and time.monotonic() < give_up:
+            time.sleep(0.001)
+        assert bucket.waiting == 1
         clock.advance(1.0)
         thread.join(timeout=30.0)
         assert not thread.is_alive()

@@ -28,13 +28,13 @@ def classify(error: BaseException, on: object = Exception, guarded: bool = False
     """The class of an error, "retryable", "timeout", "throttled", "permanent" or "ignored", and for how many seconds the
     server asked to be spared.
 
-    `on` as in `RetryStrategy`. `guarded`: for a `Guard`, to which a refusal of another seawall object says nothing.
+    `on` as in `RetryStrategy`; None is the default. `guarded`: for a `Guard`, to which a refusal of another seawall object says nothing.
     """
     if not isinstance(error, Exception):
         return "ignored", None
     if guarded and isinstance(error, Refused):
         return "ignored", None
-    if on is Exception:
+    if on is None or on is Exception:
         return _by_default(error)
     if isinstance(on, (type, tuple)):
         if not isinstance(error, on):

@@ -111,6 +111,7 @@ class GuardMiddleware:
     What is refused raises a `seawall.Refused` that is an `aiohttp.ClientConnectionError` too. Retries end with the last
     answer or the last error. Who is cancelled counts nowhere.
 
+    >>> from seawall.aiohttp import GuardMiddleware
     >>> middleware = GuardMiddleware(rate=20, timeout=1.0, max_wait=0.5)
     """
 

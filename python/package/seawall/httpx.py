@@ -152,6 +152,7 @@ class GuardTransport(_Guarded, httpx.BaseTransport):
     the last error.
 
     >>> import httpx
+    >>> from seawall.httpx import GuardTransport
     >>> client = httpx.Client(transport=GuardTransport(rate=20, timeout=1.0, max_wait=0.5))
     """
 
@@ -221,6 +222,7 @@ class AsyncGuardTransport(_Guarded, httpx.AsyncBaseTransport):
     """As `GuardTransport`, for `httpx.AsyncClient`, on asyncio and trio. Who is cancelled counts nowhere.
 
     >>> import httpx
+    >>> from seawall.httpx import AsyncGuardTransport
     >>> client = httpx.AsyncClient(transport=AsyncGuardTransport(rate=20, timeout=1.0, max_wait=0.5))
     """
 

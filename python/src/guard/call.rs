@@ -9,12 +9,13 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use seawall::{Admission, Call, CallRecord, Clock, Finished, GiveUpReason, Instant, Outcome, Permit, Refused, Verdict};
 
+use crate::errors::give_up_text;
 use crate::errors::{exception, no_pickle, raised};
 use crate::guard::PyGuard;
 use crate::guard::attempt::PyAttempt;
 use crate::held;
 use crate::ready::Ready;
-use crate::retry_call::{at_most, give_up_word};
+use crate::retry_call::at_most;
 use crate::values::{as_seconds, seconds};
 use crate::waiting::{Nap, Waiting};
 
@@ -372,7 +373,7 @@ impl PyCall {
     #[getter]
     fn give_up_reason(&self) -> Option<&'static str> {
         match self.progress().next {
-            Next::Over(reason) => reason.map(give_up_word),
+            Next::Over(reason) => reason.map(give_up_text),
             _ => None,
         }
     }

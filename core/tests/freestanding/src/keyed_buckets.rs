@@ -43,6 +43,10 @@ crate::proofs! {
     }
     fn proof_keyed_set_rate(a, b, c) { told(TABLE.set_rate(config(a, b, c).rate, Instant::from_nanos(c))) }
     fn proof_keyed_set_config(a, b, c) { told(TABLE.set_config(config(a, b, c), Instant::from_nanos(c))) }
+    fn proof_keyed_set_burst(a, b, c) {
+        let now = Instant::from_nanos(b);
+        told(TABLE.set_burst(a as u32, now)) + told(TABLE.set_when_full(config(a, b, c).when_full, now))
+    }
     fn proof_keyed_rebase(a, b, _c) { told(TABLE.rebase(Instant::from_nanos(a), Instant::from_nanos(b))) }
     fn proof_keyed_reset(a, _b, _c) { told(TABLE.reset(Instant::from_nanos(a))) }
     fn proof_renewed_keyed(a, b, c) {
