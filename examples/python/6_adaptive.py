@@ -13,9 +13,9 @@ bucket = seawall.TokenBucket(chat.RATE, burst=10, initial=1, warm_up=WARM_UP)
 retry = seawall.RetryStrategy(5, 0.2)
 breaker = seawall.CircuitBreaker(10)
 window = seawall.SlidingWindow(1.0)
-# Half of the rate where a twentieth fails or p95 is over 0.4 s, else 10/s more; it looks twice a second here. In a
+# Half of the rate where a twentieth fails or p95 is over 0.4 s, else 20/s more; it looks twice a second here. In a
 # service, every thirty.
-controller = seawall.AIMDController(chat.RATE, 10, chat.RATE, step=10, interval=0.5)
+controller = seawall.AIMDController(chat.RATE, 10, chat.RATE, step=20, interval=0.5)
 
 
 async def attempt(message: chat.Message) -> None:

@@ -12,6 +12,7 @@ guard = seawall.Guard(
     chat.LIMIT,
     quota=chat.RATE,
     warm_up=seawall.WarmUp(2.0, start=chat.RATE / 3, curve="linear"),
+    bucket={"burst": 10},
     max_wait=60.0,
 )
 

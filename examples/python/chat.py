@@ -20,13 +20,14 @@ from pathlib import Path
 from typing import Any
 
 from connections import Connections, HttpError
-from outbox import Message, Outbox
+from outbox import Message as Message
+from outbox import Outbox
 from storm_server import storm_server
 from table import figures, table
 
 # Messages a second: what the server does, what its live users write, and what it grants this client.
 CAPACITY, LIVE, RATE = 400, 60, 300
-MESSAGES = 2_200
+MESSAGES = 1_800
 # Attempts at once: a client without protection uses them all.
 CONNECTIONS = 600
 # How long an attempt may take, in seconds.

@@ -26,7 +26,7 @@ def program() -> Path:
 @contextmanager
 def storm_server(capacity: int, log: Path) -> Iterator[tuple[str, int]]:
     """Its host and port. It does `capacity` messages a second, and has stopped at the end, however the block ends."""
-    command = [program(), "server", "--capacity", str(capacity), "--log", log, "--until-end-of-input"]
+    command = [str(program()), "server", "--capacity", str(capacity), "--log", str(log), "--until-end-of-input"]
     # The other end of its input is ours, so that it does not outlive this process, whatever ends it.
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:

@@ -92,6 +92,7 @@ mod _native {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        crate::about::one_interpreter(module.py())?;
         crate::chance::register_at_fork(module)?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }

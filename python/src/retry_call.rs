@@ -55,18 +55,20 @@ pub(crate) fn class_of(name: &str, word: &Bound<'_, PyString>) -> PyResult<Optio
 }
 
 /// What an exception means by `on`, and for how long the server asked to be spared. A function of the user's that fails is
-/// reported, and the error counts as by default: it is what the caller has to get.
-fn classify<'py>(
+/// reported, and the error counts as by default: it is what the caller has to get. `guarded`: to a guard, a refusal of
+/// another object of seawall's says nothing.
+pub(crate) fn classify<'py>(
     error: &Bound<'py, PyAny>,
     on: &Bound<'py, PyAny>,
+    guarded: bool,
 ) -> PyResult<(Bound<'py, PyString>, Option<Duration>)> {
     static CLASSIFY: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let py = error.py();
     let classify = CLASSIFY.import(py, "seawall._classify", "classify")?;
-    let said = match classify.call1((error, on)) {
+    let said = match classify.call1((error, on, guarded)) {
         Err(failure) if failure.is_instance_of::<PyException>(py) => {
             failure.write_unraisable(py, Some(on));
-            classify.call1((error,))?
+            classify.call1((error, py.get_type::<PyException>(), guarded))?
         }
         said => said?,
     };
@@ -146,7 +148,7 @@ impl LogicalCall {
         if !error.is_instance_of::<PyBaseException>() {
             return Err(bad("error", error, ERRORS));
         }
-        let (word, asked) = classify(error, self.strategy.get().on.bind(error.py()))?;
+        let (word, asked) = classify(error, self.strategy.get().on.bind(error.py()), false)?;
         Ok(self.decide(class_of("error", &word)?, retry_after.or(asked)))
     }
 

@@ -54,8 +54,7 @@ impl PyTokenBucket {
     }
 
     #[cold]
-    fn waiting_for(&self, n: u32, max_wait: Option<&Bound<'_, PyAny>>) -> PyResult<Waiting> {
-        let max_wait = max_wait.map_or(Ok(Duration::MAX), |max_wait| seconds("max_wait", max_wait))?;
+    fn waiting_for(&self, n: u32, max_wait: Duration) -> PyResult<Waiting> {
         let (nap, queue) = (Nap::new(&self.timer), Arc::clone(&self.queue));
         let sleep = nap.clone();
         Ok(Waiting::new(nap, async move {
@@ -70,6 +69,8 @@ impl PyTokenBucket {
         n: u32,
         max_wait: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
+        // Before the tokens: an argument that is wrong is so with them as without.
+        let max_wait = longest(max_wait)?;
         if self.takes_at_once(n) { Ready::none(py) } else { self.waiting_for(n, max_wait)?.coroutine(py) }
     }
 }
@@ -127,8 +128,9 @@ impl PyTokenBucket {
     /// As `take`, and blocks the thread meanwhile. A signal ends the wait at once.
     #[pyo3(signature = (n = Tokens::ONE, /, max_wait = None), text_signature = "($self, n=1, /, max_wait=None)")]
     fn take_blocking(&self, py: Python<'_>, n: Tokens, max_wait: Option<Bound<'_, PyAny>>) -> PyResult<()> {
+        let max_wait = longest(max_wait.as_ref())?;
         if !self.takes_at_once(n.0) {
-            self.waiting_for(n.0, max_wait.as_ref())?.block(py)?;
+            self.waiting_for(n.0, max_wait)?.block(py)?;
         }
         Ok(())
     }
@@ -150,8 +152,7 @@ impl PyTokenBucket {
     /// where that would be over `max_wait` seconds.
     #[pyo3(signature = (n = Tokens::ONE, /, max_wait = None), text_signature = "($self, n=1, /, max_wait=None)")]
     fn reserve(&self, py: Python<'_>, n: Tokens, max_wait: Option<&Bound<'_, PyAny>>) -> PyResult<PyReservation> {
-        let max_wait = max_wait.map_or(Ok(Duration::MAX), |max_wait| seconds("max_wait", max_wait))?;
-        match self.bucket().reserve(n.0, max_wait, self.timer.now()) {
+        match self.bucket().reserve(n.0, longest(max_wait)?, self.timer.now()) {
             Ok(booked) => Ok(PyReservation {
                 words: booked.into_words(),
                 is_cancelled: AtomicBool::new(false),
@@ -275,6 +276,11 @@ impl PyTokenBucket {
     fn __reduce__(&self, py: Python<'_>) -> PyResult<()> {
         Err(no_pickle::<Self>(py))
     }
+}
+
+#[inline]
+fn longest(max_wait: Option<&Bound<'_, PyAny>>) -> PyResult<Duration> {
+    max_wait.map_or(Ok(Duration::MAX), |max_wait| seconds("max_wait", max_wait))
 }
 
 /// Tokens that are booked ahead: `TokenBucket.reserve` gives it, `TokenBucket.cancel` takes it back.

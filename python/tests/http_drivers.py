@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +27,6 @@ class Reply:
 class Client:
     request: Callable[..., Reply]
     guards: Callable[[], dict[str, seawall.Guard]]
-    # Asked of an open client only.
     unreachable: type[Exception]
     timed_out: type[Exception]
 
@@ -67,8 +66,6 @@ def _httpx(connections: int, patience: float, settings: dict[str, Any]) -> Itera
 
 
 def _async_httpx(portal: Any, connections: int, patience: float, settings: dict[str, Any]) -> Any:
-    from contextlib import asynccontextmanager
-
     @asynccontextmanager
     async def opened() -> AsyncIterator[Client]:
         inner = httpx.AsyncHTTPTransport(limits=httpx.Limits(max_connections=connections))
@@ -91,8 +88,6 @@ def _async_httpx(portal: Any, connections: int, patience: float, settings: dict[
 
 
 def _aiohttp(portal: Any, connections: int, patience: float, settings: dict[str, Any]) -> Any:
-    from contextlib import asynccontextmanager
-
     @asynccontextmanager
     async def opened() -> AsyncIterator[Client]:
         middleware = GuardMiddleware(**settings)

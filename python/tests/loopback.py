@@ -22,6 +22,8 @@ class Answer:
     drops: bool = False
     # The body stops in the middle, and the connection is closed.
     breaks: bool = False
+    # The body does not come before the next request has.
+    stalls: bool = False
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class Server:
         self.answer: Callable[[Arrival], Answer] | None = None
         self.arrivals: list[Arrival] = []
         self.connections = 0
+        self.was_waited_for = False
+        self._another = threading.Event()
         self._lock = threading.Lock()
         self.url = ""
 
@@ -48,6 +52,8 @@ class Server:
     def _next(self, arrival: Arrival) -> Answer:
         with self._lock:
             self.arrivals.append(arrival)
+            if len(self.arrivals) > 1:
+                self._another.set()
             if self.answer is not None:
                 return self.answer(arrival)
             return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
@@ -78,7 +84,7 @@ def serving() -> Iterator[Server]:
             except OSError:
                 pass
 
-        def log_message(self, *_: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:
             pass
 
         def do(self) -> None:
@@ -96,6 +102,8 @@ def serving() -> Iterator[Server]:
             self.end_headers()
             if self.command == "HEAD":
                 return
+            if answer.stalls and not state._another.wait(5.0):
+                state.was_waited_for = True
             if answer.breaks:
                 self.wfile.write(answer.body[: len(answer.body) // 2])
                 self.close_connection = True

@@ -20,7 +20,7 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.thread_unsafe]
 
 
 @pytest.fixture
@@ -36,8 +36,8 @@ def guard() -> seawall.Guard:
 
 def made(**settings: Any) -> seawall.Guard:
     clock = seawall.ManualClock(autojump=True)
-    budget = {"initial": 10, "cap": 10}
-    return seawall.Guard(1000, 5.0, clock=clock, max_wait=60.0, budget=budget, retry_streak=None, **settings)
+    settings = {"budget": {"initial": 10, "cap": 10}, "retry_streak": None, **settings}
+    return seawall.Guard(1000, 5.0, clock=clock, max_wait=60.0, **settings)
 
 
 async def test_aiohttps_own_second_attempt_does_not_pass_the_budget_by(server: Server, guard: seawall.Guard) -> None:
@@ -53,6 +53,23 @@ async def test_aiohttps_own_second_attempt_does_not_pass_the_budget_by(server: S
             with pytest.raises(aiohttp.ServerDisconnectedError):
                 await session.get(server.url, timeout=aiohttp.ClientTimeout(total=total))
             assert server.count() == 1
+
+
+async def test_another_middleware_may_send_again_what_the_guard_gave_up(
+    server: Server, guard: seawall.Guard
+) -> None:
+    async def stubborn(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        try:
+            return await handler(request)
+        except aiohttp.ServerDisconnectedError:
+            return await handler(request)
+
+    server.answers = [Answer(drops=True), Answer()]
+    once = GuardMiddleware(guard=guard, options=lambda request: {"retry": False})
+    async with aiohttp.ClientSession(middlewares=[stubborn, once]) as session:
+        async with session.get(server.url) as response:
+            assert response.status == 200
+    assert server.count() == 2
 
 
 async def test_a_request_after_one_that_failed_is_a_request_of_its_own(server: Server, guard: seawall.Guard) -> None:
@@ -116,7 +133,8 @@ async def test_files_and_forms_with_files_are_sent_once(server: Server, guard: s
 
 async def test_json_and_forms_are_sent_again(server: Server, guard: seawall.Guard) -> None:
     async with aiohttp.ClientSession(middlewares=[GuardMiddleware(guard=guard)]) as session:
-        for more in ({"json": {"a": 1}}, {"data": {"a": "1"}}, {"data": "text"}):
+        bodies: list[dict[str, Any]] = [{"json": {"a": 1}}, {"data": {"a": "1"}}, {"data": "text"}]
+        for more in bodies:
             server.answers = [Answer(500), Answer(200)]
             server.arrivals.clear()
             async with session.put(server.url, **more) as response:

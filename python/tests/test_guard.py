@@ -429,14 +429,20 @@ def test_on_says_what_is_worth_a_retry(jumping: seawall.ManualClock) -> None:
     assert guard.snapshot().total.outcomes == {"success": 0, "failure": 1, "throttled": 1, "ignored": 1}
 
 
-def test_an_on_that_fails_itself_is_raised_and_frees_the_place(clock: seawall.ManualClock) -> None:
+def test_an_on_that_fails_itself_is_reported_and_decides_nothing(
+    jumping: seawall.ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", lost.append)
+
     def on(error: Exception) -> bool:
         raise ZeroDivisionError
 
-    guard = quick(clock, on=on)
-    with pytest.raises(ZeroDivisionError) as wrong:
+    guard = quick(jumping, **GENEROUS, on=on)
+    with pytest.raises(Failed):
         guard.execute(fail)
-    assert isinstance(wrong.value.__context__, Failed)
+    assert guard.snapshot().total.outcomes["failure"] == 5
+    assert [type(one.exc_value) for one in lost] == [ZeroDivisionError] * 5
     assert guard.limit.in_flight == 0
 
 
@@ -466,6 +472,31 @@ async def test_who_waits_is_served_in_the_order_of_arrival(clock: seawall.Manual
         held.finish("success")
     assert served == [0, 1, 2]
     assert guard.waiting == 0
+
+
+@pytest.mark.anyio
+async def test_nobody_who_asks_for_less_passes_by_who_waits_for_more(clock: seawall.ManualClock) -> None:
+    guard = seawall.Guard(20, 1.0, bucket={"rate": 1, "burst": 2, "initial": 1}, limit={"start": 8}, clock=clock, seed=1)
+    served: list[str] = []
+
+    async def wait() -> None:
+        async with guard.begin(cost=2, max_wait=30):
+            served.append("two")
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(wait)
+        while not guard.waiting:
+            await anyio.sleep(0)
+        # One token is there; what asks by hand passes by, and nothing else does.
+        assert guard.begin().try_attempt().cancel()
+        with pytest.raises(seawall.RateLimited):
+            guard.call(served.append, "one")
+        for block in (guard, guard.begin()):
+            with pytest.raises(seawall.RateLimited):
+                async with block:
+                    served.append("one")
+        clock.advance(3)
+    assert served == ["two"]
 
 
 def test_a_thread_waits_for_a_slot_that_another_frees() -> None:

@@ -15,6 +15,9 @@ import seawall
 from http_drivers import KINDS, Client, client
 from loopback import Answer, Arrival, Server, serving
 
+# One server, one client and one clock: nothing to run on several threads at once.
+pytestmark = pytest.mark.thread_unsafe
+
 Opened = Callable[..., Client]
 
 
@@ -93,7 +96,7 @@ def test_the_last_error_is_the_clients_own_and_has_a_note_of_the_attempts(opened
     assert not isinstance(raised.value, seawall.Refused)
     assert server.count() == 3
     if hasattr(raised.value, "__notes__"):
-        assert "3 attempts" in raised.value.__notes__[0]
+        assert raised.value.__notes__ == ["seawall: sent 3 times, and not again: attempts exhausted"]
 
 
 def test_a_port_that_nobody_listens_at_is_a_failure_of_the_service(opened: Opened) -> None:
@@ -186,6 +189,49 @@ def test_a_post_is_sent_once(opened: Opened, server: Server) -> None:
     assert server.count() == 1
 
 
+def test_what_is_sent_once_takes_nothing_of_the_retry_budget(opened: Opened, server: Server) -> None:
+    server.answers = [Answer(drops=True)]
+    http = opened()
+    with pytest.raises(http.unreachable) as raised:
+        http.request("POST", server.url)
+    (guard,) = http.guards().values()
+    assert guard.budget.balance == 10
+    assert guard.snapshot().total.given_up == 1
+    if hasattr(raised.value, "__notes__"):
+        assert raised.value.__notes__ == ["seawall: sent once, and not again: it may not be repeated"]
+
+
+def test_a_call_that_is_refused_between_its_attempts_gives_its_retry_back(opened: Opened, server: Server) -> None:
+    server.answers = [Answer(drops=True)]
+    http = opened(rate="1/min", bucket={"burst": 1}, max_wait=0.0)
+    with pytest.raises(http.unreachable) as raised:
+        http.get(server.url)
+    # Not only when the error is gone that holds the call.
+    (guard,) = http.guards().values()
+    assert guard.budget.balance == 10
+    if hasattr(raised.value, "__notes__"):
+        (note,) = raised.value.__notes__
+        assert note.startswith("seawall: sent once, and not again: refused by the token bucket")
+
+
+def test_what_the_guard_has_seen_is_in_its_snapshot(opened: Opened, server: Server) -> None:
+    server.answers = [Answer(500), Answer(drops=True), Answer(200), Answer(404), Answer(429), Answer(200)]
+    http = opened()
+    assert [http.get(server.url).status for _ in range(3)] == [200, 404, 200]
+    (guard,) = http.guards().values()
+    total = guard.snapshot().total
+    assert (total.begun, total.admitted, total.retries, total.delivered) == (3, 6, 3, 3)
+    assert guard.limit.in_flight == 0
+
+
+def test_a_guard_in_shadow_refuses_nobody(opened: Opened, server: Server) -> None:
+    server.answers = [Answer(500)]
+    http = opened(mode="shadow", breaker={"failure_threshold": 2}, retry={"max_attempts": 1})
+    assert [http.get(server.url).status for _ in range(10)] == [500] * 10
+    (guard,) = http.guards().values()
+    assert guard.snapshot().total.refused == 0
+
+
 def test_a_post_with_an_idempotency_key_is_sent_again_with_its_body(opened: Opened, server: Server) -> None:
     server.answers = [Answer(500), Answer(200)]
     assert opened().request("POST", server.url, content=b"pay", headers={"Idempotency-Key": "k"}).status == 200
@@ -240,6 +286,14 @@ def test_a_long_answer_between_attempts_is_dropped_with_its_connection(opened: O
     assert server.connections == 2
 
 
+def test_an_answer_between_attempts_whose_body_does_not_come_is_not_waited_for(
+    opened: Opened, server: Server
+) -> None:
+    server.answers = [Answer(503, stalls=True), Answer(200)]
+    assert opened(timeout=0.3, patience=30.0).get(server.url).status == 200
+    assert not server.was_waited_for
+
+
 def test_a_retry_that_is_refused_leaves_the_caller_the_answer_before(opened: Opened, server: Server) -> None:
     server.answers = [Answer(500, body=b"why")]
     http = opened(rate="1/min", bucket={"burst": 1}, max_wait=0.0)
@@ -255,6 +309,64 @@ def test_a_retry_that_is_refused_leaves_the_caller_the_error_before(opened: Open
         http.get(server.url)
     assert not isinstance(raised.value, seawall.Refused)
     assert server.count() == 1
+
+
+def test_a_retry_that_is_refused_after_a_long_answer_raises_the_refusal(opened: Opened, server: Server) -> None:
+    def answer(arrival: Arrival) -> Answer:
+        if server.count() == 1:
+            return Answer(drops=True)
+        (guard,) = http.guards().values()
+        guard.set_rate("1/h")
+        return Answer(503, body=b"x" * 1_000_000)
+
+    server.answer = answer
+    http = opened(bucket={"burst": 1}, max_wait=0.0)
+    with pytest.raises(seawall.RateLimited) as raised:
+        http.get(server.url)
+    assert server.count() == 2
+    if hasattr(raised.value, "__notes__"):
+        assert raised.value.__notes__[0].startswith("seawall: sent 2 times, and not again: refused by the token bucket")
+
+
+def test_a_retry_that_is_refused_leaves_the_caller_what_came_last(opened: Opened, server: Server) -> None:
+    def answer(arrival: Arrival) -> Answer:
+        if server.count() == 1:
+            return Answer(500)
+        (guard,) = http.guards().values()
+        guard.set_rate("1/h")
+        return Answer(drops=True)
+
+    server.answer = answer
+    http = opened(bucket={"burst": 1}, max_wait=0.0)
+    with pytest.raises(http.unreachable) as raised:
+        http.get(server.url)
+    assert not isinstance(raised.value, seawall.Refused)
+    assert server.count() == 2
+
+
+@pytest.mark.parametrize("where", ["setting", "guard", "request"])
+def test_a_request_waits_for_leave_as_long_as_it_may(
+    opened: Opened, server: Server, clock: seawall.ManualClock, where: str
+) -> None:
+    def patient(request: Any) -> Any:
+        return {"max_wait": 90.0}
+
+    slow: dict[str, Any] = {"rate": 1000, "timeout": 5.0, "quota": "1/min", "bucket": {"burst": 1}, "clock": clock}
+    if where == "setting":
+        http = opened(**slow, max_wait=90.0)
+    elif where == "guard":
+        http = opened(guard=seawall.Guard(**slow), max_wait=90.0)
+    else:
+        http = opened(**slow, max_wait=0.0, options=patient)
+    for _ in range(3):
+        assert http.get(server.url).status == 200
+    assert clock.now() >= 120
+    (guard,) = http.guards().values()
+    if where == "setting":
+        assert guard.call(len, "four") == 4
+    else:
+        with pytest.raises(seawall.RateLimited):
+            guard.call(len, "four")
 
 
 def test_an_attempt_takes_no_longer_than_the_timeout(opened: Opened, server: Server) -> None:

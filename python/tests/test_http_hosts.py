@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from datetime import timedelta
 from typing import Any
@@ -11,13 +12,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import seawall
-from seawall._http import Hosts, of_answer
+from seawall._http import GuardSettings, Hosts, of_answer
 from seawall.aiohttp import GuardMiddleware
 from seawall.httpx import AsyncGuardTransport, GuardTransport
 
 
+# Threads of their own, or one server for all threads: nothing to run on several at once.
+pytestmark = pytest.mark.thread_unsafe
+
+
 def make(origin: str) -> seawall.Guard:
     return seawall.Guard(20, 1.0)
+
+
+def test_a_client_takes_every_setting_of_a_guard() -> None:
+    keywords = set(re.findall(r"(\w+)=", seawall.Guard.__text_signature__ or ""))
+    assert keywords - {"max_wait", "on"} == set(GuardSettings.__annotations__)
 
 
 def test_a_host_with_calls_under_way_never_leaves() -> None:

@@ -14,6 +14,10 @@ from loopback import Answer, Server, serving
 from seawall.httpx import AsyncGuardTransport, GuardTransport
 
 
+# One server and one client: nothing to run on several threads at once.
+pytestmark = pytest.mark.thread_unsafe
+
+
 @pytest.fixture
 def server() -> Iterator[Server]:
     with serving() as server:
@@ -115,6 +119,16 @@ def test_a_kept_answer_reads_as_the_one_that_came(guard: seawall.Guard) -> None:
         clock.advance(60.0)
         response = client.get("http://there")
         assert (response.status_code, response.text) == (500, "why it failed")
+
+
+def test_a_refusal_knows_its_request() -> None:
+    transport = GuardTransport(1000, 5.0, quota="1/min", transport=httpx.MockTransport(lambda _: httpx.Response(200)))
+    with httpx.Client(transport=transport) as client:
+        client.get("http://there/one")
+        with pytest.raises(seawall.RateLimited) as raised:
+            client.get("http://there/two")
+    assert isinstance(raised.value, httpx.TransportError)
+    assert raised.value.request.url == "http://there/two"
 
 
 def test_redirects_go_to_the_guard_of_their_host(server: Server) -> None:

@@ -214,7 +214,7 @@ def exported(reader: InMemoryMetricReader) -> Series:
 
 
 def test_opentelemetry_is_told_the_same_as_prometheus(guard: seawall.Guard, reader: InMemoryMetricReader) -> None:
-    guards = {"payments": guard, "idle": seawall.Guard(5, 1.0)}
+    guards = {"payments": guard, "idle": seawall.Guard(5, 1.0, clock=seawall.ManualClock())}
     instrument(MeterProvider([reader]).get_meter("test"), guards)
     registry = prometheus_client.CollectorRegistry()
     GuardCollector(guards, registry)

@@ -71,8 +71,10 @@ async def test_what_fails_before_it_gives_a_coroutine_is_tried_again_too() -> No
 async def test_a_bucket_that_admits_at_once_is_no_coroutine_and_succeeds() -> None:
     budget = seawall.RetryBudget()
     strategy = seawall.RetryStrategy(budget=budget)
-    await strategy.execute(seawall.TokenBucket(10).take)
+    admitted = strategy.execute(seawall.TokenBucket(10).take)
+    assert not inspect.iscoroutine(admitted)
     assert budget.balance == 1.1
+    await admitted
 
 
 @pytest.mark.anyio

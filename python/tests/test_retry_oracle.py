@@ -154,6 +154,23 @@ def test_every_attempt_starts_when_the_oracle_says(settings: Settings, failures:
     assert starts == instants(settings, failures)
 
 
+@given(some.integers(0, MASK), some.sampled_from(["none", "additive", "equal", "full", "decorrelated"]))
+def test_a_call_that_keeps_failing_waits_as_the_oracle_says(seed: int, jitter: str) -> None:
+    settings = Settings(5, 100 * MILLISECOND, 300, 20_000 * MILLISECOND, jitter, None, 0, seed)
+    clock = seawall.ManualClock(autojump=True)
+    starts: list[int] = []
+
+    def attempt() -> None:
+        starts.append(clock.now_ns())
+        raise ConnectionError(True)
+
+    try:
+        settings.strategy(clock).execute(attempt)
+    except ConnectionError:
+        pass
+    assert starts == instants(settings, [Failure(0, None)] * 5)
+
+
 @given(some_settings(), some.integers(1, 4), some.none() | milliseconds(0, 5_000), some.none() | milliseconds(0, 90_000))
 def test_a_delay_that_is_asked_for_is_the_oracles(
     settings: Settings, attempt: int, previous: int | None, wait: int | None

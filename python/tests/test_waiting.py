@@ -183,7 +183,8 @@ def test_ten_thousand_tasks_take_exactly_as_long_as_the_law_says(clock: seawall.
         assert ends == [number * MILLISECOND for number in range(10_000)]
         assert bucket.waiting == 0
 
-    asyncio.run(main())
+    # A loop in debug mode notes a traceback for each turn of each task.
+    asyncio.run(main(), debug=False)
 
 
 def test_of_ten_thousand_tasks_half_are_cancelled_and_the_others_lose_nothing(clock: seawall.ManualClock) -> None:
@@ -207,7 +208,8 @@ def test_of_ten_thousand_tasks_half_are_cancelled_and_the_others_lose_nothing(cl
         assert ends == [(2 * place + 1, (place + 1) * MILLISECOND) for place in range(5_000)]
         assert all(task.cancelled() for task in tasks[::2])
 
-    asyncio.run(main())
+    # A loop in debug mode notes a traceback for each turn of each task.
+    asyncio.run(main(), debug=False)
 
 
 @pytest.mark.anyio
@@ -368,6 +370,16 @@ async def test_more_than_the_burst_is_refused_at_once(clock: seawall.ManualClock
     with pytest.raises(seawall.RateLimited) as refused:
         await bucket.take(6)
     assert (refused.value.reason, refused.value.retry_after) == ("never", None)
+
+
+@pytest.mark.parametrize("tokens", [0, 5])
+@pytest.mark.parametrize("wrong", [-1, float("nan"), "soon", 1e300])
+def test_a_max_wait_that_is_none_is_an_error_whether_there_are_tokens_or_not(tokens: int, wrong: Any) -> None:
+    bucket = seawall.TokenBucket(5, initial=tokens, clock=seawall.ManualClock())
+    for take in (bucket.take, bucket.take_blocking, bucket.reserve):
+        with pytest.raises((TypeError, ValueError), match="max_wait must be 0 to"):
+            take(max_wait=wrong)
+    assert bucket.available == tokens
 
 
 # However it is awaited.

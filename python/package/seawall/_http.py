@@ -2,11 +2,12 @@
 requests may be sent again. What is particular to a client is in `httpx.py` and `aiohttp.py`.
 """
 
+# pyright: reportPrivateUsage=false
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Generic, TypedDict, TypeVar
 
@@ -16,14 +17,26 @@ from seawall._native import http_error
 
 if TYPE_CHECKING:
     from types import TracebackType
-    from typing import Literal, TypeAlias
+    from typing import TypeAlias
 
-    from seawall import Attempt, Call, Guard, Refused
-
-    Seconds: TypeAlias = float | timedelta
-    Judgement: TypeAlias = (
-        bool | Literal["retryable", "permanent", "throttled", "timeout", "ignored"] | float | timedelta | None
+    from seawall import Attempt, Call, Guard, ManualClock, Refused, WarmUp
+    from seawall._native import (
+        _BreakerSettings,
+        _BucketSettings,
+        _BudgetSettings,
+        _Class,
+        _LimitSettings,
+        _Mode,
+        _ModeStage,
+        _Outcome,
+        _Rate,
+        _RetrySettings,
+        _Seconds,
+        _State,
+        _WhenFull,
     )
+
+    Judgement: TypeAlias = bool | _Class | float | timedelta | None
 
 RETRY_METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PUT", "TRACE"})
 
@@ -31,7 +44,15 @@ RETRY_METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PUT", "TRACE"})
 KEPT_BYTES = 65536
 
 _KINDS = frozenset({"retryable", "timeout", "throttled", "permanent", "ignored"})
-_OUTCOMES = {"retryable": "failure", "permanent": "success"}
+# A permanent error is an answer: the service is well.
+_OUTCOMES: dict[str, _Outcome] = {
+    "success": "success",
+    "retryable": "failure",
+    "timeout": "timeout",
+    "throttled": "throttled",
+    "permanent": "success",
+    "ignored": "ignored",
+}
 
 RequestT = TypeVar("RequestT")
 ResponseT = TypeVar("ResponseT")
@@ -43,9 +64,36 @@ class RequestOptions(TypedDict, total=False):
     key: str | bytes | int | None
     shard: int
     cost: int
-    deadline: Seconds | None
-    max_wait: Seconds
+    deadline: _Seconds | None
+    max_wait: _Seconds
     retry: bool
+
+
+class GuardSettings(TypedDict, total=False):
+    """What goes to the guards that are made here: the keywords of `Guard`, but those that a client has itself."""
+
+    shards: int
+    quota: _Rate | None
+    warm_up: WarmUp | None
+    max_in_flight: int
+    per_key: _Rate | None
+    per_key_burst: int | None
+    keys: int
+    when_full: _WhenFull
+    mode: _Mode
+    modes: dict[_ModeStage, _Mode] | None
+    on_state_change: Callable[[_State, _State], object] | Callable[[_State, _State, int], object] | None
+    bucket: _BucketSettings | None
+    breaker: _BreakerSettings | None
+    limit: _LimitSettings | None
+    retry: _RetrySettings | None
+    budget: _BudgetSettings | None
+    window: _Seconds
+    timeout_weight: int
+    retry_streak: int | None
+    ramp: WarmUp | None
+    clock: ManualClock | None
+    seed: int | None
 
 
 class _Host:
@@ -105,47 +153,39 @@ class Protection(Generic[RequestT, ResponseT]):
 
     def __init__(
         self,
-        rate: Any,
-        timeout: Seconds | None,
+        rate: _Rate | None,
+        timeout: _Seconds | None,
         *,
         guard: Guard | None,
         factory: Callable[[str], Guard] | None,
         max_hosts: int,
         retry_methods: Iterable[str],
         options: Callable[[RequestT], RequestOptions] | None,
-        deadline: Seconds | None,
-        max_wait: Seconds | None,
+        deadline: _Seconds | None,
+        max_wait: _Seconds | None,
         on: Callable[[ResponseT | Exception], Judgement] | None,
-        settings: Mapping[str, Any],
+        settings: GuardSettings,
         refusals: Mapping[type[Refused], type[Refused]],
     ) -> None:
         if [rate is not None, guard is not None, factory is not None].count(True) != 1:
             raise TypeError("give one of rate, guard and factory")
-        if rate is not None:
-            if timeout is None:
-                raise TypeError("give the timeout of a request beside the rate")
-        elif settings:
-            raise TypeError(f"{', '.join(settings)} given beside a guard that has its own settings")
         if max_hosts < 1:
             raise ValueError(f"max_hosts must be 1 or more, not {max_hosts}")
+        if isinstance(retry_methods, str):
+            raise TypeError(f"retry_methods must be the names of methods, not the text {retry_methods!r}")
+        if rate is not None:
+            factory = _factory(rate, timeout, max_wait, settings)
+        elif settings:
+            raise TypeError(f"{', '.join(settings)} given beside a guard that has its own settings")
         self._guard = guard
-        self._hosts: Hosts | None = None
-        if max_wait is not None:
-            settings = {**settings, "max_wait": max_wait}
-        if guard is None:
-            self._hosts = Hosts(factory or (lambda origin: seawall.Guard(rate, timeout, **settings)), max_hosts)
+        self._hosts = None if factory is None else Hosts(factory, max_hosts)
         self.timeout = _positive_seconds("timeout", timeout)
         self.refusals = refusals
         self.on = on
         self._options = options
         self._deadline = deadline
         self._max_wait = max_wait
-        if isinstance(retry_methods, str):
-            raise TypeError(f"retry_methods must be the names of methods, not the text {retry_methods!r}")
         self._retry_methods = frozenset(method.upper() for method in retry_methods)
-        if rate is not None:
-            # A mistake in the settings is told where they are given, and not by the first request.
-            seawall.Guard(rate, timeout, **settings)
 
     def begin(
         self, request: RequestT, *, origin: str, method: str, has_key: bool, can_repeat: bool
@@ -194,7 +234,8 @@ class Exchange(Generic[RequestT, ResponseT]):
         self._host = host
         self._may_retry = may_retry
         self._last_error: Exception | None = None
-        self.call: Call = guard.begin(**given)
+        # Of one attempt, its guard promises no retry and takes no budget for one.
+        self.call: Call = guard.begin(**given)._once(not may_retry)
         self.kept: ResponseT | None = None
 
     def __enter__(self) -> Exchange[RequestT, ResponseT]:
@@ -208,6 +249,13 @@ class Exchange(Generic[RequestT, ResponseT]):
         if self._host is not None:
             self._protection.give_back(self._host)
 
+    def ask(self) -> Attempt:
+        """Leave for the next attempt: it waits for the back-off, and then for as long as the call may."""
+        return self.call.attempt_blocking() if self._may_retry else next(self.call)
+
+    def ask_async(self) -> Awaitable[Attempt]:
+        return self.call.attempt() if self._may_retry else anext(self.call)
+
     def time_limit(self) -> float | None:
         """How many seconds the attempt may take that is about to be sent."""
         limits = [limit for limit in (self._protection.timeout, self.call.deadline) if limit is not None]
@@ -216,12 +264,12 @@ class Exchange(Generic[RequestT, ResponseT]):
     def answered(self, attempt: Attempt, response: ResponseT, status: int, headers: Mapping[str, str]) -> bool:
         """Tells the guard of an answer. Whether the request is to be sent again."""
         try:
-            kind, retry_after = self._judge(response, *of_answer(status, headers), headers)
+            kind, wait = self._judge(response, *of_answer(status, headers), headers)
         except BaseException:
             attempt.finish("ignored")
             raise
         self._last_error = None
-        return self._finished(attempt, kind, retry_after)
+        return self._finished(attempt, kind, wait)
 
     def failed(self, attempt: Attempt, error: BaseException, kind: str) -> bool:
         """Tells the guard that there was no answer. Whether the request is to be sent again; if not, the error has a
@@ -229,16 +277,16 @@ class Exchange(Generic[RequestT, ResponseT]):
         """
         if not isinstance(error, Exception):
             # The task is going: nothing follows.
-            attempt.finish(_OUTCOMES.get(kind, kind))
+            attempt.finish(_OUTCOMES[kind])
             return False
         try:
-            kind, retry_after = self._judge(error, kind, None)
+            kind, wait = self._judge(error, kind, None)
         except BaseException:
             attempt.finish("ignored")
             raise
         self._last_error = error
         self.kept = None
-        if self._finished(attempt, kind, retry_after):
+        if self._finished(attempt, kind, wait):
             return True
         if kind != "ignored":
             self._note(error, None)
@@ -251,11 +299,13 @@ class Exchange(Generic[RequestT, ResponseT]):
         if self.kept is not None:
             return self.kept
         if self._last_error is not None:
-            self._note(self._last_error, refusal)
-            raise self._last_error
+            error = self._last_error
+            self._note(error, refusal)
+            raise error from error.__cause__
         raised = self._protection.refusals[type(refusal)](*refusal.args)
-        if self.call.attempts and hasattr(raised, "add_note"):
-            raised.add_note("seawall: the answer before was too long to be kept")
+        if self.call.attempts:
+            # The answer before was too long to be kept.
+            self._note(raised, refusal)
         raise raised from None
 
     def _judge(
@@ -280,19 +330,37 @@ class Exchange(Generic[RequestT, ResponseT]):
             f'"retryable", "timeout", "throttled", "permanent", "ignored", not {said!r}'
         )
 
-    def _finished(self, attempt: Attempt, kind: str, retry_after: float | None) -> bool:
-        delay = attempt.finish(_OUTCOMES.get(kind, kind), retry_after if kind == "throttled" else None)
-        return delay is not None and self._may_retry
+    def _finished(self, attempt: Attempt, kind: str, wait: float | None) -> bool:
+        return attempt.finish(_OUTCOMES[kind], wait if kind == "throttled" else None) is not None
 
     def _note(self, error: BaseException, refusal: Refused | None) -> None:
+        # From 3.11 on.
         if not hasattr(error, "add_note"):
             return
         if refusal is not None:
-            error.add_note(f"seawall: not sent again: {refusal}")
-        elif (reason := self.call.give_up_reason) is not None:
-            error.add_note(f"seawall: not sent again after {self.call.attempts} attempts: {reason.replace('_', ' ')}")
+            why = str(refusal)
+        elif not self._may_retry:
+            why = "it may not be repeated"
         else:
-            error.add_note("seawall: not sent again: it may not be repeated")
+            why = (self.call.give_up_reason or "permanent").replace("_", " ")
+        attempts = self.call.attempts
+        times = "once" if attempts == 1 else f"{attempts} times"
+        error.add_note(f"seawall: sent {times}, and not again: {why}")
+
+
+def _factory(
+    rate: _Rate, timeout: _Seconds | None, max_wait: _Seconds | None, settings: GuardSettings
+) -> Callable[[str], Guard]:
+    if timeout is None:
+        raise TypeError("give the timeout of a request beside the rate")
+    patience = 0.0 if max_wait is None else max_wait
+
+    def make(origin: str) -> Guard:
+        return seawall.Guard(rate, timeout, max_wait=patience, **settings)
+
+    # A mistake in the settings is told where they are given, and not by the first request.
+    make("")
+    return make
 
 
 def of_answer(status: int, headers: Mapping[str, str]) -> tuple[str, float | None]:
@@ -308,7 +376,7 @@ def is_long(headers: Mapping[str, str]) -> bool:
     return length.isascii() and length.isdigit() and (len(length) > 9 or int(length) > KEPT_BYTES)
 
 
-def _positive_seconds(name: str, given: Seconds | None) -> float | None:
+def _positive_seconds(name: str, given: _Seconds | None) -> float | None:
     if given is None:
         return None
     seconds = given.total_seconds() if isinstance(given, timedelta) else float(given)

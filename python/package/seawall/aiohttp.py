@@ -4,15 +4,16 @@
 
     session = aiohttp.ClientSession(middlewares=[GuardMiddleware(rate=20, timeout=1.0)])
 
-Each origin (scheme, host and port) has a guard of its own, so that one service that is down does not disturb the others.
+Each origin (scheme, host and port) has a guard of its own: one service that is down does not disturb the others.
 """
 
+# pyright: reportPrivateUsage=false
 from __future__ import annotations
 
 import asyncio
 import sys
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import aiohttp
 from aiohttp.base_protocol import BaseProtocol
@@ -37,8 +38,11 @@ else:
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from typing_extensions import Unpack
+
     from seawall import Guard
-    from seawall._http import Judgement, Seconds
+    from seawall._http import GuardSettings, Judgement
+    from seawall._native import _Rate, _Seconds
 
 __all__ = [
     "CircuitOpen",
@@ -91,15 +95,15 @@ _REFUSALS: dict[type[seawall.Refused], type[seawall.Refused]] = {
     seawall.RetryBudgetSpent: RetryBudgetSpent,
 }
 
-# What ended the last request of this task that aiohttp itself would send once more, past the guard's budget.
-_ended: ContextVar[tuple[object, Exception] | None] = ContextVar("_ended", default=None)
+# The last request of this task that aiohttp itself would send once more, past the guard's budget, and how it ended.
+_ended: ContextVar[tuple[aiohttp.ClientRequest, Exception] | None] = ContextVar("_ended", default=None)
 
 
 class GuardMiddleware:
     """A middleware of aiohttp's client that asks a guard before each attempt, and sends again what may be sent again.
 
-    `rate` is what is expected of one host, `timeout` how long an attempt may take until its headers are there. All other
-    keywords are those of `Guard`. Or `guard=` is one guard for all hosts, or `factory=` makes one for an origin such as
+    `rate` is what is expected of one host, `timeout` how long an attempt may take until its headers are there. All
+    other keywords are those of `Guard`. Or `guard=` is one guard for all hosts, or `factory=` makes one for an origin such as
     "https://api.example.com". One middleware may serve many sessions.
 
     A session's own `ClientTimeout(total=...)` holds for all attempts together, with the waits between them.
@@ -107,23 +111,24 @@ class GuardMiddleware:
     What is refused raises a `seawall.Refused` that is an `aiohttp.ClientConnectionError` too. Retries end with the last
     answer or the last error. Who is cancelled counts nowhere.
 
+    >>> from seawall.aiohttp import GuardMiddleware
     >>> middleware = GuardMiddleware(rate=20, timeout=1.0, max_wait=0.5)
     """
 
     def __init__(
         self,
-        rate: float | str | tuple[int, Seconds] | None = None,
-        timeout: Seconds | None = None,
+        rate: _Rate | None = None,
+        timeout: _Seconds | None = None,
         *,
         guard: Guard | None = None,
         factory: Callable[[str], Guard] | None = None,
         max_hosts: int = 256,
         retry_methods: Iterable[str] = RETRY_METHODS,
         options: Callable[[aiohttp.ClientRequest], RequestOptions] | None = None,
-        deadline: Seconds | None = None,
-        max_wait: Seconds | None = None,
+        deadline: _Seconds | None = None,
+        max_wait: _Seconds | None = None,
         on: Callable[[aiohttp.ClientResponse | Exception], Judgement] | None = None,
-        **settings: Any,
+        **settings: Unpack[GuardSettings],
     ) -> None:
         self._protection: Protection[aiohttp.ClientRequest, aiohttp.ClientResponse] = Protection(
             rate,
@@ -171,11 +176,12 @@ class GuardMiddleware:
         with begun as exchange:
             while True:
                 try:
-                    attempt = await exchange.call.attempt()
+                    attempt = await exchange.ask_async()
                 except seawall.Refused as refusal:
                     return exchange.refused(refusal)
+                limit = exchange.time_limit()
                 try:
-                    response = await _within(exchange.time_limit(), handler, request)
+                    response = await _within(limit, handler, request)
                 except BaseException as error:
                     if exchange.failed(attempt, error, _class_of(error, request)):
                         continue
@@ -183,7 +189,7 @@ class GuardMiddleware:
                 try:
                     if not exchange.answered(attempt, response, response.status, response.headers):
                         return response
-                    exchange.kept = await _put_away(response)
+                    exchange.kept = await _put_away(response, limit)
                 except BaseException:
                     response.close()
                     raise
@@ -209,7 +215,7 @@ def _class_of(error: BaseException, request: aiohttp.ClientRequest) -> str:
         return "timeout"
     if isinstance(error, asyncio.CancelledError):
         # While it connects, the session's own time-out looks like a cancellation.
-        return "timeout" if getattr(_identity(request), "_cancelled", False) else "ignored"
+        return "timeout" if getattr(_timer(request), "_cancelled", False) else "ignored"
     if isinstance(error, aiohttp.ClientHttpProxyError):
         return of_answer(error.status, {})[0]
     # Of this side: an address that is none, a body that raises. It says nothing of the service.
@@ -219,47 +225,52 @@ def _class_of(error: BaseException, request: aiohttp.ClientRequest) -> str:
 
 
 def _raise_if_ended(request: aiohttp.ClientRequest) -> None:
-    """aiohttp sends an idempotent request once more, by a second run through the middlewares, where a connection was
-    lost. The guard has had its say on that: the second run ends as the first has.
+    """aiohttp sends an idempotent request once more, as a new one through all middlewares, where a connection was lost.
+    The guard has had its say on that: the second ends as the first has.
     """
     ended = _ended.get()
-    if ended is not None:
-        _ended.set(None)
-        if ended[0] is _identity(request):
-            raise ended[1]
+    if ended is None:
+        return
+    _ended.set(None)
+    before, error = ended
+    # The same object once more is another middleware's doing: that is its own decision.
+    if before is not request and _timer(before) is _timer(request):
+        raise error
 
 
 def _remember_end(request: aiohttp.ClientRequest, error: Exception) -> None:
-    if isinstance(error, (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError)):
-        identity = _identity(request)
-        if identity is not None:
-            _ended.set((identity, error))
+    is_lost = isinstance(error, (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError))
+    if is_lost and not isinstance(error, aiohttp.ClientConnectorError) and _timer(request) is not None:
+        _ended.set((request, error))
 
 
-def _identity(request: aiohttp.ClientRequest) -> object | None:
-    """What both runs of a request have in common, and no other request has."""
+def _timer(request: aiohttp.ClientRequest) -> object | None:
+    """What both have in common, and no other request has."""
     return getattr(request, "_timer", None)
 
 
-async def _put_away(response: aiohttp.ClientResponse) -> aiohttp.ClientResponse | None:
+async def _put_away(response: aiohttp.ClientResponse, limit: float | None) -> aiohttp.ClientResponse | None:
     """Reads an answer that the caller may not get to see, so that its connection serves the next attempt; a long one is
-    dropped with its connection.
+    dropped with its connection, and so is one that takes too long.
     """
-    if is_long(response.headers):
-        response.close()
-        return None
     body = bytearray()
     try:
-        while part := await response.content.read(KEPT_BYTES):
-            body += part
-            if len(body) > KEPT_BYTES:
-                response.close()
-                return None
+        async with _timeout(limit):
+            while not is_long(response.headers) and len(body) <= KEPT_BYTES:
+                part = await response.content.read(KEPT_BYTES)
+                if not part:
+                    return _with_body(response, bytes(body))
+                body += part
     except (aiohttp.ClientError, OSError, asyncio.TimeoutError):
-        response.close()
-        return None
+        pass
+    response.close()
+    return None
+
+
+def _with_body(response: aiohttp.ClientResponse, body: bytes) -> aiohttp.ClientResponse:
+    """As if nothing of it were read."""
     loop = asyncio.get_running_loop()
     response.content = aiohttp.StreamReader(BaseProtocol(loop), KEPT_BYTES, loop=loop)
-    response.content.feed_data(bytes(body))
+    response.content.feed_data(body)
     response.content.feed_eof()
     return response

@@ -37,7 +37,7 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 Key: TypeAlias = str | bytes | int | None
 KeyOf: TypeAlias = Callable[[Scope], Key]
-Mode: TypeAlias = Literal["enforce", "shadow", "off"]
+_Mode: TypeAlias = Literal["enforce", "shadow", "off"]
 
 _MODES = ("enforce", "shadow", "off")
 _PROBLEMS = "https://iana.org/assignments/http-problem-types#"
@@ -86,7 +86,7 @@ class RateLimitMiddleware:
         cost: int | Callable[[Scope], int] = 1,
         exempt: Callable[[Scope], bool] | Iterable[str] = (),
         total: float | str | tuple[int, float | timedelta] | TokenBucket | None = None,
-        mode: Mode = "enforce",
+        mode: _Mode = "enforce",
         name: str = "default",
         headers: bool = True,
         legacy_headers: bool = False,
@@ -132,15 +132,15 @@ class RateLimitMiddleware:
         self.mode = mode
 
     @property
-    def mode(self) -> Mode:
+    def mode(self) -> _Mode:
         """Whether it refuses: "enforce", "shadow" or "off"."""
         return self._mode
 
     @mode.setter
-    def mode(self, mode: Mode) -> None:
+    def mode(self, mode: _Mode) -> None:
         if mode not in _MODES:
             raise ValueError(f'mode must be "enforce", "shadow" or "off", not {mode!r}')
-        self._mode: Mode = mode
+        self._mode: _Mode = mode
 
     @property
     def buckets(self) -> KeyedBuckets:
@@ -190,7 +190,7 @@ class RateLimitMiddleware:
         else:
             await self.app(scope, receive, _with_headers(send, self._fields(check)))
 
-    def _refuse_key(self, scope: Scope, check: RateCheck, mode: Mode) -> _Answer:
+    def _refuse_key(self, scope: Scope, check: RateCheck, mode: _Mode) -> _Answer:
         reason = check.reason or "not_yet"
         refused = RateLimited("keyed_bucket", reason, check.retry_after)
         self._count(scope, refused, mode)
@@ -200,7 +200,7 @@ class RateLimitMiddleware:
             return self._unavailable(check.retry_after, fields)
         return _Answer(self._exceeded, _whole(check.retry_after), fields)
 
-    def _refuse_total(self, scope: Scope, total: TokenBucket, cost: int, mode: Mode) -> _Answer:
+    def _refuse_total(self, scope: Scope, total: TokenBucket, cost: int, mode: _Mode) -> _Answer:
         refused = total.peek(cost)
         # There may be a token by now; that it was refused remains.
         limited = refused if isinstance(refused, RateLimited) else RateLimited("token_bucket", "not_yet", 0.0)
@@ -211,7 +211,7 @@ class RateLimitMiddleware:
         wait = None if retry_after is None else _whole(retry_after + random.uniform(0.0, self._spread))
         return _Answer(_BUSY, wait, fields)
 
-    def _count(self, scope: Scope, refused: RateLimited, mode: Mode) -> None:
+    def _count(self, scope: Scope, refused: RateLimited, mode: _Mode) -> None:
         with self._counting:
             if mode == "enforce":
                 self._refused += 1

@@ -4,9 +4,10 @@
 >>> from seawall.httpx import GuardTransport
 >>> client = httpx.Client(transport=GuardTransport(rate=20, timeout=1.0))
 
-Each origin (scheme, host and port) has a guard of its own, so that one service that is down does not disturb the others.
+Each origin (scheme, host and port) has a guard of its own: one service that is down does not disturb the others.
 """
 
+# pyright: reportPrivateUsage=false
 from __future__ import annotations
 
 from contextlib import contextmanager
@@ -18,11 +19,14 @@ import seawall
 from seawall._http import KEPT_BYTES, RETRY_METHODS, Exchange, Protection, RequestOptions, is_long
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable
     from types import TracebackType
 
+    from typing_extensions import Unpack
+
     from seawall import Guard
-    from seawall._http import Judgement, Seconds
+    from seawall._http import GuardSettings, Judgement
+    from seawall._native import _Rate, _Seconds
 
 __all__ = [
     "AsyncGuardTransport",
@@ -89,17 +93,17 @@ class _Guarded:
 
     def __init__(
         self,
-        rate: float | str | tuple[int, Seconds] | None,
-        timeout: Seconds | None,
+        rate: _Rate | None,
+        timeout: _Seconds | None,
         guard: Guard | None,
         factory: Callable[[str], Guard] | None,
         max_hosts: int,
         retry_methods: Iterable[str],
         options: Callable[[httpx.Request], RequestOptions] | None,
-        deadline: Seconds | None,
-        max_wait: Seconds | None,
+        deadline: _Seconds | None,
+        max_wait: _Seconds | None,
         on: Callable[[httpx.Response | Exception], Judgement] | None,
-        settings: dict[str, Any],
+        settings: GuardSettings,
     ) -> None:
         self._protection = Protection(
             rate,
@@ -138,8 +142,8 @@ class GuardTransport(_Guarded, httpx.BaseTransport):
     """A transport of httpx that asks a guard before each attempt, and sends again what may be sent again.
 
     `rate` is what is expected of one host, `timeout` how long an attempt may take until its headers are there: it bounds
-    the client's own time-outs up to then, and not the body's. All other keywords are those of `Guard`. Or `guard=` is one
-    guard for all hosts, or `factory=` makes one for an origin such as "https://api.example.com".
+    the client's own time-outs up to then, and not the body's. All other keywords are those of `Guard`. Or `guard=` is
+    one guard for all hosts, or `factory=` makes one for an origin such as "https://api.example.com".
 
     `transport` is the one that sends: `httpx.HTTPTransport()`, or another with proxies, HTTP/2 or certificates, which
     httpx takes from the transport and not from the client once a transport is given.
@@ -148,13 +152,14 @@ class GuardTransport(_Guarded, httpx.BaseTransport):
     the last error.
 
     >>> import httpx
+    >>> from seawall.httpx import GuardTransport
     >>> client = httpx.Client(transport=GuardTransport(rate=20, timeout=1.0, max_wait=0.5))
     """
 
     def __init__(
         self,
-        rate: float | str | tuple[int, Seconds] | None = None,
-        timeout: Seconds | None = None,
+        rate: _Rate | None = None,
+        timeout: _Seconds | None = None,
         *,
         guard: Guard | None = None,
         factory: Callable[[str], Guard] | None = None,
@@ -162,10 +167,10 @@ class GuardTransport(_Guarded, httpx.BaseTransport):
         max_hosts: int = 256,
         retry_methods: Iterable[str] = RETRY_METHODS,
         options: Callable[[httpx.Request], RequestOptions] | None = None,
-        deadline: Seconds | None = None,
-        max_wait: Seconds | None = None,
+        deadline: _Seconds | None = None,
+        max_wait: _Seconds | None = None,
         on: Callable[[httpx.Response | Exception], Judgement] | None = None,
-        **settings: Any,
+        **settings: Unpack[GuardSettings],
     ) -> None:
         super().__init__(
             rate, timeout, guard, factory, max_hosts, retry_methods, options, deadline, max_wait, on, settings
@@ -176,26 +181,26 @@ class GuardTransport(_Guarded, httpx.BaseTransport):
         with self._begin(request) as exchange:
             while True:
                 try:
-                    attempt = exchange.call.attempt_blocking()
+                    attempt = exchange.ask()
                 except seawall.Refused as refusal:
                     return exchange.refused(refusal)
-                try:
-                    with _bounded(request, exchange.time_limit()):
+                with _bounded(request, exchange.time_limit()):
+                    try:
                         response = self._transport.handle_request(request)
-                except _NEVER_SENT:
-                    attempt.cancel()
-                    raise
-                except BaseException as error:
-                    if exchange.failed(attempt, error, _class_of(error)):
-                        continue
-                    raise
-                try:
-                    if not exchange.answered(attempt, response, response.status_code, response.headers):
-                        return response
-                    exchange.kept = _put_away(response)
-                except BaseException:
-                    response.close()
-                    raise
+                    except _NEVER_SENT:
+                        attempt.cancel()
+                        raise
+                    except BaseException as error:
+                        if exchange.failed(attempt, error, _class_of(error)):
+                            continue
+                        raise
+                    try:
+                        if not exchange.answered(attempt, response, response.status_code, response.headers):
+                            return response
+                        exchange.kept = _put_away(response)
+                    except BaseException:
+                        response.close()
+                        raise
 
     def close(self) -> None:
         self._transport.close()
@@ -217,13 +222,14 @@ class AsyncGuardTransport(_Guarded, httpx.AsyncBaseTransport):
     """As `GuardTransport`, for `httpx.AsyncClient`, on asyncio and trio. Who is cancelled counts nowhere.
 
     >>> import httpx
+    >>> from seawall.httpx import AsyncGuardTransport
     >>> client = httpx.AsyncClient(transport=AsyncGuardTransport(rate=20, timeout=1.0, max_wait=0.5))
     """
 
     def __init__(
         self,
-        rate: float | str | tuple[int, Seconds] | None = None,
-        timeout: Seconds | None = None,
+        rate: _Rate | None = None,
+        timeout: _Seconds | None = None,
         *,
         guard: Guard | None = None,
         factory: Callable[[str], Guard] | None = None,
@@ -231,10 +237,10 @@ class AsyncGuardTransport(_Guarded, httpx.AsyncBaseTransport):
         max_hosts: int = 256,
         retry_methods: Iterable[str] = RETRY_METHODS,
         options: Callable[[httpx.Request], RequestOptions] | None = None,
-        deadline: Seconds | None = None,
-        max_wait: Seconds | None = None,
+        deadline: _Seconds | None = None,
+        max_wait: _Seconds | None = None,
         on: Callable[[httpx.Response | Exception], Judgement] | None = None,
-        **settings: Any,
+        **settings: Unpack[GuardSettings],
     ) -> None:
         super().__init__(
             rate, timeout, guard, factory, max_hosts, retry_methods, options, deadline, max_wait, on, settings
@@ -245,26 +251,26 @@ class AsyncGuardTransport(_Guarded, httpx.AsyncBaseTransport):
         with self._begin(request) as exchange:
             while True:
                 try:
-                    attempt = await exchange.call.attempt()
+                    attempt = await exchange.ask_async()
                 except seawall.Refused as refusal:
                     return exchange.refused(refusal)
-                try:
-                    with _bounded(request, exchange.time_limit()):
+                with _bounded(request, exchange.time_limit()):
+                    try:
                         response = await self._transport.handle_async_request(request)
-                except _NEVER_SENT:
-                    attempt.cancel()
-                    raise
-                except BaseException as error:
-                    if exchange.failed(attempt, error, _class_of(error)):
-                        continue
-                    raise
-                try:
-                    if not exchange.answered(attempt, response, response.status_code, response.headers):
-                        return response
-                    exchange.kept = await _put_away_async(response)
-                except BaseException:
-                    await response.aclose()
-                    raise
+                    except _NEVER_SENT:
+                        attempt.cancel()
+                        raise
+                    except BaseException as error:
+                        if exchange.failed(attempt, error, _class_of(error)):
+                            continue
+                        raise
+                    try:
+                        if not exchange.answered(attempt, response, response.status_code, response.headers):
+                            return response
+                        exchange.kept = await _put_away_async(response)
+                    except BaseException:
+                        await response.aclose()
+                        raise
 
     async def aclose(self) -> None:
         await self._transport.aclose()
@@ -292,21 +298,22 @@ def _class_of(error: BaseException) -> str:
 
 
 @contextmanager
-def _bounded(request: httpx.Request, limit: float | None) -> Iterator[None]:
-    """Nothing of the attempt takes longer than `limit`, until the headers are there. The body is read by the client's
-    own time-outs: what is sent has these very extensions.
+def _bounded(request: httpx.Request, limit: float | None) -> Generator[None]:
+    """Nothing of the attempt takes longer than `limit`, nor the body of an answer that is put away. A body that the
+    caller reads has the client's own time-outs: what was sent has these very extensions.
     """
     if limit is None:
         yield
         return
     given = request.extensions
-    timeouts = given.get("timeout") or {}
+    timeouts: dict[str, float | None] = given.get("timeout") or {}
     bounded = {name: _least(timeouts.get(name), limit) for name in ("connect", "read", "write", "pool")}
-    request.extensions = {**given, "timeout": {**timeouts, **bounded}}
+    sent: dict[str, Any] = {**given, "timeout": {**timeouts, **bounded}}
+    request.extensions = sent
     try:
         yield
     finally:
-        request.extensions["timeout"] = timeouts
+        sent["timeout"] = timeouts
         request.extensions = given
 
 

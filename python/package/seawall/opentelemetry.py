@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 try:
     from opentelemetry.metrics import CallbackOptions, Meter, Observation
-except ImportError as error:
-    raise ImportError("seawall.opentelemetry needs opentelemetry-api: pip install 'seawall[opentelemetry]'") from error
+except ImportError as _error:
+    raise ImportError("seawall.opentelemetry needs opentelemetry-api: pip install 'seawall[opentelemetry]'") from _error
 
 from ._metrics import METRICS, Metric, checked, named
 

@@ -12,8 +12,8 @@ try:
     from prometheus_client import REGISTRY, CollectorRegistry
     from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
     from prometheus_client.registry import Collector
-except ImportError as error:
-    raise ImportError("seawall.prometheus needs prometheus-client: pip install 'seawall[prometheus]'") from error
+except ImportError as _error:
+    raise ImportError("seawall.prometheus needs prometheus-client: pip install 'seawall[prometheus]'") from _error
 
 from ._metrics import METRICS, Metric, checked, named
 

@@ -57,8 +57,8 @@ def limit_attempts(attempts: int = 1) -> Generator[None, None, None]:
     ...     try:
     ...         strategy.execute(int, "x")
     ...     except ValueError:
-    ...         print("tried once")
-    tried once
+    ...         print("after one attempt, and at once")
+    after one attempt, and at once
     """
     before = set_limit(attempts)
     try:

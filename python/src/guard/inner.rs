@@ -7,13 +7,14 @@ use pyo3::exceptions::PyException;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyString, PyType};
+use pyo3::types::{PyDict, PyString};
 use seawall::{Admission, AnyGuard, Call, GuardView, Instant, Outcome, Refused, Request, Transition};
 
 use crate::circuit_breaker::state_text;
 use crate::guard::{PyGuard, words};
 use crate::keyed_buckets::key_of;
-use crate::values::{count, seconds};
+use crate::retry_call::classify;
+use crate::values::count;
 
 impl PyGuard {
     #[inline]
@@ -62,20 +63,10 @@ impl PyGuard {
     /// What an exception says of the service.
     #[cold]
     pub(super) fn judge(&self, error: &Bound<'_, PyAny>) -> PyResult<Outcome> {
-        static REFUSED: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-        static CLASSIFY: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         let py = error.py();
-        // Cancelled, or ended by the user; or never sent, as a guard or a bucket within it refused.
-        if !error.is_instance_of::<PyException>()
-            || error.is_instance(REFUSED.import(py, "seawall._errors", "Refused")?)?
-        {
-            return Ok(Outcome::Ignored);
-        }
-        let on = self.on.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|on| on.clone_ref(py));
-        let classify = CLASSIFY.import(py, "seawall._classify", "classify")?;
-        let (class, retry_after) =
-            classify.call1((error, on, true))?.extract::<(Bound<'_, PyString>, Option<Bound<'_, PyAny>>)>()?;
-        let retry_after = retry_after.map(|wait| seconds("the Retry-After of an error", &wait)).transpose()?;
+        let on = self.on.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|on| on.bind(py).clone());
+        let on = on.unwrap_or_else(|| py.get_type::<PyException>().into_any());
+        let (class, retry_after) = classify(error, &on, true)?;
         words::outcome_of_class(&class.to_cow()?, retry_after)
     }
 
