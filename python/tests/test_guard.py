@@ -515,6 +515,63 @@ def test_a_thread_waits_for_a_slot_that_another_frees() -> None:
     assert guard.snapshot().total.delivered == 4
 
 
+@pytest.mark.anyio
+async def test_every_way_through_waits_as_long_as_it_may(jumping: seawall.ManualClock) -> None:
+    guard = seawall.Guard(20, 1.0, quota=1, bucket={"burst": 1}, max_wait=5, clock=jumping, seed=1)
+
+    async def fetch(number: int) -> int:
+        await anyio.sleep(0)
+        return number
+
+    @guard
+    async def decorated(number: int) -> int:
+        return await fetch(number)
+
+    answers = [
+        await guard.call(fetch, 1),
+        await guard.execute(fetch, 2),
+        await decorated(3),
+        await guard(cost=1)(fetch)(4),
+        guard.call(int, 5),
+        guard.execute(int, 6),
+        guard(int)(7),
+        guard(max_wait=3)(int)(8),
+    ]
+    async with guard:
+        answers.append(9)
+    with guard:
+        answers.append(10)
+    async with guard.begin():
+        answers.append(11)
+    for attempt in guard.begin():
+        with attempt:
+            answers.append(12)
+    assert answers == list(range(1, 13))
+    # One a second, but for the first, which was there.
+    assert 11 <= jumping.now() <= 12
+    assert guard.snapshot().total.delivered == 12
+    assert guard.limit.in_flight == 0
+
+
+@pytest.mark.anyio
+async def test_a_function_may_fail_before_it_gives_a_coroutine(jumping: seawall.ManualClock) -> None:
+    guard = quick(jumping, **GENEROUS)
+    fails = flaky(1)
+
+    async def answer() -> str:
+        assert guard.limit.in_flight == 1
+        await anyio.sleep(0)
+        return "here"
+
+    def fetch() -> Any:
+        fails()
+        return answer()
+
+    assert await guard.execute(fetch) == "here"
+    total = guard.snapshot().total
+    assert (total.delivered, total.retries, guard.limit.in_flight) == (1, 1, 0)
+
+
 def test_patience_ends(jumping: seawall.ManualClock) -> None:
     guard = quick(jumping, max_in_flight=1)
     held = guard.begin().try_attempt()
