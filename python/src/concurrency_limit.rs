@@ -13,6 +13,7 @@ use pyo3::types::{PyDict, PyString, PyTuple};
 use seawall::{Clock, ConcurrencyLimitView, LimitChange, LimitConfig, LimitPermit, LimitReason, Outcome};
 
 use crate::attempt;
+use crate::awaitable::is_awaitable;
 use crate::callback::Callback;
 use crate::clock::{PyManualClock, Timer};
 use crate::errors::{exception, no_pickle, raised};
@@ -179,7 +180,7 @@ impl PyConcurrencyLimit {
         let (py, this) = (slf.py(), slf.get());
         let permit = this.admit(py)?;
         match function.call(args, kwargs) {
-            Ok(answer) if attempt::is_coroutine(&answer)? => {
+            Ok(answer) if is_awaitable(&answer) => {
                 let permit = Bound::new(py, PyLimitPermit::new(slf, permit))?;
                 attempt::within(permit.into_any(), answer)
             }
