@@ -400,8 +400,10 @@ def _count_of(rate: float | str | tuple[int, float | timedelta]) -> int | None:
     if isinstance(rate, str):
         count = rate.partition("/")[0].strip().replace("_", "")
         written = int(count) if count.isdecimal() else 0
+    elif isinstance(rate, tuple) and rate and isinstance(rate[0], int):  # pyright: ignore[reportUnnecessaryIsInstance]
+        written = rate[0]
     else:
-        written = rate[0] if isinstance(rate, tuple) and rate and isinstance(rate[0], int) else 0
+        written = 0
     return min(written, 2**32 - 1) if written > 0 else None
 
 
@@ -426,7 +428,7 @@ def _paths(paths: Iterable[str]) -> frozenset[str]:
 
 
 def _whole_number(name: str, number: int) -> int:
-    if not isinstance(number, int):
+    if not isinstance(number, int):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"{name} must be an integer or a function of the scope, not {number!r}")
     if not 0 <= number < 2**32:
         raise ValueError(f"{name} must be 0 to 4,294,967,295, not {number!r}")
