@@ -57,8 +57,8 @@ def limit_attempts(attempts: int = 1) -> Generator[None, None, None]:
     ...     try:
     ...         strategy.execute(int, "x")
     ...     except ValueError:
-    ...         print("after one attempt, and at once")
-    after one attempt, and at once
+    ...         print("tried once")
+    tried once
     """
     before = set_limit(attempts)
     try:
