@@ -152,8 +152,8 @@ pub(crate) fn set_clock(clock: Option<&Bound<'_, PyManualClock>>) -> Option<PyMa
 
 /// A clock for tests, that stands still until it is moved: `TokenBucket(10, clock=clock)`.
 ///
-/// Who waits by it waits until `advance` or `set` reach its instant. With `autojump=True` nobody waits: when others have had a
-/// turn, the earliest wait moves the clock to its end, so that code with back-offs of minutes is tested in no time.
+/// Who waits by it waits until `advance` or `set` reach its instant. With `autojump=True` nobody waits: when others have
+/// had a turn, the earliest wait moves the clock to its end, so that code with back-offs of minutes is tested in no time.
 ///
 /// >>> import seawall
 /// >>> clock = seawall.ManualClock()
