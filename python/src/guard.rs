@@ -111,7 +111,7 @@ impl PyGuard {
             seed = None),
         text_signature = "(rate, timeout, *, shards=1, quota=None, warm_up=None, max_in_flight=64, per_key=None, \
                           per_key_burst=None, keys=1024, when_full='open', mode='enforce', modes=None, max_wait=0.0, \
-                          on=Exception, on_state_change=None, bucket=None, breaker=None, limit=None, retry=None, budget=None, \
+                          on=None, on_state_change=None, bucket=None, breaker=None, limit=None, retry=None, budget=None, \
                           window=30.0, timeout_weight=2, retry_streak=3, ramp=None, clock=None, seed=None)"
     )]
     #[allow(clippy::too_many_arguments, reason = "each is a keyword in Python")]

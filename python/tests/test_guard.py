@@ -933,3 +933,12 @@ def test_the_clock_may_be_set_anew(clock: seawall.ManualClock) -> None:
     guard.rebase(1e6, 5.0)
     clock.advance(1.0)
     assert guard.call(len, "four") == 4
+
+
+def test_the_signatures_say_what_is_to_be_given() -> None:
+    signature = inspect.signature(seawall.Guard)
+    assert list(signature.parameters)[:3] == ["rate", "timeout", "shards"]
+    assert signature.parameters["max_in_flight"].default == 64
+    assert str(inspect.signature(seawall.Guard.begin)) == (
+        "(self, /, *, key=None, shard=0, cost=1, deadline=None, max_wait=None)"
+    )
