@@ -580,6 +580,28 @@ async def test_every_way_through_waits_as_long_as_it_may(jumping: seawall.Manual
     assert guard.limit.in_flight == 0
 
 
+def test_whatever_can_be_awaited_is_a_part_of_its_call(jumping: seawall.ManualClock) -> None:
+    guard = quick(jumping, **GENEROUS)
+    fails = flaky(1)
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+
+        def ask(future: asyncio.Future[int]) -> asyncio.Future[int]:
+            fails()
+            return future
+
+        for send in (guard.execute, guard.call):
+            future = loop.create_future()
+            asked = send(ask, future)
+            assert guard.limit.in_flight == 1
+            loop.call_soon(future.set_result, 5)
+            assert await asked == 5
+            assert guard.limit.in_flight == 0
+
+    asyncio.run(main())
+
+
 @pytest.mark.anyio
 async def test_a_function_may_fail_before_it_gives_a_coroutine(jumping: seawall.ManualClock) -> None:
     guard = quick(jumping, **GENEROUS)
@@ -933,3 +955,12 @@ def test_the_clock_may_be_set_anew(clock: seawall.ManualClock) -> None:
     guard.rebase(1e6, 5.0)
     clock.advance(1.0)
     assert guard.call(len, "four") == 4
+
+
+def test_the_signatures_say_what_is_to_be_given() -> None:
+    signature = inspect.signature(seawall.Guard)
+    assert list(signature.parameters)[:3] == ["rate", "timeout", "shards"]
+    assert signature.parameters["max_in_flight"].default == 64
+    assert str(inspect.signature(seawall.Guard.begin)) == (
+        "(self, /, *, key=None, shard=0, cost=1, deadline=None, max_wait=None)"
+    )

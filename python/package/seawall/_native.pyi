@@ -435,7 +435,7 @@ class Guard:
         mode: _Mode = "enforce",
         modes: dict[_ModeStage, _Mode] | None = None,
         max_wait: _Seconds = 0.0,
-        on: _On | None = ...,
+        on: _On | None = None,
         on_state_change: Callable[[_State, _State], object] | Callable[[_State, _State, int], object] | None = None,
         bucket: _BucketSettings | None = None,
         breaker: _BreakerSettings | None = None,
