@@ -13,6 +13,7 @@ use pyo3::types::{PyDict, PyString, PyTuple};
 use seawall::{Clock, ConcurrencyLimitView, LimitChange, LimitConfig, LimitPermit, LimitReason, Outcome};
 
 use crate::attempt;
+use crate::awaitable::is_awaitable;
 use crate::callback::Callback;
 use crate::clock::{PyManualClock, Timer};
 use crate::errors::{exception, no_pickle, raised};
@@ -168,7 +169,7 @@ impl PyConcurrencyLimit {
     }
 
     /// Calls `function` with the arguments behind it, and gives what it returns; what it raises is judged, and raised again.
-    /// A coroutine that it returns is awaited inside: `await limit.call(fetch, url)`. Raises ConcurrencyLimited.
+    /// A coroutine that it returns, or anything to await, is awaited inside: `await limit.call(fetch, url)`. Raises ConcurrencyLimited.
     #[pyo3(signature = (function, /, *args, **kwargs))]
     fn call<'py>(
         slf: &Bound<'py, Self>,
@@ -179,7 +180,7 @@ impl PyConcurrencyLimit {
         let (py, this) = (slf.py(), slf.get());
         let permit = this.admit(py)?;
         match function.call(args, kwargs) {
-            Ok(answer) if attempt::is_coroutine(&answer)? => {
+            Ok(answer) if is_awaitable(&answer) => {
                 let permit = Bound::new(py, PyLimitPermit::new(slf, permit))?;
                 attempt::within(permit.into_any(), answer)
             }

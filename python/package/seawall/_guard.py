@@ -5,7 +5,6 @@ The first attempt of a function that is called through a guard is native. Here i
 
 from __future__ import annotations
 
-from types import CoroutineType
 from typing import TYPE_CHECKING, Any, cast
 
 from ._native import Attempt
@@ -57,7 +56,7 @@ def run(
             if not attempt.__exit__(type(error), error, error.__traceback__):
                 raise
         else:
-            if type(result) is CoroutineType:
+            if hasattr(type(result), "__await__"):
                 return awaited(attempt, result, function, args, kwargs)
             attempt.finish("success")
             return result
@@ -99,9 +98,11 @@ def decorate(
     send = guard.execute if retry else guard.call
 
     def begin(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
+        asked: Any = key(*args, **kwargs) if callable(key) else key
+        part: Any = shard(*args, **kwargs) if callable(shard) else shard
         return guard.begin(
-            key=key(*args, **kwargs) if callable(key) else key,
-            shard=shard(*args, **kwargs) if callable(shard) else shard,
+            key=asked,
+            shard=part,
             cost=cost,
             deadline=deadline,
             max_wait=max_wait,

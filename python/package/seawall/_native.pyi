@@ -37,6 +37,7 @@ __all__ = [
     "limit_attempts",
     "set_clock",
     "__version__",
+    "_build",
     "_forked",
 ]
 

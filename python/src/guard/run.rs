@@ -7,7 +7,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyDict, PyTuple};
 use seawall::{Admission, Call, CallRecord, Clock, Outcome, Refused, Request};
 
-use crate::attempt::is_coroutine;
+use crate::awaitable::is_awaitable;
 use crate::errors::raised;
 use crate::guard::PyGuard;
 use crate::guard::attempt::PyAttempt;
@@ -37,7 +37,7 @@ pub(super) fn run<'py>(
         this.tell(py, transition);
     }
     match function.call(args, kwargs) {
-        Ok(result) if !is_coroutine(&result)? => {
+        Ok(result) if !is_awaitable(&result) => {
             this.part_from_parent();
             let now = this.timer.now();
             let finished = view.finish(&mut call, admission.permit, Outcome::Success, now);
