@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import timedelta, timezone
 from typing import TYPE_CHECKING, Any, cast
 
 from ._errors import Refused
@@ -173,7 +173,9 @@ def _instant(said: str) -> float | None:
     from email.utils import parsedate_to_datetime
 
     try:
-        seconds = parsedate_to_datetime(said).timestamp()
+        date = parsedate_to_datetime(said)
+        # The old forms of a date name no zone: they are in UTC, and not where this runs.
+        seconds = (date if date.tzinfo else date.replace(tzinfo=timezone.utc)).timestamp()
     except (TypeError, ValueError, IndexError, OverflowError):
         return None
     return seconds if math.isfinite(seconds) else None

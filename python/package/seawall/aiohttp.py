@@ -103,8 +103,8 @@ class GuardMiddleware:
     """A middleware of aiohttp's client that asks a guard before each attempt, and sends again what may be sent again.
 
     `rate` is what is expected of one host, `timeout` how long an attempt may take until its headers are there. All
-    other keywords are those of `Guard`. Or `guard=` is one guard for all hosts, or `factory=` makes one for an origin such as
-    "https://api.example.com". One middleware may serve many sessions.
+    other keywords are those of `Guard`. Or `guard=` is one guard for all hosts, or `factory=` makes one for an origin
+    such as "https://api.example.com". One middleware may serve many sessions.
 
     A session's own `ClientTimeout(total=...)` holds for all attempts together, with the waits between them.
 

@@ -141,9 +141,9 @@ class _Guarded:
 class GuardTransport(_Guarded, httpx.BaseTransport):
     """A transport of httpx that asks a guard before each attempt, and sends again what may be sent again.
 
-    `rate` is what is expected of one host, `timeout` how long an attempt may take until its headers are there: it bounds
-    the client's own time-outs up to then, and not the body's. All other keywords are those of `Guard`. Or `guard=` is
-    one guard for all hosts, or `factory=` makes one for an origin such as "https://api.example.com".
+    `rate` is what is expected of one host, `timeout` how long an attempt may take until its headers are there: it
+    bounds the client's own time-outs up to then, and not the body's. All other keywords are those of `Guard`. Or
+    `guard=` is one guard for all hosts, or `factory=` makes one for an origin such as "https://api.example.com".
 
     `transport` is the one that sends: `httpx.HTTPTransport()`, or another with proxies, HTTP/2 or certificates, which
     httpx takes from the transport and not from the client once a transport is given.
