@@ -50,11 +50,11 @@ fn classified(error: &Bound<'_, PyAny>, on: Option<&Py<PyAny>>) -> PyResult<Outc
     outcome(&OUTCOME_OF.import(error.py(), "seawall._outcome", "outcome_of")?.call1((error, on))?)
 }
 
-/// A coroutine that awaits the one that is given, inside of its permit.
+/// A coroutine that awaits what is given, inside of its permit.
 #[cold]
-pub(crate) fn within<'py>(permit: Bound<'py, PyAny>, coroutine: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+pub(crate) fn within<'py>(permit: Bound<'py, PyAny>, awaitable: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     static WITHIN: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    WITHIN.import(permit.py(), "seawall._protect", "within")?.call1((permit, coroutine))
+    WITHIN.import(permit.py(), "seawall._protect", "within")?.call1((permit, awaitable))
 }
 
 /// The function whose every call goes through `whole.call`, or where it is asynchronous, through `whole.try_attempt`.

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import gc
 import inspect
 import json
 import pickle
 import sys
 import threading
+import unittest.mock
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
@@ -447,6 +449,30 @@ def test_an_on_that_fails_itself_is_reported_and_decides_nothing(
     assert guard.limit.in_flight == 0
 
 
+def test_attempts_can_be_limited_everywhere(jumping: seawall.ManualClock) -> None:
+    guard = quick(jumping, **GENEROUS)
+    before = seawall._native.limit_attempts(2)
+    try:
+        with pytest.raises(Failed, match="2"):
+            guard.execute(flaky(9))
+    finally:
+        seawall._native.limit_attempts(before)
+    assert guard.execute(flaky(4)) == 5
+
+
+def test_whatever_can_be_called_can_be_guarded(clock: seawall.ManualClock) -> None:
+    guard = quick(clock)
+    mock = unittest.mock.Mock(return_value=5)
+    assert guard.call(mock, 1, two=2) == 5
+    assert guard.call(functools.partial(mock, 1)) == 5
+    assert guard(mock)(1) == 5
+    guard.breaker().force_open()
+    for function in (mock, functools.partial(mock, 1), len, object()):
+        with pytest.raises(seawall.CircuitOpen):
+            guard.call(function)  # type: ignore[arg-type]
+    assert mock.call_count == 3
+
+
 # Waiting
 
 
@@ -477,7 +503,8 @@ async def test_who_waits_is_served_in_the_order_of_arrival(clock: seawall.Manual
 
 @pytest.mark.anyio
 async def test_nobody_who_asks_for_less_passes_by_who_waits_for_more(clock: seawall.ManualClock) -> None:
-    guard = seawall.Guard(20, 1.0, bucket={"rate": 1, "burst": 2, "initial": 1}, limit={"start": 8}, clock=clock, seed=1)
+    few = {"rate": 1, "burst": 2, "initial": 1}
+    guard = quick(clock, bucket=few, limit={"start": 8})
     served: list[str] = []
 
     async def wait() -> None:
@@ -822,7 +849,8 @@ def test_a_snapshot_says_what_went_through_and_what_it_would_meet(clock: seawall
     snapshot = guard.snapshot()
     told = snapshot.as_dict()
     assert json.loads(json.dumps(told)) == told
-    assert (snapshot.state, snapshot.rate, snapshot.burst, snapshot.tokens, snapshot.in_flight) == ("closed", 2.0, 2, 0, 0)
+    assert (snapshot.state, snapshot.rate, snapshot.burst) == ("closed", 2.0, 2)
+    assert (snapshot.tokens, snapshot.in_flight, snapshot.waiting) == (0, 0, 0)
     total = snapshot.total
     assert (total.begun, total.admitted, total.refused, total.delivered, total.given_up) == (4, 3, 1, 2, 1)
     assert total.given_up_by["attempts_exhausted"] == 1
@@ -869,7 +897,9 @@ def test_a_snapshot_says_what_went_through_and_what_it_would_meet(clock: seawall
         ({"seed": -1}, ValueError, "seed must be"),
     ],
 )
-def test_a_bad_setting_is_named_with_what_is_allowed(settings: dict[str, Any], error: type[Exception], said: str) -> None:
+def test_a_bad_setting_is_named_with_what_is_allowed(
+    settings: dict[str, Any], error: type[Exception], said: str
+) -> None:
     given = {"rate": 20, "timeout": 1.0, **settings}
     with pytest.raises(error, match=said):
         seawall.Guard(given.pop("rate"), given.pop("timeout"), **given)

@@ -7,15 +7,15 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Awaitable, Callable
 
     from ._native import BreakerPermit, CircuitBreaker, ConcurrencyLimit, LimitPermit
 
 
-async def within(permit: BreakerPermit | LimitPermit, coroutine: Coroutine[Any, Any, Any]) -> Any:
+async def within(permit: BreakerPermit | LimitPermit, awaitable: Awaitable[Any]) -> Any:
     """Awaits it inside of the permit."""
     with permit:
-        return await coroutine
+        return await awaitable
 
 
 def protect(whole: CircuitBreaker | ConcurrencyLimit, function: Callable[..., Any]) -> Callable[..., Any]:

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from seawall import Guard
-    from seawall._http import GuardSettings, Judgement
+    from seawall._http import GuardSettings, _Judgement
     from seawall._native import _Rate, _Seconds
 
 __all__ = [
@@ -127,7 +127,7 @@ class GuardMiddleware:
         options: Callable[[aiohttp.ClientRequest], RequestOptions] | None = None,
         deadline: _Seconds | None = None,
         max_wait: _Seconds | None = None,
-        on: Callable[[aiohttp.ClientResponse | Exception], Judgement] | None = None,
+        on: Callable[[aiohttp.ClientResponse | Exception], _Judgement] | None = None,
         **settings: Unpack[GuardSettings],
     ) -> None:
         self._protection: Protection[aiohttp.ClientRequest, aiohttp.ClientResponse] = Protection(
