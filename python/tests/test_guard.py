@@ -325,6 +325,7 @@ GENEROUS: dict[str, Any] = {
 }
 
 
+@pytest.mark.thread_unsafe(reason="one clock for all threads")
 def test_a_retry_waits_its_back_off_on_the_guards_clock(jumping: seawall.ManualClock) -> None:
     guard = quick(jumping, **GENEROUS)
     assert guard.execute(flaky(3)) == 4
@@ -621,6 +622,7 @@ async def test_a_function_may_fail_before_it_gives_a_coroutine(jumping: seawall.
     assert (total.delivered, total.retries, guard.limit.in_flight) == (1, 1, 0)
 
 
+@pytest.mark.thread_unsafe(reason="one clock for all threads")
 def test_patience_ends(jumping: seawall.ManualClock) -> None:
     guard = quick(jumping, max_in_flight=1)
     held = guard.begin().try_attempt()

@@ -507,6 +507,7 @@ except KeyboardInterrupt as interrupt:
 """
 
 
+@pytest.mark.thread_unsafe(reason="a signal is of the process")
 def test_control_c_ends_a_backoff_at_once_and_gives_its_token_back() -> None:
     with subprocess.Popen([sys.executable, "-c", INTERRUPTED], stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
