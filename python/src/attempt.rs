@@ -6,6 +6,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyString, PyType};
 use seawall::Outcome;
 
+use crate::calls::call1;
 use crate::values::bad_text;
 
 const OUTCOMES: &str = "\"success\", \"failure\", \"throttled\", \"timeout\" or \"ignored\"";
@@ -47,21 +48,21 @@ pub(crate) fn outcome_of(error: &Bound<'_, PyAny>, on: Option<&Py<PyAny>>) -> Ou
 
 fn classified(error: &Bound<'_, PyAny>, on: Option<&Py<PyAny>>) -> PyResult<Outcome> {
     static OUTCOME_OF: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    outcome(&OUTCOME_OF.import(error.py(), "seawall._outcome", "outcome_of")?.call1((error, on))?)
+    outcome(&call1(OUTCOME_OF.import(error.py(), "seawall._outcome", "outcome_of")?, (error, on))?)
 }
 
 /// A coroutine that awaits what is given, inside of its permit.
 #[cold]
 pub(crate) fn within<'py>(permit: Bound<'py, PyAny>, awaitable: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     static WITHIN: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    WITHIN.import(permit.py(), "seawall._protect", "within")?.call1((permit, awaitable))
+    call1(WITHIN.import(permit.py(), "seawall._protect", "within")?, (permit, awaitable))
 }
 
 /// The function whose every call goes through `whole.call`, or where it is asynchronous, through `whole.try_attempt`.
 #[cold]
 pub(crate) fn protect<'py>(whole: &Bound<'py, PyAny>, function: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     static PROTECT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    PROTECT.import(whole.py(), "seawall._protect", "protect")?.call1((whole, function))
+    call1(PROTECT.import(whole.py(), "seawall._protect", "protect")?, (whole, function))
 }
 
 /// What entering a permit for the second time raises.

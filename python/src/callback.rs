@@ -2,9 +2,11 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use pyo3::call::PyCallArgs;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+
+use crate::calls::call1;
 
 /// What is called back, if anything: it is told what has been decided, and changes nothing of it.
 pub(crate) struct Callback(Mutex<Option<Py<PyAny>>>);
@@ -20,9 +22,13 @@ impl Callback {
     }
 
     /// Calls it. What it raises goes to `sys.unraisablehook`: not lost, and not in the way of who asked.
-    pub(crate) fn tell<'py>(&self, py: Python<'py>, arguments: impl PyCallArgs<'py>) {
+    pub(crate) fn tell<'py>(
+        &self,
+        py: Python<'py>,
+        arguments: impl IntoPyObject<'py, Target = PyTuple, Output = Bound<'py, PyTuple>, Error = PyErr>,
+    ) {
         if let Some(function) = self.function(py)
-            && let Err(error) = function.call1(arguments)
+            && let Err(error) = call1(&function, arguments)
         {
             error.write_unraisable(py, Some(&function));
         }

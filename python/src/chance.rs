@@ -10,10 +10,16 @@ use crate::values::seed;
 /// How often this process is the child of a fork that Python knows of.
 static FORKS: AtomicU32 = AtomicU32::new(0);
 
-/// Begins new streams: `os.register_at_fork` calls it in the child.
+/// Begins new streams, and empties the lines of those who waited: `os.register_at_fork` calls it in the child.
 #[pyfunction]
 pub(crate) fn _forked() {
     FORKS.fetch_add(1, Ordering::Relaxed);
+    crate::waiting::forget_all();
+}
+
+/// How often this process was forked off.
+pub(crate) fn forks() -> u32 {
+    FORKS.load(Ordering::Relaxed)
 }
 
 /// Has every child of `os.fork` draw numbers of its own. Windows has no fork.

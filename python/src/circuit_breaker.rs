@@ -15,6 +15,7 @@ use seawall::{BreakerConfig, BreakerPermit, CircuitBreaker, Clock, Outcome, Stat
 use crate::attempt;
 use crate::awaitable::is_awaitable;
 use crate::callback::Callback;
+use crate::calls::call;
 use crate::chance::Chance;
 use crate::clock::{PyManualClock, Timer};
 use crate::errors::{exception, no_pickle, raised};
@@ -252,7 +253,7 @@ impl PyCircuitBreaker {
     }
 
     /// Calls `function` with the arguments behind it, and gives what it returns; what it raises is judged, and raised again.
-    /// A coroutine that it returns, or anything to await, is awaited inside: `await breaker.call(fetch, url)`. Raises CircuitOpen.
+    /// A coroutine that it returns, or anything else to await, is awaited inside: `await breaker.call(fetch, url)`. Raises CircuitOpen.
     #[pyo3(signature = (function, /, *args, **kwargs))]
     fn call<'py>(
         slf: &Bound<'py, Self>,
@@ -262,7 +263,7 @@ impl PyCircuitBreaker {
     ) -> PyResult<Bound<'py, PyAny>> {
         let (py, this) = (slf.py(), slf.get());
         let permit = this.admit(py)?;
-        match function.call(args, kwargs) {
+        match call(function, args, kwargs) {
             Ok(answer) if is_awaitable(&answer) => {
                 let permit = Bound::new(py, PyBreakerPermit::new(slf, permit))?;
                 attempt::within(permit.into_any(), answer)

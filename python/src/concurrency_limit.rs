@@ -15,6 +15,7 @@ use seawall::{Clock, ConcurrencyLimitView, LimitChange, LimitConfig, LimitPermit
 use crate::attempt;
 use crate::awaitable::is_awaitable;
 use crate::callback::Callback;
+use crate::calls::call;
 use crate::clock::{PyManualClock, Timer};
 use crate::errors::{exception, no_pickle, raised};
 use crate::held;
@@ -169,7 +170,7 @@ impl PyConcurrencyLimit {
     }
 
     /// Calls `function` with the arguments behind it, and gives what it returns; what it raises is judged, and raised again.
-    /// A coroutine that it returns, or anything to await, is awaited inside: `await limit.call(fetch, url)`. Raises ConcurrencyLimited.
+    /// A coroutine that it returns, or anything else to await, is awaited inside: `await limit.call(fetch, url)`. Raises ConcurrencyLimited.
     #[pyo3(signature = (function, /, *args, **kwargs))]
     fn call<'py>(
         slf: &Bound<'py, Self>,
@@ -179,7 +180,7 @@ impl PyConcurrencyLimit {
     ) -> PyResult<Bound<'py, PyAny>> {
         let (py, this) = (slf.py(), slf.get());
         let permit = this.admit(py)?;
-        match function.call(args, kwargs) {
+        match call(function, args, kwargs) {
             Ok(answer) if is_awaitable(&answer) => {
                 let permit = Bound::new(py, PyLimitPermit::new(slf, permit))?;
                 attempt::within(permit.into_any(), answer)

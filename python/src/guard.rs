@@ -188,7 +188,7 @@ impl PyGuard {
 
     /// Calls `function` with these arguments, once: its result, or what it raises; a `Refused` where it may not be sent.
     ///
-    /// A coroutine that it returns is awaited as a part of the call: `await guard.call(fetch, url)`. A refused call waits
+    /// A coroutine that it returns, or anything else to await, is awaited as a part of the call: `await guard.call(fetch, url)`. A refused call waits
     /// as long as the guard's `max_wait` allows, in the task where `function` is a coroutine function, and else in the
     /// thread.
     #[pyo3(signature = (function, /, *args, **kwargs))]

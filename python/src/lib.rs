@@ -11,6 +11,7 @@ mod aimd_controller;
 mod attempt;
 mod awaitable;
 mod callback;
+mod calls;
 mod chance;
 mod circuit_breaker;
 mod clock;

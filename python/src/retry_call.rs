@@ -10,6 +10,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyString};
 use seawall::{AttemptFailure, Clock, ErrorClass, GiveUpReason, Instant, RetryCost, RetryDecision};
 
+use crate::calls::call1;
 use crate::errors::give_up_text;
 use crate::errors::no_pickle;
 use crate::ready::Ready;
@@ -65,10 +66,10 @@ pub(crate) fn classify<'py>(
     static CLASSIFY: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let py = error.py();
     let classify = CLASSIFY.import(py, "seawall._classify", "classify")?;
-    let said = match classify.call1((error, on, guarded)) {
+    let said = match call1(classify, (error, on, guarded)) {
         Err(failure) if failure.is_instance_of::<PyException>(py) => {
             failure.write_unraisable(py, Some(on));
-            classify.call1((error, py.get_type::<PyException>(), guarded))?
+            call1(classify, (error, py.get_type::<PyException>(), guarded))?
         }
         said => said?,
     };
@@ -393,16 +394,23 @@ fn note(call: &LogicalCall) -> Option<String> {
     Some(format!("seawall: given up after {attempts} attempt{plural}: {reason}"))
 }
 
-/// Says on the error why no more was tried, where notes are known (3.11), and once.
+/// Says on the error why no more was tried.
 #[cold]
 pub(crate) fn explain(call: &LogicalCall, error: &Bound<'_, PyAny>) {
-    let Some(note) = note(call) else { return };
+    if let Some(note) = note(call) {
+        add_note(error, &note);
+    }
+}
+
+/// Adds a note to an error, where notes are known (3.11), and once.
+#[cold]
+pub(crate) fn add_note(error: &Bound<'_, PyAny>, note: &str) {
     let said = || -> PyResult<()> {
         let Some(notes) = error.getattr_opt("__notes__")? else {
             return error.call_method1("add_note", (note,)).map(drop);
         };
         // One error object may be raised again and again.
-        if notes.contains(&note)? { Ok(()) } else { error.call_method1("add_note", (note,)).map(drop) }
+        if notes.contains(note)? { Ok(()) } else { error.call_method1("add_note", (note,)).map(drop) }
     };
     // The error itself is more important.
     let _ = said();

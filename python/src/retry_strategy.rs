@@ -11,6 +11,7 @@ use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 use seawall::{AttemptFailure, Clock, ErrorClass, Instant, Jitter, RetryConfig, RetryDecision, RetryStrategy};
 
 use crate::awaitable::is_awaitable;
+use crate::calls::{call, call0, call1};
 use crate::chance::Chance;
 use crate::clock::{PyManualClock, Timer};
 use crate::errors::give_up_text;
@@ -176,7 +177,7 @@ impl PyRetryStrategy {
             return Err(error);
         }
         let call = PyRetryCall(LogicalCall::new(slf, began));
-        AGAIN.import(py, "seawall._retry", "again")?.call1((call, error.into_value(py), function, args, kwargs))
+        call1(AGAIN.import(py, "seawall._retry", "again")?, (call, error.into_value(py), function, args, kwargs))
     }
 
     /// What awaits `awaitable`, the first attempt, and those that follow.
@@ -191,7 +192,7 @@ impl PyRetryStrategy {
     ) -> PyResult<Bound<'py, PyAny>> {
         static EXECUTE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         let call = PyRetryCall(LogicalCall::new(slf, began));
-        EXECUTE.import(slf.py(), "seawall._retry", "execute")?.call1((call, awaitable, function, args, kwargs))
+        call1(EXECUTE.import(slf.py(), "seawall._retry", "execute")?, (call, awaitable, function, args, kwargs))
     }
 }
 
@@ -251,8 +252,8 @@ impl PyRetryStrategy {
         let this = slf.get();
         let began = this.begins();
         let returned = match kwargs {
-            None if args.is_empty() => function.call0(),
-            _ => function.call(args, kwargs),
+            None if args.is_empty() => call0(function),
+            _ => call(function, args, kwargs),
         };
         match returned {
             Ok(awaitable) if is_awaitable(&awaitable) => Self::coroutine(slf, began, awaitable, function, args, kwargs),

@@ -5,10 +5,11 @@
 //! over, and calls the `wake` of whoever is to poll sooner. The sleep is Python's, so that a signal ends it and every
 //! event loop has its own.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
@@ -17,6 +18,8 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use seawall::{Clock, Instant};
 
+use crate::calls::{call0, call1};
+use crate::chance::forks;
 use crate::clock::{Bed, Timer};
 use crate::values::as_seconds;
 
@@ -75,28 +78,58 @@ enum Stage {
     Over,
 }
 
+/// All who wait in this process: a child of a fork inherits their places, and nobody there to leave them.
+static WAITERS: Mutex<BTreeMap<u64, Weak<Mutex<Stage>>>> = Mutex::new(BTreeMap::new());
+
+/// Has everybody who waited in the parent leave the lines of the child: there, their threads are gone.
+pub(crate) fn forget_all() {
+    let waiters = std::mem::take(&mut *WAITERS.lock().unwrap_or_else(PoisonError::into_inner));
+    for stage in waiters.into_values().filter_map(|waiter| waiter.upgrade()) {
+        // Locked, it is being polled, by a thread that is gone or by the one that forked: it has had its turn.
+        let Ok(mut stage) = stage.try_lock() else { continue };
+        let begun = match &*stage {
+            Stage::Begun { .. } => std::mem::replace(&mut *stage, Stage::Over),
+            _ => continue,
+        };
+        drop(stage);
+        drop(begun);
+    }
+}
+
 /// One who waits.
-#[pyclass(frozen, module = "seawall._native")]
+#[pyclass(frozen, weakref, module = "seawall._native")]
 pub(crate) struct Waiting {
     nap: Nap,
-    stage: Mutex<Stage>,
+    stage: Arc<Mutex<Stage>>,
+    /// Its number among all.
+    number: u64,
 }
 
 impl Waiting {
     pub(crate) fn new(nap: Nap, work: impl Future<Output = PyResult<Py<PyAny>>> + Send + 'static) -> Self {
-        Self { nap, stage: Mutex::new(Stage::Begun { work: Box::pin(work), waker: None }) }
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let stage = Arc::new(Mutex::new(Stage::Begun { work: Box::pin(work), waker: None }));
+        WAITERS.lock().unwrap_or_else(PoisonError::into_inner).insert(number, Arc::downgrade(&stage));
+        Self { nap, stage, number }
     }
 
     /// A coroutine that waits for it, on whatever loop runs it.
     pub(crate) fn coroutine(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
         static WAIT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        WAIT.import(py, "seawall._waiting", "wait")?.call1((self,))
+        call1(WAIT.import(py, "seawall._waiting", "wait")?, (self,))
     }
 
     /// Blocks the thread until it is over.
     pub(crate) fn block(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
         static BLOCK: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        BLOCK.import(py, "seawall._waiting", "block")?.call1((self,))
+        call1(BLOCK.import(py, "seawall._waiting", "block")?, (self,))
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        WAITERS.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.number);
     }
 }
 
@@ -110,7 +143,7 @@ impl Waiting {
         let Stage::Begun { work, waker } = &mut *stage else { return Ok(None) };
         let known = match waker.take() {
             Some((known, waker)) if known.is(wake) => (known, waker),
-            _ => (wake.clone().unbind(), Waker::from(Arc::new(Call(wake.clone().unbind())))),
+            _ => (wake.clone().unbind(), Waker::from(Arc::new(Call { wake: wake.clone().unbind(), forks: forks() }))),
         };
         self.nap.until.store(u64::MAX, Ordering::Relaxed);
         let polled = work.as_mut().poll(&mut Context::from_waker(&known.1));
@@ -159,8 +192,11 @@ impl Waiting {
     }
 }
 
-/// A function of Python as a waker.
-struct Call(Py<PyAny>);
+/// A function of Python as a waker. In a child it wakes nobody of the parent.
+struct Call {
+    wake: Py<PyAny>,
+    forks: u32,
+}
 
 impl Wake for Call {
     fn wake(self: Arc<Self>) {
@@ -168,12 +204,15 @@ impl Wake for Call {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
+        if self.forks != forks() {
+            return;
+        }
         Python::attach(|py| {
-            let wake = self.0.bind(py);
-            let error = match wake.call0() {
+            let wake = self.wake.bind(py);
+            let error = match call0(wake) {
                 // Ctrl-C, of all moments in this one: nobody else will wake who waits, nor press it once more.
                 Err(error) if error.is_instance_of::<PyKeyboardInterrupt>(py) => {
-                    let woken = wake.call0().and_then(|_| py.import("_thread")?.call_method0("interrupt_main"));
+                    let woken = call0(wake).and_then(|_| py.import("_thread")?.call_method0("interrupt_main"));
                     woken.err()
                 }
                 woken => woken.err(),

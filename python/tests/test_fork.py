@@ -1,4 +1,4 @@
-"""After a fork, chance is not the parent's."""
+"""After a fork, chance is not the parent's, nor is who waits."""
 
 from __future__ import annotations
 
@@ -49,6 +49,51 @@ def test_a_hundred_children_and_theirs_draw_other_delays_each() -> None:
             # The parent goes on with its own stream.
             expected = [draw(number, 10_000_000_000) / 1e9 for number in islice(split_mix(seed), 2)]
             assert [delays[0], delays[-1]] == expected
+
+
+GHOSTS = """
+import os, threading, time, warnings
+import seawall
+
+warnings.simplefilter("ignore", DeprecationWarning)
+
+def blocked(work, waiting):
+    for number in range(3):
+        threading.Thread(target=work, daemon=True).start()
+        while waiting() <= number:
+            time.sleep(0.001)
+
+bucket = seawall.TokenBucket(50, 1, initial=0)
+held = seawall.TokenBucket("1/h", initial=0)
+guard = seawall.Guard(100, 1.0, max_wait=60.0, limit={"start": 1, "ceiling": 1}, bucket={"rate": 1e6, "burst": 9})
+attempt = guard.begin().try_attempt()
+clock = seawall.ManualClock()
+by_hand = seawall.TokenBucket(1, initial=0, clock=clock)
+blocked(held.take_blocking, lambda: held.waiting)
+blocked(lambda: guard.call(int), lambda: guard.waiting)
+blocked(by_hand.take_blocking, lambda: by_hand.waiting)
+child = os.fork()
+if child == 0:
+    assert held.waiting == guard.waiting == by_hand.waiting == 0, (held, guard, by_hand)
+    held.set_rate(1000)
+    held.take_blocking(max_wait=10)
+    attempt.finish("success")
+    assert guard.call(int, "7") == 7
+    clock.advance(1)
+    assert by_hand.try_take()
+    os._exit(0)
+status = os.waitpid(child, 0)[1]
+assert held.waiting == guard.waiting == by_hand.waiting == 3
+clock.advance(1)
+while by_hand.waiting == 3:
+    time.sleep(0.001)
+os._exit(os.waitstatus_to_exitcode(status))
+"""
+
+
+def test_a_child_does_not_wait_behind_threads_that_only_its_parent_has() -> None:
+    ran = subprocess.run([sys.executable, "-c", GHOSTS], capture_output=True, text=True, timeout=60)
+    assert (ran.returncode, ran.stderr) == (0, "")
 
 
 GUARDED = """

@@ -58,6 +58,42 @@ def test_a_call_by_hand_is_told_when_to_send_again_and_why_it_is_not(clock: seaw
     assert ended == (2, None, "attempts_exhausted", True)
 
 
+@pytest.mark.parametrize("late", ["finish", "cancel", "leave"])
+def test_a_late_word_on_an_attempt_says_nothing_of_the_next_one(late: str, clock: seawall.ManualClock) -> None:
+    guard = quick(clock, retry={"max_attempts": 2, "jitter": "none", "base_delay": 0.5})
+    call = guard.begin()
+    first = call.try_attempt()
+    first.finish("failure")
+    clock.advance(0.5)
+    second = call.try_attempt()
+    if late == "finish":
+        first.finish("success")
+    elif late == "cancel":
+        assert not first.cancel()
+    else:
+        first.__exit__(None, None, None)
+    assert repr(call) == "<seawall.Call: 1 attempts, under way>"
+    second.finish("failure")
+    total = guard.snapshot().total
+    assert (total.outcomes["success"], total.outcomes["failure"], total.given_up) == (0, 2, 1)
+    assert call.give_up_reason == "attempts_exhausted"
+
+
+def test_an_attempt_that_its_own_judge_has_reported_is_reported_once(clock: seawall.ManualClock) -> None:
+    attempts: list[seawall.Attempt] = []
+
+    def on(error: Exception) -> bool:
+        attempts[0].finish("success")
+        return True
+
+    guard = quick(clock, on=on)
+    with pytest.raises(Failed):
+        with guard.begin() as attempt:
+            attempts.append(attempt)
+            fail()
+    assert guard.snapshot().total.outcomes == {"success": 1, "failure": 0, "throttled": 0, "ignored": 0}
+
+
 def test_a_refusal_is_raised_in_the_class_of_its_stage(clock: seawall.ManualClock) -> None:
     guard = seawall.Guard(20, 1.0, quota=1, clock=clock)
     with guard.begin().try_attempt():

@@ -755,6 +755,45 @@ def test_a_task_that_was_left_in_a_closed_loop_is_woken_without_a_word(
     assert bucket.try_take()
 
 
+def test_the_next_one_has_the_turn_of_a_task_whose_loop_was_closed() -> None:
+    bucket = emptied(100)
+    loop = asyncio.new_event_loop()
+    first = loop.create_task(bucket.take())
+    second = loop.create_task(bucket.take())
+    first._log_destroy_pending = second._log_destroy_pending = False  # type: ignore[attr-defined]
+    loop.run_until_complete(settle())
+    loop.close()
+    assert bucket.waiting == 2
+    # It is garbage, as nobody holds it but its loop; the second is there still, and its turn comes.
+    del first
+    gc.collect()
+    assert bucket.waiting == 0
+    bucket.take_blocking(max_wait=PATIENCE)
+    second.get_coro().close()
+
+
+def test_a_task_that_only_its_loop_knows_is_not_lost_while_it_waits(clock: seawall.ManualClock) -> None:
+    bucket = emptied(clock=clock)
+    served: list[int] = []
+
+    async def take(number: int) -> None:
+        await bucket.take()
+        served.append(number)
+
+    async def run() -> None:
+        for number in range(3):
+            # It is on purpose that nobody keeps it.
+            asyncio.get_running_loop().create_task(take(number))
+        await settle()
+        gc.collect()
+        for _ in range(3):
+            clock.advance(1.0)
+            await settle()
+
+    asyncio.run(run())
+    assert served == [0, 1, 2]
+
+
 def test_a_task_is_woken_from_another_loop_of_its_thread(clock: seawall.ManualClock, unraisable: list[Any]) -> None:
     bucket = emptied(clock=clock)
     loop = asyncio.new_event_loop()

@@ -20,7 +20,9 @@ async def within(permit: BreakerPermit | LimitPermit, awaitable: Awaitable[Any])
 
 def protect(whole: CircuitBreaker | ConcurrencyLimit, function: Callable[..., Any]) -> Callable[..., Any]:
     """`function`, with each of its calls behind `whole`, of the same colour."""
-    if not callable(function):
+    if isinstance(function, (staticmethod, classmethod)):
+        return type(function)(protect(whole, function.__func__))
+    if inspect.isclass(function) or not callable(function):
         raise TypeError(f"a {type(whole).__name__} protects a function, not {function!r}")
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise TypeError(

@@ -9,11 +9,15 @@ from __future__ import annotations
 import sys
 import threading
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 if TYPE_CHECKING:
+    import asyncio
+
     from ._native import Waiting
 
 _LONGEST = threading.TIMEOUT_MAX
+_DAY = 86_400.0
 
 
 def block(waiting: Waiting) -> Any:
@@ -50,14 +54,18 @@ async def _sleep_in_asyncio(waiting: Waiting) -> None:
     import asyncio
 
     loop = asyncio.get_running_loop()
-    woken: asyncio.Future[None] | None = None
+    # What wakes is held by the line, and must not hold the task: only its loop does. So a task whose loop was closed is
+    # garbage, and leaves the line as it goes.
+    who = ref(waiting)
+    asleep: ref[asyncio.Future[None]] | None = None
     is_woken = False
 
     def wake_here() -> None:
         nonlocal is_woken
         is_woken = True
-        if woken is not None and not woken.done():
-            woken.set_result(None)
+        sleeper = None if asleep is None else asleep()
+        if sleeper is not None:
+            _end(sleeper)
 
     def wake() -> None:
         # Not by the thread: a loop may move to another one, and a thread may run one loop after the other.
@@ -67,20 +75,27 @@ async def _sleep_in_asyncio(waiting: Waiting) -> None:
             try:
                 loop.call_soon_threadsafe(wake_here)
             except RuntimeError:
-                # The loop is closed, and nobody waits in it any more.
-                pass
+                # The loop is closed, and nobody waits in it any more: the next one is to have the turn.
+                gone = who()
+                if gone is not None:
+                    gone.close()
 
     while (delay := waiting.poll(wake)) is not None:
         if not is_woken:
-            woken = loop.create_future()
-            timer = loop.call_later(delay, wake_here) if delay <= _LONGEST else None
+            sleeper = loop.create_future()
+            asleep = ref(sleeper)
+            timer = loop.call_later(min(delay, _DAY), _end, sleeper)
             try:
-                await woken
+                await sleeper
             finally:
-                woken = None
-                if timer is not None:
-                    timer.cancel()
+                asleep = None
+                timer.cancel()
         is_woken = False
+
+
+def _end(sleeper: asyncio.Future[None]) -> None:
+    if not sleeper.done():
+        sleeper.set_result(None)
 
 
 async def _sleep_in_trio(waiting: Waiting) -> None:

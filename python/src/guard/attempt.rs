@@ -14,6 +14,7 @@ use crate::guard::PyGuard;
 use crate::guard::call::{Manner, PyCall};
 use crate::guard::words::outcome;
 use crate::ready::Ready;
+use crate::retry_call::add_note;
 use crate::values::as_seconds;
 
 /// Leave to send a call once: what `Call.try_attempt` and its like give.
@@ -52,15 +53,19 @@ impl PyAttempt {
         self.call.get().guard.is(guard)
     }
 
-    fn end(&self, py: Python<'_>, outcome: Outcome) -> Finished {
-        self.is_over.store(true, Ordering::Relaxed);
+    /// Reports it; None where that was done before, by `finish`, by `cancel`, or by what the judge of its error called: a
+    /// late word must not pass for one on the attempt that followed.
+    fn end(&self, py: Python<'_>, outcome: Outcome) -> Option<Finished> {
+        if self.is_over.swap(true, Ordering::Relaxed) {
+            return None;
+        }
         let call = self.call.get();
         let guard = call.guard.get();
         let finished = call.finish(self.permit, outcome, self.manner, guard.timer.now());
         if let Some(transition) = finished.transition {
             guard.tell(py, transition);
         }
-        finished
+        Some(finished)
     }
 
     /// The end of `with attempt:`: whether the error is kept, as another attempt follows.
@@ -82,7 +87,7 @@ impl PyAttempt {
                 }
             },
         };
-        let finished = this.end(py, outcome);
+        let Some(finished) = this.end(py, outcome) else { return Ok(false) };
         match (error, this.manner) {
             (Some(error), Manner::Loop) => this.keeps(error, outcome, finished.verdict),
             _ => Ok(false),
@@ -104,10 +109,7 @@ impl PyAttempt {
         };
         let attempts = self.call.get().progress().call.attempts();
         let times = if attempts == 1 { "once".into() } else { format!("{attempts} times") };
-        // From 3.11 on.
-        if let Some(add_note) = error.getattr_opt("add_note")? {
-            add_note.call1((format!("seawall: sent {times}, and not again: {reason}"),))?;
-        }
+        add_note(error, &format!("seawall: sent {times}, and not again: {reason}"));
         Ok(false)
     }
 }
@@ -143,12 +145,13 @@ impl PyAttempt {
         retry_after: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Option<f64>> {
         let outcome = crate::guard::words::outcome(outcome, retry_after)?;
-        match self.end(py, outcome).verdict {
-            Verdict::RetryAt(at) => {
+        match self.end(py, outcome).map(|finished| finished.verdict) {
+            Some(Verdict::RetryAt(at)) => {
                 let now = self.call.get().guard.get().timer.now();
                 Ok(Some(as_seconds(at.saturating_duration_since(now))))
             }
-            _ => Ok(None),
+            Some(_) => Ok(None),
+            None => Ok(self.call.get().retry_in()),
         }
     }
 
@@ -164,9 +167,8 @@ impl PyAttempt {
     /// It was never sent: its slot is free, and its tokens go back where that grants nobody too much. Whether it was still
     /// good. The call may ask again.
     fn cancel(&self) -> bool {
-        self.is_over.store(true, Ordering::Relaxed);
         let call = self.call.get();
-        call.cancel(self.permit, call.guard.get().timer.now())
+        !self.is_over.swap(true, Ordering::Relaxed) && call.cancel(self.permit, call.guard.get().timer.now())
     }
 
     /// The refusal of the stage in shadow that would have refused it, or None.

@@ -381,7 +381,7 @@ impl PyCall {
     /// In how many seconds it is sent again, after an attempt that failed: 0.0 from then on. None where no retry was
     /// promised.
     #[getter]
-    fn retry_in(&self) -> Option<f64> {
+    pub(crate) fn retry_in(&self) -> Option<f64> {
         match self.progress().next {
             Next::RetryAt(at) => Some(as_seconds(at.saturating_duration_since(self.guard.get().timer.now()))),
             _ => None,

@@ -8,6 +8,7 @@ use pyo3::types::{PyBool, PyDict, PyTuple};
 use seawall::{Admission, Call, CallRecord, Clock, Outcome, Refused, Request};
 
 use crate::awaitable::is_awaitable;
+use crate::calls;
 use crate::errors::raised;
 use crate::guard::PyGuard;
 use crate::guard::attempt::PyAttempt;
@@ -36,7 +37,7 @@ pub(super) fn run<'py>(
     if let Some(transition) = admission.transition {
         this.tell(py, transition);
     }
-    match function.call(args, kwargs) {
+    match calls::call(function, args, kwargs) {
         Ok(result) if !is_awaitable(&result) => {
             this.part_from_parent();
             let now = this.timer.now();
@@ -81,7 +82,8 @@ impl<'py> Asked<'_, 'py> {
         second: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = self.slf.py();
-        known.import(py, "seawall._guard", name)?.call1((first, second, self.function, self.args, self.kwargs))
+        let go_on = known.import(py, "seawall._guard", name)?;
+        calls::call1(go_on, (first, second, self.function, self.args, self.kwargs))
     }
 
     fn run(&self, call: &Bound<'py, PyCall>, is_async: bool) -> PyResult<Bound<'py, PyAny>> {
