@@ -14,6 +14,7 @@ import importlib.metadata
 import os
 import platform
 import random
+import re
 import statistics
 import subprocess
 import sys
@@ -145,7 +146,7 @@ def imports(times: int) -> list[str]:
 
 
 async def crowd(waiters: int, is_half_cancelled: bool) -> tuple[float, float]:
-    """All of them wait for one bucket of 1000 a second and burst 1: wall and processor seconds until the last has gone."""
+    """All wait for one bucket of 1000 a second and burst 1: wall and processor seconds until the last has gone."""
     bucket = seawall.TokenBucket(1000, 1)
 
     async def one() -> None:
@@ -180,17 +181,21 @@ def conditions(rounds: int) -> list[str]:
     model = "unknown"
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
-        found = [line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
-        model = found[0] if found else model
-    flags = sysconfig.get_config_var("CONFIG_ARGS") or ""
-    optimised = [flag for flag in ("--enable-optimizations", "--with-lto", "--enable-shared") if flag in flags]
+        found = re.search(r"^model name\s*: (.*)$", cpuinfo.read_text(), re.MULTILINE)
+        model = found[1] if found else model
+    flags = (sysconfig.get_config_var("CONFIG_ARGS") or "").replace("'", "").split()
+    shown = [flag for flag in flags if flag.startswith(("--enable-", "--with-lto", "--with-computed", "--disable-"))]
+    # What is configured is not always what is run: Debian's program has an interpreter of its own, not the library's.
+    maps = Path("/proc/self/maps")
+    is_shared = maps.exists() and "libpython" in maps.read_text()
     peers = [line.strip() for line in (Path(__file__).parent / "requirements.txt").read_text().splitlines()]
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
     return [
-        f"{platform.python_implementation()} {platform.python_version()} ({platform.python_compiler()}, configured with "
-        f"{' '.join(optimised) or 'no optimisations'}), seawall {seawall.__version__} from "
-        f"`{Path(native.__file__).name}`, {platform.system()} {platform.machine()}, {model}, {os.cpu_count()} processors of "
-        f"which one is used, load {load:.1f} at the end, {rounds} rounds of samples of {SAMPLE * 1e3:.0f} ms.",
+        f"{platform.python_implementation()} {platform.python_version()} ("
+        f"{platform.python_compiler()}, configured with {' '.join(shown) or 'nothing'}, the interpreter in "
+        f"{'libpython' if is_shared else 'the program itself'}), seawall {seawall.__version__} from "
+        f"`{Path(native.__file__).name}`, {platform.system()} {platform.machine()}, {model}, {os.cpu_count()} "
+        f"processors, one of them used, load {load:.1f} at the end, {rounds} rounds of {SAMPLE * 1e3:.0f} ms samples.",
         "",
         f"Peers: {', '.join(peer.replace('==', ' ') for peer in peers if peer and not peer.startswith('#'))}.",
     ]
@@ -219,8 +224,9 @@ def main() -> None:
         heading = [
             "# What a call from Python costs",
             "",
-            "Written by `scripts/bench-python`. Nanoseconds a call with the loop around it; a floor is the first row of the",
-            "same run: a method of a native class that does one atomic step. Ratios compare machines, nanoseconds do not.",
+            "Written by `scripts/bench-python`. Nanoseconds a call with the loop around it; a floor is the first row",
+            "of the same run: a method of a native class that does one atomic step. Ratios go from machine to machine,",
+            "nanoseconds do not.",
             "",
         ]
         given.results.write_text("\n".join([*heading, *lines]) + "\n")

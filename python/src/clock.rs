@@ -32,24 +32,20 @@ impl Timer {
         }
     }
 
-    /// Whether `until` has come. If not, says when to look again: an instant of the system's clock, or none where
-    /// `waker` is woken by the hand that moves the clock, unless `bed` is left before.
+    /// Whether `until` has come. If not, says when to look again: an instant of this clock, or none where `waker` is woken
+    /// by the hand that moves the clock, unless `bed` is left before.
     pub(crate) fn has_come(&self, until: Instant, bed: &mut Bed, waker: &Waker) -> Result<(), Option<Instant>> {
         match self {
             Self::System(clock) if clock.now() >= until => Ok(()),
             Self::System(_) => Err(Some(until)),
-            // After a jump it looks again at once, and not before its thread or its task has had a turn: so that one who
-            // waits for what never comes can be interrupted.
-            Self::Manual(hand) if hand.jumps_to(until) => Err(Some(Instant::ORIGIN)),
-            Self::Manual(hand) => hand.has_come(until, bed, waker).then_some(()).ok_or(None),
+            Self::Manual(hand) => hand.has_come(until, bed, waker),
         }
     }
 
     /// Who slept in `bed` will not be woken.
     pub(crate) fn leave(&self, bed: &mut Bed) {
-        if let (Self::Manual(hand), Some(bed)) = (self, bed.0.take()) {
-            let gone = hand.sleepers().beds.remove(&bed);
-            drop(gone);
+        if let Self::Manual(hand) = self {
+            hand.leave(bed, hand.sleepers());
         }
     }
 }
@@ -66,7 +62,10 @@ impl Clock for Timer {
 
 /// Where one sleeps until a manual clock has come to an instant.
 #[derive(Default)]
-pub(crate) struct Bed(Option<(Instant, u64)>);
+pub(crate) struct Bed {
+    place: Option<(Instant, u64)>,
+    has_yielded: bool,
+}
 
 /// A manual clock with those who wait for it.
 pub(crate) struct Hand {
@@ -87,35 +86,39 @@ impl Hand {
         self.sleepers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether it had to jump for that.
-    fn jumps_to(&self, until: Instant) -> bool {
-        if !self.autojump {
-            return false;
-        }
-        // Under the lock, so that two who jump do not set it back.
-        let _sleepers = self.sleepers();
-        let jumps = self.clock.now() < until;
-        if jumps {
-            self.clock.set(until);
-        }
-        jumps
-    }
-
-    fn has_come(&self, until: Instant, bed: &mut Bed, waker: &Waker) -> bool {
+    fn has_come(&self, until: Instant, bed: &mut Bed, waker: &Waker) -> Result<(), Option<Instant>> {
         let mut sleepers = self.sleepers();
         // Under the lock: who moves the clock after this look finds the sleeper.
-        let has_come = self.clock.now() >= until;
-        let old = if has_come {
-            bed.0.take().and_then(|bed| sleepers.beds.remove(&bed))
-        } else {
-            let made = *bed.0.get_or_insert((until, sleepers.so_far));
-            sleepers.so_far += 1;
-            sleepers.beds.insert(made, waker.clone())
-        };
+        let mut now = self.clock.now();
+        let place = *bed.place.get_or_insert((until, sleepers.so_far));
+        let is_first = sleepers.beds.first_key_value().is_none_or(|(first, _)| place <= *first);
+        // Others have had a turn: what it waits for may come without time, and so may a signal.
+        if self.autojump && bed.has_yielded && is_first && now < until {
+            self.clock.set(until);
+            now = until;
+        }
+        if now >= until {
+            self.leave(bed, sleepers);
+            return Ok(());
+        }
+        sleepers.so_far += 1;
+        let old = sleepers.beds.insert(place, waker.clone());
         // A waker is another's code: it is dropped outside of the lock, as it runs.
         drop(sleepers);
         drop(old);
-        has_come
+        let yields = self.autojump && !std::mem::replace(&mut bed.has_yielded, true);
+        Err(yields.then_some(now))
+    }
+
+    fn leave(&self, bed: &mut Bed, mut sleepers: MutexGuard<'_, Sleepers>) {
+        let Some(old) = bed.place.take().map(|place| sleepers.beds.remove(&place)) else { return };
+        // Now it is the next one's to make the clock jump.
+        let next = if self.autojump { sleepers.beds.values().next().cloned() } else { None };
+        drop(sleepers);
+        drop(old);
+        if let Some(next) = next {
+            next.wake();
+        }
     }
 
     /// Wakes who has slept long enough.
@@ -149,8 +152,8 @@ pub(crate) fn set_clock(clock: Option<&Bound<'_, PyManualClock>>) -> Option<PyMa
 
 /// A clock for tests, that stands still until it is moved: `TokenBucket(10, clock=clock)`.
 ///
-/// Who waits by it waits until `advance` or `set` reach its instant. With `autojump=True` nobody waits: a wait moves the
-/// clock to its own end, so that code with back-offs of minutes is tested in no time.
+/// Who waits by it waits until `advance` or `set` reach its instant. With `autojump=True` nobody waits: when others have
+/// had a turn, the earliest wait moves the clock to its end, so that code with back-offs of minutes is tested in no time.
 ///
 /// >>> import seawall
 /// >>> clock = seawall.ManualClock()

@@ -107,10 +107,11 @@ impl PyGuard {
         signature = (rate, timeout, *, shards = None, quota = None, warm_up = None, max_in_flight = None, per_key = None,
             per_key_burst = None, keys = None, when_full = None, mode = None, modes = None, max_wait = None, on = None,
             on_state_change = None, bucket = None, breaker = None, limit = None, retry = None, budget = None,
-            window = None, timeout_weight = None, retry_streak = settings::Given(None), ramp = None, clock = None, seed = None),
+            window = None, timeout_weight = None, retry_streak = settings::Given(None), ramp = None, clock = None,
+            seed = None),
         text_signature = "(rate, timeout, *, shards=1, quota=None, warm_up=None, max_in_flight=64, per_key=None, \
-                          per_key_burst=None, keys=1024, when_full='open', mode='enforce', modes=None, max_wait=0.0, on=Exception, \
-                          on_state_change=None, bucket=None, breaker=None, limit=None, retry=None, budget=None, \
+                          per_key_burst=None, keys=1024, when_full='open', mode='enforce', modes=None, max_wait=0.0, \
+                          on=None, on_state_change=None, bucket=None, breaker=None, limit=None, retry=None, budget=None, \
                           window=30.0, timeout_weight=2, retry_streak=3, ramp=None, clock=None, seed=None)"
     )]
     #[allow(clippy::too_many_arguments, reason = "each is a keyword in Python")]

@@ -18,6 +18,8 @@ class Answer:
     body: bytes = b"ok"
     # Seconds before the headers go out.
     delay: float = 0.0
+    # It does not say how long it is.
+    chunked: bool = False
     # The connection is closed instead.
     drops: bool = False
     # The body stops in the middle, and the connection is closed.
@@ -88,8 +90,7 @@ def serving() -> Iterator[Server]:
             pass
 
         def do(self) -> None:
-            body = self._read()
-            answer = state._next(Arrival(self.command, self.path, body))
+            answer = state._next(Arrival(self.command, self.path, self._read()))
             if answer.delay:
                 time.sleep(answer.delay)
             if answer.drops:
@@ -98,17 +99,22 @@ def serving() -> Iterator[Server]:
             self.send_response_only(answer.status)
             for name, value in answer.headers.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(answer.body)))
+            body = answer.body
+            if answer.chunked:
+                self.send_header("Transfer-Encoding", "chunked")
+                body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+            else:
+                self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             if self.command == "HEAD":
                 return
             if answer.stalls and not state._another.wait(5.0):
                 state.was_waited_for = True
             if answer.breaks:
-                self.wfile.write(answer.body[: len(answer.body) // 2])
+                self.wfile.write(body[: len(body) // 2])
                 self.close_connection = True
             else:
-                self.wfile.write(answer.body)
+                self.wfile.write(body)
 
         def _read(self) -> bytes:
             if "chunked" not in self.headers.get("Transfer-Encoding", ""):

@@ -67,7 +67,7 @@ async def test_another_middleware_may_send_again_what_the_guard_gave_up(
     server.answers = [Answer(drops=True), Answer()]
     once = GuardMiddleware(guard=guard, options=lambda request: {"retry": False})
     async with aiohttp.ClientSession(middlewares=[stubborn, once]) as session:
-        async with session.get(server.url) as response:
+        async with session.post(server.url) as response:
             assert response.status == 200
     assert server.count() == 2
 

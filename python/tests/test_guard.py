@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import gc
 import inspect
 import json
 import pickle
 import sys
 import threading
+import unittest.mock
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
@@ -359,6 +361,7 @@ GENEROUS: dict[str, Any] = {
 }
 
 
+@pytest.mark.thread_unsafe(reason="one clock for all threads")
 def test_a_retry_waits_its_back_off_on_the_guards_clock(jumping: seawall.ManualClock) -> None:
     guard = quick(jumping, **GENEROUS)
     assert guard.execute(flaky(3)) == 4
@@ -482,6 +485,30 @@ def test_an_on_that_fails_itself_is_reported_and_decides_nothing(
     assert guard.limit.in_flight == 0
 
 
+def test_attempts_can_be_limited_everywhere(jumping: seawall.ManualClock) -> None:
+    guard = quick(jumping, **GENEROUS)
+    before = seawall._native.limit_attempts(2)
+    try:
+        with pytest.raises(Failed, match="2"):
+            guard.execute(flaky(9))
+    finally:
+        seawall._native.limit_attempts(before)
+    assert guard.execute(flaky(4)) == 5
+
+
+def test_whatever_can_be_called_can_be_guarded(clock: seawall.ManualClock) -> None:
+    guard = quick(clock)
+    mock = unittest.mock.Mock(return_value=5)
+    assert guard.call(mock, 1, two=2) == 5
+    assert guard.call(functools.partial(mock, 1)) == 5
+    assert guard(mock)(1) == 5
+    guard.breaker().force_open()
+    for function in (mock, functools.partial(mock, 1), len, object()):
+        with pytest.raises(seawall.CircuitOpen):
+            guard.call(function)  # type: ignore[arg-type]
+    assert mock.call_count == 3
+
+
 # Waiting
 
 
@@ -512,7 +539,8 @@ async def test_who_waits_is_served_in_the_order_of_arrival(clock: seawall.Manual
 
 @pytest.mark.anyio
 async def test_nobody_who_asks_for_less_passes_by_who_waits_for_more(clock: seawall.ManualClock) -> None:
-    guard = seawall.Guard(20, 1.0, bucket={"rate": 1, "burst": 2, "initial": 1}, limit={"start": 8}, clock=clock, seed=1)
+    few = {"rate": 1, "burst": 2, "initial": 1}
+    guard = quick(clock, bucket=few, limit={"start": 8})
     served: list[str] = []
 
     async def wait() -> None:
@@ -551,6 +579,86 @@ def test_a_thread_waits_for_a_slot_that_another_frees() -> None:
     assert guard.snapshot().total.delivered == 4
 
 
+@pytest.mark.anyio
+async def test_every_way_through_waits_as_long_as_it_may(jumping: seawall.ManualClock) -> None:
+    guard = seawall.Guard(20, 1.0, quota=1, bucket={"burst": 1}, max_wait=5, clock=jumping, seed=1)
+
+    async def fetch(number: int) -> int:
+        await anyio.sleep(0)
+        return number
+
+    @guard
+    async def decorated(number: int) -> int:
+        return await fetch(number)
+
+    answers = [
+        await guard.call(fetch, 1),
+        await guard.execute(fetch, 2),
+        await decorated(3),
+        await guard(cost=1)(fetch)(4),
+        guard.call(int, 5),
+        guard.execute(int, 6),
+        guard(int)(7),
+        guard(max_wait=3)(int)(8),
+    ]
+    async with guard:
+        answers.append(9)
+    with guard:
+        answers.append(10)
+    async with guard.begin():
+        answers.append(11)
+    for attempt in guard.begin():
+        with attempt:
+            answers.append(12)
+    assert answers == list(range(1, 13))
+    # One a second, but for the first, which was there.
+    assert 11 <= jumping.now() <= 12
+    assert guard.snapshot().total.delivered == 12
+    assert guard.limit.in_flight == 0
+
+
+def test_whatever_can_be_awaited_is_a_part_of_its_call(jumping: seawall.ManualClock) -> None:
+    guard = quick(jumping, **GENEROUS)
+    fails = flaky(1)
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+
+        def ask(future: asyncio.Future[int]) -> asyncio.Future[int]:
+            fails()
+            return future
+
+        for send in (guard.execute, guard.call):
+            future = loop.create_future()
+            asked = send(ask, future)
+            assert guard.limit.in_flight == 1
+            loop.call_soon(future.set_result, 5)
+            assert await asked == 5
+            assert guard.limit.in_flight == 0
+
+    asyncio.run(main())
+
+
+@pytest.mark.anyio
+async def test_a_function_may_fail_before_it_gives_a_coroutine(jumping: seawall.ManualClock) -> None:
+    guard = quick(jumping, **GENEROUS)
+    fails = flaky(1)
+
+    async def answer() -> str:
+        assert guard.limit.in_flight == 1
+        await anyio.sleep(0)
+        return "here"
+
+    def fetch() -> Any:
+        fails()
+        return answer()
+
+    assert await guard.execute(fetch) == "here"
+    total = guard.snapshot().total
+    assert (total.delivered, total.retries, guard.limit.in_flight) == (1, 1, 0)
+
+
+@pytest.mark.thread_unsafe(reason="one clock for all threads")
 def test_patience_ends(jumping: seawall.ManualClock) -> None:
     guard = quick(jumping, max_in_flight=1)
     held = guard.begin().try_attempt()
@@ -799,7 +907,8 @@ def test_a_snapshot_says_what_went_through_and_what_it_would_meet(clock: seawall
     snapshot = guard.snapshot()
     told = snapshot.as_dict()
     assert json.loads(json.dumps(told)) == told
-    assert (snapshot.state, snapshot.rate, snapshot.burst, snapshot.tokens, snapshot.in_flight) == ("closed", 2.0, 2, 0, 0)
+    assert (snapshot.state, snapshot.rate, snapshot.burst) == ("closed", 2.0, 2)
+    assert (snapshot.tokens, snapshot.in_flight, snapshot.waiting) == (0, 0, 0)
     total = snapshot.total
     assert (total.begun, total.admitted, total.refused, total.delivered, total.given_up) == (4, 3, 1, 2, 1)
     assert total.given_up_by["attempts_exhausted"] == 1
@@ -846,7 +955,9 @@ def test_a_snapshot_says_what_went_through_and_what_it_would_meet(clock: seawall
         ({"seed": -1}, ValueError, "seed must be"),
     ],
 )
-def test_a_bad_setting_is_named_with_what_is_allowed(settings: dict[str, Any], error: type[Exception], said: str) -> None:
+def test_a_bad_setting_is_named_with_what_is_allowed(
+    settings: dict[str, Any], error: type[Exception], said: str
+) -> None:
     given = {"rate": 20, "timeout": 1.0, **settings}
     with pytest.raises(error, match=said):
         seawall.Guard(given.pop("rate"), given.pop("timeout"), **given)
@@ -882,3 +993,12 @@ def test_the_clock_may_be_set_anew(clock: seawall.ManualClock) -> None:
     guard.rebase(1e6, 5.0)
     clock.advance(1.0)
     assert guard.call(len, "four") == 4
+
+
+def test_the_signatures_say_what_is_to_be_given() -> None:
+    signature = inspect.signature(seawall.Guard)
+    assert list(signature.parameters)[:3] == ["rate", "timeout", "shards"]
+    assert signature.parameters["max_in_flight"].default == 64
+    assert str(inspect.signature(seawall.Guard.begin)) == (
+        "(self, /, *, key=None, shard=0, cost=1, deadline=None, max_wait=None)"
+    )

@@ -279,8 +279,13 @@ def test_answers_between_attempts_hold_no_connection(opened: Opened, server: Ser
     assert server.connections == 1
 
 
-def test_a_long_answer_between_attempts_is_dropped_with_its_connection(opened: Opened, server: Server) -> None:
-    server.answers = [Answer(503, body=b"x" * 5_000_000), Answer(200)]
+# On trio, httpcore leaves a generator unfinished where a body is not read to its end.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_long_answer_between_attempts_is_dropped_with_its_connection(
+    opened: Opened, server: Server, chunked: bool
+) -> None:
+    server.answers = [Answer(503, body=b"x" * 5_000_000, chunked=chunked), Answer(200)]
     http = opened(connections=1)
     assert http.get(server.url).status == 200
     assert server.connections == 2

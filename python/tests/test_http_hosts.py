@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -123,6 +124,18 @@ def test_no_answer_breaks_it(status: int, headers: dict[str, str]) -> None:
     kind, wait = of_answer(status, headers)
     assert kind in ("success", "retryable", "throttled", "permanent")
     assert wait is None or 0 <= wait <= 1e11
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="the zone is that of the machine")
+def test_a_date_that_names_no_zone_is_in_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    try:
+        headers = {"retry-after": "Fri Dec 31 23:59:59 1999", "date": "Fri, 31 Dec 1999 23:59:00 GMT"}
+        assert of_answer(503, headers) == ("throttled", 59.0)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 @pytest.mark.parametrize("made", [GuardTransport, AsyncGuardTransport, GuardMiddleware])

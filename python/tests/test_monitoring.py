@@ -12,9 +12,10 @@ import pytest
 import seawall
 from seawall._metrics import METRICS
 
-prometheus_client = pytest.importorskip("prometheus_client")
+pytest.importorskip("prometheus_client")
 pytest.importorskip("opentelemetry.sdk.metrics")
 
+import prometheus_client  # noqa: E402
 from opentelemetry.sdk.metrics import MeterProvider  # noqa: E402
 from opentelemetry.sdk.metrics.export import Gauge, InMemoryMetricReader, Sum  # noqa: E402
 from prometheus_client.openmetrics import exposition  # noqa: E402
@@ -170,7 +171,8 @@ def test_one_scrape_reads_each_guard_once(guard: seawall.Guard) -> None:
 def test_open_metrics_accepts_the_text(guard: seawall.Guard) -> None:
     registry = prometheus_client.CollectorRegistry()
     GuardCollector({"payments": guard}, registry)
-    families = {family.name: family for family in open_metrics(exposition.generate_latest(registry).decode())}
+    text = exposition.generate_latest(registry).decode()  # type: ignore[no-untyped-call]
+    families = {family.name: family for family in open_metrics(text)}  # type: ignore[no-untyped-call]
     assert families["seawall_calls"].type == "counter"
     assert (families["seawall_attempt_latency_seconds"].type, families["seawall_attempt_latency_seconds"].unit) == (
         "gauge",

@@ -7,7 +7,7 @@ import contextvars
 import functools
 import inspect
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from typing import Any, Protocol, TypeVar
 
 import anyio
@@ -106,6 +106,22 @@ async def test_a_coroutine_that_the_function_returns_is_awaited_inside(watched: 
     assert await coroutine == (7, True)
     assert (watched.said, watched.is_full) == ("success", False)
     assert (await watched.whole.call(lambda: function(8)))[0] == 8
+
+
+@pytest.mark.anyio
+async def test_whatever_the_function_returns_to_be_awaited_is_awaited_inside(watched: Watched) -> None:
+    class Request:
+        """As those of aiohttp."""
+
+        def __await__(self) -> Generator[Any, Any, bool]:
+            return (yield from self.answer().__await__())
+
+        async def answer(self) -> bool:
+            await anyio.sleep(0)
+            return watched.is_full
+
+    assert await watched.whole.call(Request) is True
+    assert (watched.said, watched.is_full) == ("success", False)
 
 
 @pytest.mark.anyio

@@ -78,6 +78,20 @@ async def test_a_bucket_that_admits_at_once_is_no_coroutine_and_succeeds() -> No
 
 
 @pytest.mark.anyio
+async def test_only_a_first_attempt_that_succeeds_earns() -> None:
+    clock = jumping()
+    budget = seawall.RetryBudget(clock=clock)
+    strategy = seawall.RetryStrategy(clock=clock, base_delay=0, budget=budget)
+    for function in (strategy.execute, lambda fetch: strategy(fetch)()):
+        before = budget.balance
+        await function(FlakyAsync(0).fetch)
+        assert round(budget.balance - before, 6) == 0.1
+        await function(FlakyAsync(1).fetch)
+        assert round(budget.balance - before, 6) == -0.9
+        budget.refund()
+
+
+@pytest.mark.anyio
 async def test_the_last_error_is_raised_as_it_is_from_a_coroutine_too() -> None:
     errors = [ConnectionError(number) for number in range(9)]
     left = iter(errors)

@@ -252,8 +252,19 @@ def test_a_mistake_of_the_program_is_not_tried_again(clock: seawall.ManualClock)
 
 
 def test_a_type_error_from_within_may_be_the_answers_fault(clock: seawall.ManualClock) -> None:
-    function = Flaky(2, TypeError)
-    assert seawall.RetryStrategy(clock=clock).execute(function) == ((), {})
+    def fails() -> None:
+        raise TypeError
+
+    strategy = seawall.RetryStrategy(clock=clock)
+    assert strategy.execute(Flaky(2, TypeError)) == ((), {})
+    for attempt in strategy:
+        with attempt:
+            if attempt.number < 3:
+                raise TypeError
+    breaker = seawall.CircuitBreaker(1)
+    with pytest.raises(TypeError):
+        breaker.call(fails)
+    assert breaker.state == "open"
 
 
 def test_attempts_can_be_limited_for_the_whole_process(clock: seawall.ManualClock) -> None:
@@ -496,6 +507,7 @@ except KeyboardInterrupt as interrupt:
 """
 
 
+@pytest.mark.thread_unsafe(reason="a signal is of the process")
 def test_control_c_ends_a_backoff_at_once_and_gives_its_token_back() -> None:
     with subprocess.Popen([sys.executable, "-c", INTERRUPTED], stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None

@@ -6,11 +6,15 @@ import subprocess
 import sys
 import threading
 import time
+from typing import Final
 
 import pytest
 
 import seawall
 import seawall.testing
+
+# What it tests reaches the whole process.
+pytestmark = pytest.mark.thread_unsafe
 
 
 def test_the_fixture_is_found_and_what_the_test_makes_goes_by_it(seawall_clock: seawall.ManualClock) -> None:
@@ -113,7 +117,7 @@ def test_a_guard_is_off_for_a_while_and_its_modes_are_as_they_were(clock: seawal
         1, 1.0, quota="1/h", clock=clock, modes={"token_bucket": 0.5, "circuit_breaker": "shadow", "pause": "off"}
     )
     keyed = seawall.Guard(1, 1.0, per_key=1, clock=clock)
-    stages = ("pause", "circuit_breaker", "concurrency_limit", "token_bucket", "retry_budget", "keyed_bucket")
+    stages: Final = ("pause", "circuit_breaker", "concurrency_limit", "token_bucket", "retry_budget", "keyed_bucket")
     modes = [[one.mode(stage) for stage in stages] for one in (guard, keyed)]
     with pytest.raises(RuntimeError), seawall.testing.off(guard, keyed):
         keyed.breaker().force_open()

@@ -616,6 +616,57 @@ async def test_who_waits_at_a_guard_is_polled_a_few_times_however_often_others_c
     assert max(poll.count for poll in polls) <= 5, [poll.count for poll in polls]
 
 
+# On a clock that jumps.
+
+
+def test_before_a_clock_jumps_others_have_their_turn() -> None:
+    async def main() -> None:
+        clock = seawall.ManualClock(autojump=True)
+        guard = narrow(clock)
+        inside = most = 0
+
+        async def enter() -> None:
+            nonlocal inside, most
+            async with guard:
+                inside += 1
+                most = max(most, inside)
+                await asyncio.sleep(0)
+                inside -= 1
+
+        await asyncio.gather(*(enter() for _ in range(3)))
+        assert most == 1
+        # The lease of a slot that nobody leaves would end after five seconds.
+        assert clock.now() < 5.0
+
+    asyncio.run(main())
+
+
+@pytest.mark.anyio
+async def test_a_clock_that_jumps_comes_to_the_end_of_each_wait_in_the_order_of_arrival() -> None:
+    clock = seawall.ManualClock(autojump=True)
+    bucket = seawall.TokenBucket("1/min", initial=0, clock=clock)
+    for minute in range(1, 4):
+        await bucket.take()
+        assert clock.now() == minute * 60.0
+    bucket.take_blocking()
+    assert clock.now() == 240.0
+
+
+@pytest.mark.anyio
+async def test_of_several_who_wait_the_earliest_makes_the_clock_jump() -> None:
+    clock = seawall.ManualClock(autojump=True)
+    ends: dict[float, float] = {}
+
+    async def take(seconds: float) -> None:
+        await seawall.TokenBucket((1, seconds), initial=0, clock=clock).take()
+        ends[seconds] = clock.now()
+
+    async with anyio.create_task_group() as tasks:
+        for seconds in (30.0, 0.5, 600.0, 7.0):
+            tasks.start_soon(take, seconds)
+    assert ends == {seconds: seconds for seconds in (0.5, 7.0, 30.0, 600.0)}
+
+
 # Woken from elsewhere, and not at all.
 
 
@@ -887,6 +938,17 @@ except KeyboardInterrupt:
     print("interrupted", bucket.waiting, flush=True)
 """
 
+ON_A_CLOCK_THAT_JUMPS = """
+import seawall
+clock = seawall.ManualClock(autojump=True)
+bucket = seawall.TokenBucket(0, 1, initial=0, clock=clock)
+try:
+    print("waiting", flush=True)
+    bucket.take_blocking()
+except KeyboardInterrupt:
+    print("interrupted", bucket.waiting, flush=True)
+"""
+
 IN_A_LOOP = """
 import seawall, sys
 LOOP = sys.argv[1]
@@ -922,6 +984,20 @@ def test_ctrl_c_ends_a_wait_of_an_hour(program: str, loop: str) -> None:
             process.kill()
     assert rest == "interrupted 0\n"
     assert process.returncode == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a process of Windows gets no SIGINT of its own")
+def test_ctrl_c_ends_a_wait_for_ever_on_a_clock_that_jumps() -> None:
+    command = [sys.executable, "-c", ON_A_CLOCK_THAT_JUMPS]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            assert process.stdout.readline() == "waiting\n"
+            os.kill(process.pid, signal.SIGINT)
+            rest, _ = process.communicate(timeout=PATIENCE)
+        finally:
+            process.kill()
+    assert rest == "interrupted 0\n"
 
 
 def _until_asleep(process: int) -> None:

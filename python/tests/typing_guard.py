@@ -9,7 +9,9 @@ import seawall
 if TYPE_CHECKING:
     from typing_extensions import assert_type
 
-    guard = seawall.Guard(20, 1.0, breaker={"failure_threshold": 3}, modes={"token_bucket": 0.05}, on=(OSError, ValueError))
+    guard = seawall.Guard(
+        20, 1.0, breaker={"failure_threshold": 3}, modes={"token_bucket": 0.05}, on=(OSError, ValueError)
+    )
 
     def sync(number: int, *, text: str = "") -> float:
         return number + len(text)

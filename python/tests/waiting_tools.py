@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -82,10 +82,9 @@ class Polls:
         self.waiting.close()
 
 
-def waiting_of(coroutine: Coroutine[Any, Any, Any]) -> Any:
+def waiting_of(coroutine: Any) -> Any:
     """The native `Waiting` that a coroutine of ours was made for, which has not begun."""
-    frame = coroutine.cr_frame  # type: ignore[attr-defined]
-    waiting = frame.f_locals["waiting"]
+    waiting = coroutine.cr_frame.f_locals["waiting"]
     coroutine.close()
     return waiting
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import timedelta, timezone
 from typing import TYPE_CHECKING, Any, cast
 
 from ._errors import Refused
@@ -87,11 +87,14 @@ def _by_default(error: Exception) -> tuple[_Class, float | None]:
 
 
 def _is_a_wrong_call(error: Exception) -> bool:
-    """Whether what was called has not even begun: a TypeError of the caller's own line, as for a missing argument."""
-    if type(error) is not TypeError:
-        return False
+    """Whether what was to be called has not even begun, as for a missing argument: no frame but ours has raised."""
     traceback = error.__traceback__
-    return traceback is None or traceback.tb_next is None
+    # Without a traceback nobody knows: the native side may have called it.
+    if type(error) is not TypeError or traceback is None:
+        return False
+    while traceback is not None and traceback.tb_frame.f_globals.get("__package__") == __package__:
+        traceback = traceback.tb_next
+    return traceback is None
 
 
 def _says_timeout(name: str) -> bool:
@@ -170,7 +173,9 @@ def _instant(said: str) -> float | None:
     from email.utils import parsedate_to_datetime
 
     try:
-        seconds = parsedate_to_datetime(said).timestamp()
+        date = parsedate_to_datetime(said)
+        # The old forms of a date name no zone: they are in UTC, and not where this runs.
+        seconds = (date if date.tzinfo else date.replace(tzinfo=timezone.utc)).timestamp()
     except (TypeError, ValueError, IndexError, OverflowError):
         return None
     return seconds if math.isfinite(seconds) else None

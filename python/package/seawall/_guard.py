@@ -101,9 +101,11 @@ def decorate(
     send = guard.execute if retry else guard.call
 
     def begin(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
+        asked: Any = key(*args, **kwargs) if callable(key) else key
+        part: Any = shard(*args, **kwargs) if callable(shard) else shard
         return guard.begin(
-            key=key(*args, **kwargs) if callable(key) else key,
-            shard=shard(*args, **kwargs) if callable(shard) else shard,
+            key=asked,
+            shard=part,
             cost=cost,
             deadline=deadline,
             max_wait=max_wait,

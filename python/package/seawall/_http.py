@@ -36,7 +36,7 @@ if TYPE_CHECKING:
         _WhenFull,
     )
 
-    Judgement: TypeAlias = bool | _Class | float | timedelta | None
+    _Judgement: TypeAlias = bool | _Class | float | timedelta | None
 
 RETRY_METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PUT", "TRACE"})
 
@@ -163,7 +163,7 @@ class Protection(Generic[RequestT, ResponseT]):
         options: Callable[[RequestT], RequestOptions] | None,
         deadline: _Seconds | None,
         max_wait: _Seconds | None,
-        on: Callable[[ResponseT | Exception], Judgement] | None,
+        on: Callable[[ResponseT | Exception], _Judgement] | None,
         settings: GuardSettings,
         refusals: Mapping[type[Refused], type[Refused]],
     ) -> None:

@@ -6,15 +6,17 @@ Nothing is counted for it. A metric is read from a snapshot when it is asked for
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from ._native import Guard, Snapshot
 
-Points: TypeAlias = "Iterable[tuple[tuple[str, ...], float]]"
+Points: TypeAlias = Iterable[tuple[tuple[str, ...], float]]
 
 
-class Metric(NamedTuple):
+@dataclass(frozen=True)
+class Metric:
     """A metric: `read` gives the values of its attributes, without the guard's name, and the number."""
 
     name: str
@@ -44,7 +46,7 @@ def _refused(snapshot: Snapshot) -> Points:
 def _would_refuse(snapshot: Snapshot) -> Points:
     for stage, outcomes in snapshot.total.would_refuse.items():
         if any(outcomes.values()):
-            for outcome, count in outcomes.items():
+            for (outcome,), count in _each(outcomes):
                 yield (stage, outcome), count
 
 
@@ -59,7 +61,8 @@ def _refusing(snapshot: Snapshot) -> Points:
         yield (stage,), stage in refusing
 
 
-def _each(counts: Mapping[str, int]) -> Points:
+# A TypedDict of counts is no Mapping of them to a type checker.
+def _each(counts: Mapping[Any, Any]) -> Points:
     return (((name,), count) for name, count in counts.items())
 
 
@@ -72,7 +75,7 @@ def _quantiles(p50: float | None, p95: float | None, p99: float | None) -> Point
     return (((quantile,), value) for quantile, value in known if value is not None)
 
 
-METRICS = (
+METRICS: tuple[Metric, ...] = (
     Metric("seawall.begun", "counter", "{call}", "Calls that began", (), lambda s: _one(s.total.begun)),
     Metric("seawall.calls", "counter", "{call}", "Calls that ended, by what became of them", ("result",), _results),
     Metric(
@@ -212,6 +215,6 @@ def named(guards: Mapping[str, Guard]) -> Iterator[tuple[str, Guard]]:
 
 
 def checked(guards: Mapping[str, Guard]) -> Mapping[str, Guard]:
-    if not isinstance(guards, Mapping):
+    if not isinstance(guards, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f'guards must be a dict of guards by name, as {{"payments": guard}}, not {guards!r}')
     return guards

@@ -37,6 +37,7 @@ __all__ = [
     "limit_attempts",
     "set_clock",
     "__version__",
+    "_build",
     "_forked",
 ]
 
@@ -168,7 +169,7 @@ class BreakerPermit:
 @final
 class Call:
     def try_attempt(self) -> Attempt: ...
-    def attempt(self, *, max_wait: _Seconds | None = None) -> Awaitable[Attempt]: ...
+    def attempt(self, *, max_wait: _Seconds | None = None) -> Coroutine[Any, Any, Attempt]: ...
     def attempt_blocking(self, *, max_wait: _Seconds | None = None) -> Attempt: ...
     def peek(self) -> Refused | None: ...
     def abandon(self) -> None: ...
@@ -318,27 +319,21 @@ class ConcurrencyLimit:
         self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None, /
     ) -> Awaitable[None]: ...
 
-class _Outcomes(TypedDict):
-    success: int
-    failure: int
-    throttled: int
-    ignored: int
-
 class _CountsDict(TypedDict):
     begun: int
     admitted: int
     retries: int
     cancelled: int
     refused: int
-    refused_by: dict[_Stage, dict[_Reason, int]]
-    outcomes: _Outcomes
-    would_refuse: dict[_Stage, _Outcomes]
-    would_pass: _Outcomes
+    refused_by: dict[str, dict[str, int]]
+    outcomes: dict[str, int]
+    would_refuse: dict[str, dict[str, int]]
+    would_pass: dict[str, int]
     delivered: int
     ignored: int
     abandoned: int
     given_up: int
-    given_up_by: dict[_GiveUpReason, int]
+    given_up_by: dict[str, int]
 
 @final
 class Counts:
@@ -361,15 +356,15 @@ class Counts:
     @property
     def given_up(self) -> int: ...
     @property
-    def refused_by(self) -> dict[_Stage, dict[_Reason, int]]: ...
+    def refused_by(self) -> dict[str, dict[str, int]]: ...
     @property
-    def outcomes(self) -> _Outcomes: ...
+    def outcomes(self) -> dict[str, int]: ...
     @property
-    def given_up_by(self) -> dict[_GiveUpReason, int]: ...
+    def given_up_by(self) -> dict[str, int]: ...
     @property
-    def would_refuse(self) -> dict[_Stage, _Outcomes]: ...
+    def would_refuse(self) -> dict[str, dict[str, int]]: ...
     @property
-    def would_pass(self) -> _Outcomes: ...
+    def would_pass(self) -> dict[str, int]: ...
     def as_dict(self) -> _CountsDict: ...
 
 class _BucketSettings(TypedDict, total=False):
@@ -440,7 +435,7 @@ class Guard:
         mode: _Mode = "enforce",
         modes: dict[_ModeStage, _Mode] | None = None,
         max_wait: _Seconds = 0.0,
-        on: _On | None = ...,
+        on: _On | None = None,
         on_state_change: Callable[[_State, _State], object] | Callable[[_State, _State, int], object] | None = None,
         bucket: _BucketSettings | None = None,
         breaker: _BreakerSettings | None = None,

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from seawall import Guard
-    from seawall._http import GuardSettings, Judgement
+    from seawall._http import GuardSettings, _Judgement
     from seawall._native import _Rate, _Seconds
 
 __all__ = [
@@ -103,8 +103,8 @@ class GuardMiddleware:
     """A middleware of aiohttp's client that asks a guard before each attempt, and sends again what may be sent again.
 
     `rate` is what is expected of one host, `timeout` how long an attempt may take until its headers are there. All
-    other keywords are those of `Guard`. Or `guard=` is one guard for all hosts, or `factory=` makes one for an origin such as
-    "https://api.example.com". One middleware may serve many sessions.
+    other keywords are those of `Guard`. Or `guard=` is one guard for all hosts, or `factory=` makes one for an origin
+    such as "https://api.example.com". One middleware may serve many sessions.
 
     A session's own `ClientTimeout(total=...)` holds for all attempts together, with the waits between them.
 
@@ -127,7 +127,7 @@ class GuardMiddleware:
         options: Callable[[aiohttp.ClientRequest], RequestOptions] | None = None,
         deadline: _Seconds | None = None,
         max_wait: _Seconds | None = None,
-        on: Callable[[aiohttp.ClientResponse | Exception], Judgement] | None = None,
+        on: Callable[[aiohttp.ClientResponse | Exception], _Judgement] | None = None,
         **settings: Unpack[GuardSettings],
     ) -> None:
         self._protection: Protection[aiohttp.ClientRequest, aiohttp.ClientResponse] = Protection(

@@ -37,7 +37,6 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 Key: TypeAlias = str | bytes | int | None
 KeyOf: TypeAlias = Callable[[Scope], Key]
-Mode: TypeAlias = Literal["enforce", "shadow", "off"]
 
 _MODES = ("enforce", "shadow", "off")
 _PROBLEMS = "https://iana.org/assignments/http-problem-types#"
@@ -86,7 +85,7 @@ class RateLimitMiddleware:
         cost: int | Callable[[Scope], int] = 1,
         exempt: Callable[[Scope], bool] | Iterable[str] = (),
         total: float | str | tuple[int, float | timedelta] | TokenBucket | None = None,
-        mode: Mode = "enforce",
+        mode: Literal["enforce", "shadow", "off"] = "enforce",
         name: str = "default",
         headers: bool = True,
         legacy_headers: bool = False,
@@ -132,15 +131,15 @@ class RateLimitMiddleware:
         self.mode = mode
 
     @property
-    def mode(self) -> Mode:
+    def mode(self) -> Literal["enforce", "shadow", "off"]:
         """Whether it refuses: "enforce", "shadow" or "off"."""
         return self._mode
 
     @mode.setter
-    def mode(self, mode: Mode) -> None:
+    def mode(self, mode: Literal["enforce", "shadow", "off"]) -> None:
         if mode not in _MODES:
             raise ValueError(f'mode must be "enforce", "shadow" or "off", not {mode!r}')
-        self._mode: Mode = mode
+        self._mode: Literal["enforce", "shadow", "off"] = mode
 
     @property
     def buckets(self) -> KeyedBuckets:
@@ -172,48 +171,49 @@ class RateLimitMiddleware:
         ):
             await self.app(scope, receive, send)
             return
+        is_enforced = mode == "enforce"
         key = self._key(scope)
         cost = self._fixed_cost if self._cost is None else self._cost(scope)
         check = None if key is None else self._buckets.check(key, cost)
         if check is not None and not check.allowed:
-            answer = self._refuse_key(scope, check, mode)
+            answer = self._refuse_key(scope, check, is_enforced)
         elif self._total is not None and not self._total.try_take(cost):
             if key is not None:
                 self._buckets.refund(key, cost)
-            answer = self._refuse_total(scope, self._total, cost, mode)
+            answer = self._refuse_total(scope, self._total, cost, is_enforced)
         else:
             answer = None
-        if answer is not None and mode == "enforce":
+        if answer is not None and is_enforced:
             await answer.send(scope, send)
         elif check is None or kind != "http" or not self._headers:
             await self.app(scope, receive, send)
         else:
             await self.app(scope, receive, _with_headers(send, self._fields(check)))
 
-    def _refuse_key(self, scope: Scope, check: RateCheck, mode: Mode) -> _Answer:
+    def _refuse_key(self, scope: Scope, check: RateCheck, is_enforced: bool) -> _Answer:
         reason = check.reason or "not_yet"
         refused = RateLimited("keyed_bucket", reason, check.retry_after)
-        self._count(scope, refused, mode)
+        self._count(scope, refused, is_enforced)
         fields = self._fields(check) if self._headers else []
         if reason == "no_place":
             # It has done nothing wrong: it is the server that has no place for it.
             return self._unavailable(check.retry_after, fields)
         return _Answer(self._exceeded, _whole(check.retry_after), fields)
 
-    def _refuse_total(self, scope: Scope, total: TokenBucket, cost: int, mode: Mode) -> _Answer:
+    def _refuse_total(self, scope: Scope, total: TokenBucket, cost: int, is_enforced: bool) -> _Answer:
         refused = total.peek(cost)
         # There may be a token by now; that it was refused remains.
         limited = refused if isinstance(refused, RateLimited) else RateLimited("token_bucket", "not_yet", 0.0)
-        self._count(scope, limited, mode)
+        self._count(scope, limited, is_enforced)
         return self._unavailable(limited.retry_after, [])
 
     def _unavailable(self, retry_after: float | None, fields: list[tuple[bytes, bytes]]) -> _Answer:
         wait = None if retry_after is None else _whole(retry_after + random.uniform(0.0, self._spread))
         return _Answer(_BUSY, wait, fields)
 
-    def _count(self, scope: Scope, refused: RateLimited, mode: Mode) -> None:
+    def _count(self, scope: Scope, refused: RateLimited, is_enforced: bool) -> None:
         with self._counting:
-            if mode == "enforce":
+            if is_enforced:
                 self._refused += 1
             else:
                 self._shadow_refused += 1
@@ -400,8 +400,10 @@ def _count_of(rate: float | str | tuple[int, float | timedelta]) -> int | None:
     if isinstance(rate, str):
         count = rate.partition("/")[0].strip().replace("_", "")
         written = int(count) if count.isdecimal() else 0
+    elif isinstance(rate, tuple) and rate and isinstance(rate[0], int):  # pyright: ignore[reportUnnecessaryIsInstance]
+        written = rate[0]
     else:
-        written = rate[0] if isinstance(rate, tuple) and rate and isinstance(rate[0], int) else 0
+        written = 0
     return min(written, 2**32 - 1) if written > 0 else None
 
 
@@ -426,7 +428,7 @@ def _paths(paths: Iterable[str]) -> frozenset[str]:
 
 
 def _whole_number(name: str, number: int) -> int:
-    if not isinstance(number, int):
+    if not isinstance(number, int):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"{name} must be an integer or a function of the scope, not {number!r}")
     if not 0 <= number < 2**32:
         raise ValueError(f"{name} must be 0 to 4,294,967,295, not {number!r}")

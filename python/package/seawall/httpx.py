@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from seawall import Guard
-    from seawall._http import GuardSettings, Judgement
+    from seawall._http import GuardSettings, _Judgement
     from seawall._native import _Rate, _Seconds
 
 __all__ = [
@@ -102,7 +102,7 @@ class _Guarded:
         options: Callable[[httpx.Request], RequestOptions] | None,
         deadline: _Seconds | None,
         max_wait: _Seconds | None,
-        on: Callable[[httpx.Response | Exception], Judgement] | None,
+        on: Callable[[httpx.Response | Exception], _Judgement] | None,
         settings: GuardSettings,
     ) -> None:
         self._protection = Protection(
@@ -141,9 +141,9 @@ class _Guarded:
 class GuardTransport(_Guarded, httpx.BaseTransport):
     """A transport of httpx that asks a guard before each attempt, and sends again what may be sent again.
 
-    `rate` is what is expected of one host, `timeout` how long an attempt may take until its headers are there: it bounds
-    the client's own time-outs up to then, and not the body's. All other keywords are those of `Guard`. Or `guard=` is
-    one guard for all hosts, or `factory=` makes one for an origin such as "https://api.example.com".
+    `rate` is what is expected of one host, `timeout` how long an attempt may take until its headers are there: it
+    bounds the client's own time-outs up to then, and not the body's. All other keywords are those of `Guard`. Or
+    `guard=` is one guard for all hosts, or `factory=` makes one for an origin such as "https://api.example.com".
 
     `transport` is the one that sends: `httpx.HTTPTransport()`, or another with proxies, HTTP/2 or certificates, which
     httpx takes from the transport and not from the client once a transport is given.
@@ -169,7 +169,7 @@ class GuardTransport(_Guarded, httpx.BaseTransport):
         options: Callable[[httpx.Request], RequestOptions] | None = None,
         deadline: _Seconds | None = None,
         max_wait: _Seconds | None = None,
-        on: Callable[[httpx.Response | Exception], Judgement] | None = None,
+        on: Callable[[httpx.Response | Exception], _Judgement] | None = None,
         **settings: Unpack[GuardSettings],
     ) -> None:
         super().__init__(
@@ -239,7 +239,7 @@ class AsyncGuardTransport(_Guarded, httpx.AsyncBaseTransport):
         options: Callable[[httpx.Request], RequestOptions] | None = None,
         deadline: _Seconds | None = None,
         max_wait: _Seconds | None = None,
-        on: Callable[[httpx.Response | Exception], Judgement] | None = None,
+        on: Callable[[httpx.Response | Exception], _Judgement] | None = None,
         **settings: Unpack[GuardSettings],
     ) -> None:
         super().__init__(

@@ -15,12 +15,12 @@ All of them reach the whole process, and not only their thread: tests that run b
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Final
 
-from . import _native
-from ._native import ManualClock
+from ._native import ManualClock, set_clock
+from ._native import limit_attempts as set_limit
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -33,22 +33,22 @@ _STAGES: Final = ("pause", "circuit_breaker", "concurrency_limit", "token_bucket
 
 
 @contextmanager
-def clock(start: float | timedelta = 0.0, *, autojump: bool = True) -> Iterator[ManualClock]:
+def clock(start: float | timedelta = 0.0, *, autojump: bool = True) -> Generator[ManualClock, None, None]:
     """A ManualClock by which all objects go that are made inside, and that are given no clock of their own.
 
     Nobody waits: a wait moves the clock to its end, and `clock.advance(seconds)` moves it by hand. With `autojump=False`
     who waits does so until it is moved. What was made before goes on by the clock that it has.
     """
     made = ManualClock(start, autojump=autojump)
-    before = _native.set_clock(made)
+    before = set_clock(made)
     try:
         yield made
     finally:
-        _native.set_clock(before)
+        set_clock(before)
 
 
 @contextmanager
-def limit_attempts(attempts: int = 1) -> Iterator[None]:
+def limit_attempts(attempts: int = 1) -> Generator[None, None, None]:
     """No call makes more attempts than this, whatever its strategy or guard says: with 1, what fails is not retried.
 
     >>> import seawall, seawall.testing
@@ -57,18 +57,18 @@ def limit_attempts(attempts: int = 1) -> Iterator[None]:
     ...     try:
     ...         strategy.execute(int, "x")
     ...     except ValueError:
-    ...         print("after one attempt, and at once")
-    after one attempt, and at once
+    ...         print("tried once")
+    tried once
     """
-    before = _native.limit_attempts(attempts)
+    before = set_limit(attempts)
     try:
         yield
     finally:
-        _native.limit_attempts(before)
+        set_limit(before)
 
 
 @contextmanager
-def off(*guards: Guard) -> Iterator[None]:
+def off(*guards: Guard) -> Generator[None, None, None]:
     """These guards refuse nothing: each of their stages is off, and in its own mode again afterwards.
 
     >>> import seawall, seawall.testing
