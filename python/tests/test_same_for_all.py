@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Generator
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import pytest
 
 import seawall
+
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class Decorator(Protocol):
+    def __call__(self, function: Function, /) -> Function: ...
 
 
 def guard() -> seawall.Guard:
@@ -25,12 +32,13 @@ DECORATORS: dict[str, Callable[[], Any]] = {
 }
 
 
-@pytest.fixture(params=DECORATORS.values(), ids=DECORATORS)
-def decorator(request: pytest.FixtureRequest) -> Any:
-    return request.param()
+@pytest.fixture(params=DECORATORS.values(), ids=list(DECORATORS))
+def decorator(request: pytest.FixtureRequest) -> Decorator:
+    made: Decorator = request.param()
+    return made
 
 
-def test_static_and_class_methods_are_decorated_as_functions_are(decorator: Any) -> None:
+def test_static_and_class_methods_are_decorated_as_functions_are(decorator: Decorator) -> None:
     class Service:
         @decorator
         @staticmethod
@@ -69,7 +77,11 @@ class Request(Awaitable[str]):
 def test_what_is_to_be_awaited_has_not_ended_before_it_was(name: str, kind: str) -> None:
     # A future, or the request of a client, is not a success because it was made.
     async def run() -> tuple[int, str]:
-        whole: Any = {"breaker": lambda: seawall.CircuitBreaker(1), "limit": seawall.ConcurrencyLimit}.get(name, guard)()
+        made: dict[str, Callable[[], Any]] = {
+            "breaker": lambda: seawall.CircuitBreaker(1),
+            "limit": seawall.ConcurrencyLimit,
+        }
+        whole = made.get(name, guard)()
         answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
         def send() -> Awaitable[str]:
