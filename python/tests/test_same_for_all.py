@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Awaitable, Callable, Generator
 from typing import Any, Protocol, TypeVar
 
@@ -60,6 +61,35 @@ def test_static_and_class_methods_are_decorated_as_functions_are(decorator: Deco
 
     for service in (Other, Other()):
         assert (service.add(1, 2), service.name(), service.double(2)) == (3, "Other", 4)
+
+
+class Asked:
+    """An object whose call is a coroutine function, as clients and agents have them."""
+
+    async def __call__(self, number: int) -> int:
+        return number + 1
+
+
+def test_an_object_whose_call_is_asynchronous_keeps_its_colour(decorator: Decorator) -> None:
+    decorated = decorator(Asked())
+    assert inspect.iscoroutinefunction(decorated)
+    assert asyncio.run(decorated(1)) == 2
+
+
+def test_an_object_whose_call_is_asynchronous_does_not_wait_on_the_thread_of_its_loop() -> None:
+    clock = seawall.ManualClock()
+    guarded = seawall.Guard(20, 1.0, max_wait=60.0, clock=clock)
+
+    async def run() -> tuple[int, int]:
+        assert await guarded.call(Asked(), 1) == 2
+        # There is one token: the second waits in its task, or the test would never end.
+        second = asyncio.ensure_future(guarded.call(Asked(), 2))
+        await asyncio.sleep(0)
+        waiting = guarded.waiting
+        clock.advance(60.0)
+        return waiting, await second
+
+    assert asyncio.run(run()) == (1, 3)
 
 
 class Request(Awaitable[str]):

@@ -87,7 +87,9 @@ def decorate(
 ) -> Callable[..., Any]:
     """The function, each call of which goes through the guard: of the same colour, name and signature."""
     from functools import wraps
-    from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
+    from inspect import isasyncgenfunction, isgeneratorfunction
+
+    from ._protect import is_async
 
     if isinstance(function, (staticmethod, classmethod)):
         settings = {"shard": shard, "cost": cost, "deadline": deadline, "max_wait": max_wait, "retry": retry}
@@ -115,7 +117,7 @@ def decorate(
         guard.peek(key=key, shard=shard, cost=cost, deadline=deadline)
 
     enter = guard._enter
-    if iscoroutinefunction(function) and is_plain and not retry:
+    if is_async(function) and is_plain and not retry:
 
         @wraps(function)
         async def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -125,7 +127,7 @@ def decorate(
             with attempt:
                 return await function(*args, **kwargs)
 
-    elif iscoroutinefunction(function):
+    elif is_async(function):
 
         @wraps(function)
         async def wrapper(*args: Any, **kwargs: Any) -> Any:

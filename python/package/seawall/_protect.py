@@ -29,7 +29,7 @@ def protect(whole: CircuitBreaker | ConcurrencyLimit, function: Callable[..., An
             f"{function!r} is a generator: its work is done after it has returned. "
             f"Use `with {type(whole).__name__}.try_attempt():` where the work is done"
         )
-    if _is_async(function):
+    if is_async(function):
         attempt = whole.try_attempt
 
         @functools.wraps(function)
@@ -47,5 +47,6 @@ def protect(whole: CircuitBreaker | ConcurrencyLimit, function: Callable[..., An
     return protected_now
 
 
-def _is_async(function: Callable[..., Any]) -> bool:
+def is_async(function: Callable[..., Any]) -> bool:
+    """Whether it is a coroutine function, or an object whose call is one."""
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)

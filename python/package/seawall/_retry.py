@@ -11,6 +11,8 @@ import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ._protect import is_async
+
 if TYPE_CHECKING:
     from ._native import RetryAttempt, RetryCall, RetryStrategy
 
@@ -83,7 +85,7 @@ def decorate(strategy: RetryStrategy, function: Callable[..., Any]) -> Any:
         raise TypeError(f"{function!r} is a generator: what it has yielded cannot be taken back. Retry what it calls")
     if inspect.isclass(function) or not callable(function):
         raise TypeError(f"a RetryStrategy decorates functions and methods, not {function!r}")
-    if inspect.iscoroutinefunction(function):
+    if is_async(function):
         return functools.wraps(function)(_coroutine_function(strategy, function))
     execute = strategy.execute
 

@@ -134,22 +134,30 @@ impl<'py> Asked<'_, 'py> {
     }
 }
 
-/// Whether `function` is a coroutine function, or a method or a partial of one.
+/// Whether `function` is a coroutine function, or a method or a partial of one, or an object whose call is one.
 #[cold]
 fn returns_coroutine(function: &Bound<'_, PyAny>) -> PyResult<bool> {
-    const CO_COROUTINE: u32 = 0x80;
     let py = function.py();
     let mut function = function.clone();
     // A partial of a partial is flat; what goes deeper is something else.
     for _ in 0..3 {
-        if let Some(code) = function.getattr_opt(pyo3::intern!(py, "__code__"))? {
-            let flags = code.getattr_opt(pyo3::intern!(py, "co_flags"))?.and_then(|flags| flags.extract::<u32>().ok());
-            return Ok(flags.is_some_and(|flags| flags & CO_COROUTINE != 0));
+        if let Some(is_coroutine) = is_coroutine_by_code(&function)? {
+            return Ok(is_coroutine);
         }
         match function.getattr_opt(pyo3::intern!(py, "func"))? {
             Some(inner) => function = inner,
             None => break,
         }
     }
-    Ok(false)
+    let call = function.get_type().getattr_opt(pyo3::intern!(py, "__call__"))?;
+    Ok(call.map(|call| is_coroutine_by_code(&call)).transpose()?.flatten().unwrap_or(false))
+}
+
+/// What the code of a function says; None where it has none.
+fn is_coroutine_by_code(function: &Bound<'_, PyAny>) -> PyResult<Option<bool>> {
+    const CO_COROUTINE: u32 = 0x80;
+    let py = function.py();
+    let Some(code) = function.getattr_opt(pyo3::intern!(py, "__code__"))? else { return Ok(None) };
+    let flags = code.getattr_opt(pyo3::intern!(py, "co_flags"))?.and_then(|flags| flags.extract::<u32>().ok());
+    Ok(Some(flags.is_some_and(|flags| flags & CO_COROUTINE != 0)))
 }
