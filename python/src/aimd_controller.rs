@@ -127,11 +127,7 @@ impl PyAimdController {
             ..base
         };
         let config = config("AIMDController", base, settings)?;
-        if let Some(function) =
-            on_rate_change.as_ref().filter(|function| !function.is_none() && !function.is_callable())
-        {
-            return Err(bad("on_rate_change", function, "a function of (old, new, reason)"));
-        }
+        let on_rate_change = Callback::checked("on_rate_change", on_rate_change, "(old, new, reason)")?;
         match AimdController::new(config) {
             Ok(controller) => {
                 Ok(Self { controller, config, timer: Timer::of(clock), on_rate_change: Callback::new(on_rate_change) })

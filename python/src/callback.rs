@@ -7,11 +7,26 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use crate::calls::call1;
+use crate::values::bad;
 
 /// What is called back, if anything: it is told what has been decided, and changes nothing of it.
 pub(crate) struct Callback(Mutex<Option<Py<PyAny>>>);
 
 impl Callback {
+    /// A function, as the user gave it; `arguments` are what it is told, as in an error.
+    pub(crate) fn checked<'py>(
+        name: &str,
+        given: Option<Bound<'py, PyAny>>,
+        arguments: &str,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let Some(given) = given.filter(|given| !given.is_none()) else { return Ok(None) };
+        if given.is_callable() {
+            Ok(Some(given))
+        } else {
+            Err(bad(name, &given, &format!("a function of {arguments}")))
+        }
+    }
+
     pub(crate) fn new(function: Option<Bound<'_, PyAny>>) -> Self {
         Self(Mutex::new(function.filter(|function| !function.is_none()).map(Bound::unbind)))
     }

@@ -216,7 +216,9 @@ impl PyCircuitBreaker {
             Err(error) => return Err(pyo3::exceptions::PyValueError::new_err(error.message())),
         };
         let (terms, timer) = (Arc::new(BreakerTerms::new(config)), Timer::of(clock));
-        Ok(Self::of(breaker, terms, timer, self::seed(seed)?, on.map(Bound::unbind), on_state_change))
+        let on = on.map(|on| crate::retry_strategy::on(py, Some(&on))).transpose()?.map(Bound::unbind);
+        let on_state_change = Callback::checked("on_state_change", on_state_change, "(old, new)")?;
+        Ok(Self::of(breaker, terms, timer, self::seed(seed)?, on, on_state_change))
     }
 
     /// Whether a call must not be sent now. Each False must be followed by `on_success` or `on_failure`.

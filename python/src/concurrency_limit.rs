@@ -160,7 +160,9 @@ impl PyConcurrencyLimit {
         let mut limit = zeroed::<ConcurrencyLimitView>(config.ceiling.max(SLOTS) as usize)?;
         limit.renew(config).map_err(|error| PyValueError::new_err(error.message()))?;
         let settings = Arc::new(Settings::new(config));
-        Ok(Self::of(Part::Own(limit), settings, Timer::of(clock), on.map(Bound::unbind), on_limit_change))
+        let on = on.map(|on| crate::retry_strategy::on(py, Some(&on))).transpose()?.map(Bound::unbind);
+        let on_limit_change = Callback::checked("on_limit_change", on_limit_change, "(old, new, reason)")?;
+        Ok(Self::of(Part::Own(limit), settings, Timer::of(clock), on, on_limit_change))
     }
 
     /// Leave to send one call: a LimitPermit, to be used as `with limit.try_attempt():`, or reported by hand. Raises

@@ -19,7 +19,7 @@ mod words;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use pyo3::exceptions::{PyException, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -181,8 +181,8 @@ impl PyGuard {
             timer,
             log: Log::new(py, WindowConfig { window })?,
             max_wait,
-            on: Mutex::new(Some(on.unwrap_or_else(|| py.get_type::<PyException>().into_any()).unbind())),
-            on_state_change: Callback::new(on_state_change),
+            on: Mutex::new(Some(crate::retry_strategy::on(py, on.as_ref())?.unbind())),
+            on_state_change: Callback::new(Callback::checked("on_state_change", on_state_change, "(old, new)")?),
         })
     }
 

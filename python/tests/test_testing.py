@@ -129,3 +129,18 @@ def test_a_guard_is_off_for_a_while_and_its_modes_are_as_they_were(clock: seawal
     assert modes[0] == ["off", "shadow", "enforce", 0.5, "enforce", "off"]
     with pytest.raises(seawall.CircuitOpen), keyed.begin(key="alice"):
         pass
+
+
+def test_who_waits_on_a_jumping_clock_for_what_never_comes_can_be_interrupted() -> None:
+    # In a process of its own, as it would not come back.
+    program = """
+import signal, seawall
+bucket = seawall.TokenBucket(0, initial=0, clock=seawall.ManualClock(autojump=True))
+signal.signal(signal.SIGALRM, signal.default_int_handler)
+signal.setitimer(signal.ITIMER_REAL, 0.2)
+try:
+    bucket.take_blocking()
+except KeyboardInterrupt:
+    raise SystemExit(bucket.waiting)
+"""
+    assert subprocess.run([sys.executable, "-c", program], timeout=30).returncode == 0

@@ -87,12 +87,12 @@ def decorate(
 ) -> Callable[..., Any]:
     """The function, each call of which goes through the guard: of the same colour, name and signature."""
     from functools import update_wrapper, wraps
-    from inspect import isasyncgenfunction, isclass, iscoroutinefunction, isgeneratorfunction
+    from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 
     if isinstance(function, (staticmethod, classmethod)):
         settings = {"shard": shard, "cost": cost, "deadline": deadline, "max_wait": max_wait, "retry": retry}
         return type(function)(decorate(guard, function.__func__, key=key, **settings))
-    if isclass(function) or not callable(function):
+    if not callable(function):
         raise TypeError(f"a guard decorates functions, not {function!r}")
     if isgeneratorfunction(function) or isasyncgenfunction(function):
         name = getattr(function, "__qualname__", function)

@@ -24,7 +24,7 @@ def protect(whole: CircuitBreaker | ConcurrencyLimit, function: Callable[..., An
     """`function`, with each of its calls behind `whole`, of the same colour."""
     if isinstance(function, (staticmethod, classmethod)):
         return type(function)(protect(whole, function.__func__))
-    if inspect.isclass(function) or not callable(function):
+    if not callable(function):
         raise TypeError(f"a {type(whole).__name__} protects a function, not {function!r}")
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise TypeError(

@@ -34,6 +34,8 @@ pub(crate) struct PyAttempt {
     shadow: Option<Refused>,
     manner: Manner,
     is_over: AtomicBool,
+    /// Over by `cancel`, and not reported since: what was sent all the same is still to be heard of.
+    is_cancelled: AtomicBool,
     reported: Mutex<Option<Outcome>>,
 }
 
@@ -45,6 +47,7 @@ impl PyAttempt {
             shadow: admission.shadow_refusal,
             manner,
             is_over: AtomicBool::new(false),
+            is_cancelled: AtomicBool::new(false),
             reported: Mutex::new(None),
         }
     }
@@ -53,10 +56,9 @@ impl PyAttempt {
         self.call.get().guard.is(guard)
     }
 
-    /// Reports it; None where that was done before, by `finish`, by `cancel`, or by what the judge of its error called: a
-    /// late word must not pass for one on the attempt that followed.
+    /// Reports it; None where that was done before: a late word must not pass for one on the attempt that followed.
     fn end(&self, py: Python<'_>, outcome: Outcome) -> Option<Finished> {
-        if self.is_over.swap(true, Ordering::Relaxed) {
+        if self.is_over.swap(true, Ordering::Relaxed) && !self.is_cancelled.swap(false, Ordering::Relaxed) {
             return None;
         }
         let call = self.call.get();
@@ -87,6 +89,10 @@ impl PyAttempt {
                 }
             },
         };
+        // The judge is the user's, who may have reported it himself.
+        if this.is_over.load(Ordering::Relaxed) {
+            return Ok(false);
+        }
         let Some(finished) = this.end(py, outcome) else { return Ok(false) };
         match (error, this.manner) {
             (Some(error), Manner::Loop) => this.keeps(error, outcome, finished.verdict),
@@ -167,8 +173,12 @@ impl PyAttempt {
     /// It was never sent: its slot is free, and its tokens go back where that grants nobody too much. Whether it was still
     /// good. The call may ask again.
     fn cancel(&self) -> bool {
+        if self.is_over.swap(true, Ordering::Relaxed) {
+            return false;
+        }
+        self.is_cancelled.store(true, Ordering::Relaxed);
         let call = self.call.get();
-        !self.is_over.swap(true, Ordering::Relaxed) && call.cancel(self.permit, call.guard.get().timer.now())
+        call.cancel(self.permit, call.guard.get().timer.now())
     }
 
     /// The refusal of the stage in shadow that would have refused it, or None.

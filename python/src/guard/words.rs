@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::PyString;
+use pyo3::types::{PyBool, PyString};
 use seawall::{Cause, Mode, Outcome, Ratio, Reason, Stage, State};
 
 use crate::values::{bad_text, ratio, seconds};
@@ -87,6 +87,10 @@ pub(crate) fn mode(name: &str, given: &Bound<'_, PyAny>) -> PyResult<Mode> {
             "off" => Ok(Mode::Off),
             _ => Err(bad_text(name, given, MODES)),
         };
+    }
+    // False would be a share of 0.0, and that is shadow, where somebody means off.
+    if given.is_instance_of::<PyBool>() {
+        return Err(bad_text(name, given, MODES));
     }
     match ratio(name, given) {
         Ok(Ratio::ZERO) => Ok(Mode::Shadow),
