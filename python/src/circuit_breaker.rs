@@ -257,7 +257,7 @@ impl PyCircuitBreaker {
     /// Calls `function` with the arguments behind it, and gives what it returns; what it raises is judged, and raised again.
     /// A coroutine that it returns, or anything else to await, is awaited inside: `await breaker.call(fetch, url)`. Raises CircuitOpen.
     #[pyo3(signature = (function, /, *args, **kwargs))]
-    fn call<'py>(
+    pub(crate) fn call<'py>(
         slf: &Bound<'py, Self>,
         function: &Bound<'py, PyAny>,
         args: &Bound<'py, PyTuple>,

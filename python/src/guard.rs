@@ -192,7 +192,7 @@ impl PyGuard {
     /// as long as the guard's `max_wait` allows, in the task where `function` is a coroutine function, and else in the
     /// thread.
     #[pyo3(signature = (function, /, *args, **kwargs))]
-    fn call<'py>(
+    pub(crate) fn call<'py>(
         slf: &Bound<'py, Self>,
         function: &Bound<'py, PyAny>,
         args: &Bound<'py, PyTuple>,
@@ -205,7 +205,7 @@ impl PyGuard {
     /// service is. It waits for the back-off on the thread, or in the task where `function` gives coroutines. At the end
     /// it raises the last exception itself, with a note that says why no more was tried.
     #[pyo3(signature = (function, /, *args, **kwargs))]
-    fn execute<'py>(
+    pub(crate) fn execute<'py>(
         slf: &Bound<'py, Self>,
         function: &Bound<'py, PyAny>,
         args: &Bound<'py, PyTuple>,

@@ -16,6 +16,7 @@ mod chance;
 mod circuit_breaker;
 mod clock;
 mod concurrency_limit;
+mod decorated;
 mod errors;
 #[cfg(feature = "bench")]
 mod floor;
@@ -59,6 +60,8 @@ mod _native {
     use crate::clock::{PyManualClock, set_clock};
     #[pymodule_export]
     use crate::concurrency_limit::{PyConcurrencyLimit, PyLimitPermit};
+    #[pymodule_export]
+    use crate::decorated::Decorated;
     #[cfg(feature = "bench")]
     #[pymodule_export]
     use crate::floor::Floor;

@@ -11,7 +11,7 @@ use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 use seawall::{AttemptFailure, Clock, ErrorClass, Instant, Jitter, RetryConfig, RetryDecision, RetryStrategy};
 
 use crate::awaitable::is_awaitable;
-use crate::calls::{call, call0, call1};
+use crate::calls::{call, call1};
 use crate::chance::Chance;
 use crate::clock::{PyManualClock, Timer};
 use crate::errors::give_up_text;
@@ -243,7 +243,7 @@ impl PyRetryStrategy {
     /// between attempts; where the function returns a coroutine (or anything to await), so does `execute`, which waits in
     /// its task. Raises the function's last error.
     #[pyo3(signature = (function, /, *args, **kwargs))]
-    fn execute<'py>(
+    pub(crate) fn execute<'py>(
         slf: &Bound<'py, Self>,
         function: &Bound<'py, PyAny>,
         args: &Bound<'py, PyTuple>,
@@ -251,11 +251,7 @@ impl PyRetryStrategy {
     ) -> PyResult<Bound<'py, PyAny>> {
         let this = slf.get();
         let began = this.begins();
-        let returned = match kwargs {
-            None if args.is_empty() => call0(function),
-            _ => call(function, args, kwargs),
-        };
-        match returned {
+        match call(function, args, kwargs) {
             Ok(awaitable) if is_awaitable(&awaitable) => Self::coroutine(slf, began, awaitable, function, args, kwargs),
             Ok(answer) => {
                 if let Some(budget) = &this.budget {

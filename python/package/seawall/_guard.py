@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from ._native import Attempt
+from ._native import Attempt, Decorated
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,7 +86,7 @@ def decorate(
     retry: bool = False,
 ) -> Callable[..., Any]:
     """The function, each call of which goes through the guard: of the same colour, name and signature."""
-    from functools import wraps
+    from functools import update_wrapper, wraps
     from inspect import isasyncgenfunction, isgeneratorfunction
 
     from ._protect import is_async
@@ -100,7 +100,6 @@ def decorate(
         name = getattr(function, "__qualname__", function)
         raise TypeError(f"{name} is a generator: its work is done after it has returned. Guard what it calls instead")
     is_plain = key is None and shard == 0 and cost == 1 and deadline is None and max_wait is None
-    send = guard.execute if retry else guard.call
 
     def begin(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
         asked: Any = key(*args, **kwargs) if callable(key) else key
@@ -138,10 +137,7 @@ def decorate(
             return await _begin_async(call, function, args, kwargs)
 
     elif is_plain:
-
-        @wraps(function)
-        def wrapper(*args: Any, **kwargs: Any) -> Any:
-            return send(function, *args, **kwargs)
+        return update_wrapper(Decorated(guard, function, retry), function)
 
     else:
 

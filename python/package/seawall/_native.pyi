@@ -15,6 +15,7 @@ __all__ = [
     "CircuitBreaker",
     "ConcurrencyLimit",
     "Counts",
+    "Decorated",
     "Guard",
     "KeyedBuckets",
     "LimitPermit",
@@ -416,6 +417,18 @@ class _BudgetSettings(TypedDict, total=False):
     initial: float
     floor: float
     lifetime: _Seconds
+
+@final
+class Decorated:
+    def __new__(
+        cls,
+        whole: CircuitBreaker | ConcurrencyLimit | Guard | RetryStrategy,
+        function: Callable[..., Any],
+        retry: bool = False,
+        /,
+    ) -> Decorated: ...
+    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+    def __get__(self, instance: object, _owner: object = None, /) -> Any: ...
 
 @final
 class Guard:

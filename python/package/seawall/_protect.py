@@ -6,6 +6,8 @@ import functools
 import inspect
 from typing import TYPE_CHECKING, Any
 
+from ._native import Decorated
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
@@ -38,13 +40,7 @@ def protect(whole: CircuitBreaker | ConcurrencyLimit, function: Callable[..., An
                 return await function(*args, **kwargs)
 
         return protected
-    call = whole.call
-
-    @functools.wraps(function)
-    def protected_now(*args: Any, **kwargs: Any) -> Any:
-        return call(function, *args, **kwargs)
-
-    return protected_now
+    return functools.update_wrapper(Decorated(whole, function), function)
 
 
 def is_async(function: Callable[..., Any]) -> bool:

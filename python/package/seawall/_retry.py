@@ -11,6 +11,7 @@ import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ._native import Decorated
 from ._protect import is_async
 
 if TYPE_CHECKING:
@@ -87,13 +88,7 @@ def decorate(strategy: RetryStrategy, function: Callable[..., Any]) -> Any:
         raise TypeError(f"a RetryStrategy decorates functions and methods, not {function!r}")
     if is_async(function):
         return functools.wraps(function)(_coroutine_function(strategy, function))
-    execute = strategy.execute
-
-    @functools.wraps(function)
-    def retried(*args: Any, **kwargs: Any) -> Any:
-        return execute(function, *args, **kwargs)
-
-    return retried
+    return functools.update_wrapper(Decorated(strategy, function), function)
 
 
 def _coroutine_function(
