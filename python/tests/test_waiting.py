@@ -772,6 +772,28 @@ def test_the_next_one_has_the_turn_of_a_task_whose_loop_was_closed() -> None:
     second.get_coro().close()
 
 
+def test_any_number_of_tasks_whose_loop_was_closed_let_the_next_one_pass(clock: seawall.ManualClock) -> None:
+    bucket = emptied(clock=clock)
+    closed, loop = asyncio.new_event_loop(), asyncio.new_event_loop()
+    first = loop.create_task(bucket.take())
+    loop.run_until_complete(settle())
+    # They are kept, so that they are no garbage.
+    left = [closed.create_task(bucket.take()) for _ in range(3000)]
+    closed.run_until_complete(settle())
+    closed.close()
+    last = loop.create_task(bucket.take())
+    loop.run_until_complete(settle())
+    clock.advance(1.0)
+    loop.run_until_complete(first)
+    assert bucket.waiting == 1
+    clock.advance(1.0)
+    loop.run_until_complete(asyncio.wait_for(last, PATIENCE))
+    loop.close()
+    for task in left:
+        task._log_destroy_pending = False  # type: ignore[attr-defined]
+        task.get_coro().close()
+
+
 def test_a_task_that_only_its_loop_knows_is_not_lost_while_it_waits(clock: seawall.ManualClock) -> None:
     bucket = emptied(clock=clock)
     served: list[int] = []

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections import deque
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 _LONGEST = threading.TIMEOUT_MAX
 _DAY = 86_400.0
+# Who leaves just now, by the hand of this thread.
+_here = threading.local()
 
 
 def block(waiting: Waiting) -> Any:
@@ -76,9 +79,7 @@ async def _sleep_in_asyncio(waiting: Waiting) -> None:
                 loop.call_soon_threadsafe(wake_here)
             except RuntimeError:
                 # The loop is closed, and nobody waits in it any more: the next one is to have the turn.
-                gone = who()
-                if gone is not None:
-                    gone.close()
+                _leave(who())
 
     while (delay := waiting.poll(wake)) is not None:
         if not is_woken:
@@ -91,6 +92,24 @@ async def _sleep_in_asyncio(waiting: Waiting) -> None:
                 asleep = None
                 timer.cancel()
         is_woken = False
+
+
+def _leave(gone: Waiting | None) -> None:
+    """Leaves the line for one who cannot. That may wake the next such one: they go one after the other, and not each below
+    the one before.
+    """
+    if gone is None:
+        return
+    leaving: deque[Waiting] = _here.__dict__.setdefault("leaving", deque())
+    leaving.append(gone)
+    if getattr(_here, "is_leaving", False):
+        return
+    _here.is_leaving = True
+    try:
+        while leaving:
+            leaving.popleft().close()
+    finally:
+        _here.is_leaving = False
 
 
 def _end(sleeper: asyncio.Future[None]) -> None:
