@@ -77,6 +77,7 @@ fn be<F: Future<Output = anyhow::Result<()>>>(
 }
 
 fn serve_alone(options: server::AloneOptions) -> anyhow::Result<ExitCode> {
+    processes::end_on_interrupt()?;
     if options.until_end_of_input {
         processes::die_with_parent();
     }

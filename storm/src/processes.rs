@@ -35,6 +35,12 @@ pub(crate) fn catch_interrupts() -> anyhow::Result<()> {
     ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed)).context("Ctrl-C cannot be caught")
 }
 
+/// Ctrl-C (and SIGTERM, SIGHUP) end this process at once, also where a shell started it in the background, which has its
+/// commands ignore Ctrl-C.
+pub(crate) fn end_on_interrupt() -> anyhow::Result<()> {
+    ctrlc::set_handler(|| std::process::exit(130)).context("Ctrl-C cannot be caught")
+}
+
 /// Fails once the user has interrupted.
 pub(crate) fn go_on() -> Result<(), Interrupted> {
     if INTERRUPTED.load(Ordering::Relaxed) { Err(Interrupted) } else { Ok(()) }

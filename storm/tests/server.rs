@@ -81,12 +81,18 @@ fn it_ends_at_the_end_of_its_input_only_where_that_was_asked_for() {
 }
 
 #[test]
-fn ctrl_c_ends_it() {
+fn ctrl_c_ends_it_also_where_a_script_has_started_it_in_the_background() {
     let directory = tempfile::tempdir().unwrap();
-    let mut server = Server::start(&mut storm(directory.path(), &["server"]));
-    signal(&server.0, "-INT");
-    assert!(!server.0.wait().unwrap().success());
-    assert!(TcpStream::connect(server.1).is_err());
+    let program = storm(directory.path(), &["server"]).get_program().to_owned();
+    let mut in_background = Command::new("sh");
+    // As a shell does with what ends with an ampersand.
+    in_background.args(["-c", "trap '' INT; exec \"$0\" server"]).arg(program);
+    for command in [&mut storm(directory.path(), &["server"]), &mut in_background] {
+        let mut server = Server::start(command);
+        signal(&server.0, "-INT");
+        assert_eq!(server.0.wait().unwrap().code(), Some(130));
+        assert!(TcpStream::connect(server.1).is_err());
+    }
 }
 
 #[test]
