@@ -7,9 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use pyo3::gc::{PyTraverseError, PyVisit};
-use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString, PyTuple};
+use pyo3::types::{PyDict, PyTuple};
 use seawall::{BreakerConfig, BreakerPermit, CircuitBreaker, Clock, Outcome, State, Transition, TripRule};
 
 use crate::attempt;
@@ -24,17 +23,10 @@ use crate::part::Part;
 use crate::ready::Ready;
 use crate::settings::Settings;
 use crate::values::{instant, seed};
+use crate::words;
 
 pub(crate) use config::config;
 pub(crate) use permit::PyBreakerPermit;
-
-pub(crate) fn state_text(py: Python<'_>, state: State) -> &Bound<'_, PyString> {
-    match state {
-        State::Closed => intern!(py, "closed"),
-        State::Open => intern!(py, "open"),
-        State::HalfOpen => intern!(py, "half_open"),
-    }
-}
 
 /// What a breaker was set to, and its chance: shared by the objects that stand for one breaker, as those of a guard do.
 pub(crate) struct BreakerTerms {
@@ -139,7 +131,7 @@ impl PyCircuitBreaker {
 
     #[cold]
     fn tell_of(&self, py: Python<'_>, transition: Transition) {
-        self.on_state_change.tell(py, (state_text(py, transition.from), state_text(py, transition.to)));
+        self.on_state_change.tell(py, (words::state(transition.from), words::state(transition.to)));
     }
 
     #[inline]
@@ -298,8 +290,8 @@ impl PyCircuitBreaker {
     /// "closed", "open" or "half_open". An open interval that is over reads as "half_open"; the change is made, and told, by
     /// the next attempt.
     #[getter]
-    fn state<'py>(&self, py: Python<'py>) -> &'py Bound<'py, PyString> {
-        state_text(py, self.breaker.state(self.timer.now()))
+    fn state(&self) -> &'static str {
+        words::state(self.breaker.state(self.timer.now()))
     }
 
     /// Opens it, if it is closed, on evidence of the caller's own; it probes and closes again as ever.

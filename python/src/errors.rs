@@ -1,48 +1,14 @@
 //! Refusals as exceptions. The types are Python's, in `seawall/_errors.py`; only their values are made here, so that a
 //! refusal that is raised costs no line of Python.
 
+use pyo3::PyTypeInfo;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyString, PyType};
-use pyo3::{PyTypeInfo, intern};
-use seawall::{ChangeError, GiveUpReason, Reason, Refused, Stage};
+use pyo3::types::PyType;
+use seawall::{ChangeError, Refused, Stage};
 
 use crate::values::as_seconds;
-
-/// The word for a stage in Python: its name with underscores.
-pub(crate) fn stage_text<'py>(py: Python<'py>, stage: Stage) -> &'py Bound<'py, PyString> {
-    match stage {
-        Stage::Deadline => intern!(py, "deadline"),
-        Stage::Pause => intern!(py, "pause"),
-        Stage::CircuitBreaker => intern!(py, "circuit_breaker"),
-        Stage::ConcurrencyLimit => intern!(py, "concurrency_limit"),
-        Stage::TokenBucket => intern!(py, "token_bucket"),
-        Stage::RetryBudget => intern!(py, "retry_budget"),
-        _ => intern!(py, "keyed_bucket"),
-    }
-}
-
-pub(crate) fn reason_text<'py>(py: Python<'py>, reason: Reason) -> &'py Bound<'py, PyString> {
-    match reason {
-        Reason::NotYet => intern!(py, "not_yet"),
-        Reason::Never => intern!(py, "never"),
-        Reason::ClockStepped => intern!(py, "clock_stepped"),
-        _ => intern!(py, "no_place"),
-    }
-}
-
-/// The word for why a call is not sent again.
-pub(crate) fn give_up_text(reason: GiveUpReason) -> &'static str {
-    match reason {
-        GiveUpReason::Permanent => "permanent",
-        GiveUpReason::AttemptsExhausted => "attempts_exhausted",
-        GiveUpReason::DeadlineExceeded => "deadline_exceeded",
-        GiveUpReason::RetryAfterTooLong => "retry_after_too_long",
-        GiveUpReason::BudgetSpent => "budget_spent",
-        GiveUpReason::PermitVoid => "permit_void",
-        _ => "service_failing",
-    }
-}
+use crate::words;
 
 /// The exception of a refusal: of the class of its stage, with `stage`, `reason` and `retry_after`.
 #[cold]
@@ -56,7 +22,7 @@ pub(crate) fn exception<'py>(py: Python<'py>, refused: Refused) -> PyResult<Boun
         _ => class(py, "RateLimited", &RATE),
     }?;
     let retry_after = refused.retry_after().map(as_seconds);
-    let given = (stage_text(py, refused.stage()), reason_text(py, refused.reason()), retry_after);
+    let given = (words::stage(refused.stage()), words::reason(refused.reason()), retry_after);
     class.call1(given)
 }
 

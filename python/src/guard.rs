@@ -7,6 +7,7 @@
 //! # Locks
 //! A call's progress is behind a mutex, that is held for a few instructions of the core, and never while Python runs.
 
+mod arguments;
 mod attempt;
 mod call;
 mod inner;
@@ -14,7 +15,6 @@ mod log;
 mod run;
 mod settings;
 mod whole;
-mod words;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -31,7 +31,6 @@ pub(crate) use self::call::{Manner, PyCall};
 use self::inner::Told;
 use self::log::Log;
 use self::whole::{BreakerOf, Whole, part};
-pub(crate) use self::words::{cause_word, reason_word, stage_word, state_word};
 use crate::callback::Callback;
 use crate::chance::Forks;
 use crate::circuit_breaker::PyCircuitBreaker;
@@ -275,21 +274,21 @@ impl PyGuard {
     /// The mode of a stage: "enforce", "shadow", "off", or the share of the keys for which it is enforced.
     #[pyo3(signature = (stage, /))]
     fn mode<'py>(&self, py: Python<'py>, stage: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        Ok(words::mode_object(py, self.view().mode(words::stage("stage", stage)?)))
+        Ok(arguments::mode_object(py, self.view().mode(arguments::stage("stage", stage)?)))
     }
 
     /// Changes the mode of a stage, or of all, for the calls that begin from now on. One in "shadow" refuses nobody, and
     /// counts what it would have refused beside what became of it.
     #[pyo3(signature = (mode, stage = None))]
     fn set_mode(&self, mode: &Bound<'_, PyAny>, stage: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
-        let mode = words::mode("mode", mode)?;
+        let mode = arguments::mode("mode", mode)?;
         match stage {
             Some(stage) => {
-                let stage = words::stage("stage", stage)?;
+                let stage = arguments::stage("stage", stage)?;
                 self.view().set_mode(stage, mode).map_err(|error| PyValueError::new_err(error.to_string()))
             }
             None => {
-                for stage in words::STAGES_WITH_MODE {
+                for stage in arguments::STAGES_WITH_MODE {
                     // The keyed bucket has a mode where there is one.
                     let _ = self.view().set_mode(stage, mode);
                 }
@@ -436,7 +435,8 @@ impl PyGuard {
 
     fn __repr__(&self) -> String {
         let (view, now) = (self.view(), self.timer.now());
-        let states: Vec<_> = (0..view.shards()).map(|shard| state_word(view.breaker(shard).state(now))).collect();
+        let states: Vec<_> =
+            (0..view.shards()).map(|shard| crate::words::state(view.breaker(shard).state(now))).collect();
         let state = match states.as_slice() {
             [state] => (*state).into(),
             states => {

@@ -41,6 +41,7 @@ mod views;
 mod waiting;
 mod warm_up;
 mod window_metrics;
+mod words;
 
 use pyo3::prelude::*;
 

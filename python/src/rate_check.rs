@@ -3,12 +3,12 @@
 use std::hash::{Hash, Hasher};
 
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString, PyType};
+use pyo3::types::{PyDict, PyType};
 use seawall::Reason;
 
-use crate::errors::reason_text;
 use crate::record::{figure_or_none, shown};
 use crate::values::{bad_text, count};
+use crate::words;
 
 /// What a limit said of one call: `KeyedBuckets.check` gives it, the headers of an answer tell it. It is true where the
 /// call was allowed. Frozen; compares, hashes and pickles by value.
@@ -38,12 +38,12 @@ impl Hash for PyRateCheck {
 }
 
 fn reason_of(given: &Bound<'_, PyAny>) -> PyResult<Reason> {
-    let is_it = |reason: &Reason| given.eq(reason_text(given.py(), *reason)).unwrap_or(false);
+    let is_it = |reason: &Reason| given.eq(words::reason(*reason)).unwrap_or(false);
     let allowed = "\"not_yet\", \"never\", \"clock_stepped\", \"no_place\" or None";
     Reason::ALL.into_iter().find(is_it).ok_or_else(|| bad_text("reason", given, allowed))
 }
 
-type Fields<'py> = (bool, u32, u32, Option<f64>, Option<f64>, Option<&'py Bound<'py, PyString>>);
+type Fields<'py> = (bool, u32, u32, Option<f64>, Option<f64>, Option<&'static str>);
 
 #[pymethods]
 impl PyRateCheck {
@@ -101,8 +101,8 @@ impl PyRateCheck {
     /// Why it was refused: "not_yet"; "never", where it asks for more than can ever be granted; "no_place"; or
     /// "clock_stepped". None where it was allowed.
     #[getter]
-    fn reason<'py>(&self, py: Python<'py>) -> Option<&'py Bound<'py, PyString>> {
-        self.reason.map(|reason| reason_text(py, reason))
+    fn reason(&self) -> Option<&'static str> {
+        self.reason.map(words::reason)
     }
 
     /// Its fields by their names.
@@ -113,7 +113,7 @@ impl PyRateCheck {
         dict.set_item("remaining", self.remaining)?;
         dict.set_item("retry_after", self.retry_after)?;
         dict.set_item("reset_after", self.reset_after)?;
-        dict.set_item("reason", self.reason(py))?;
+        dict.set_item("reason", self.reason())?;
         Ok(dict)
     }
 
@@ -121,9 +121,9 @@ impl PyRateCheck {
         self.allowed
     }
 
-    fn __repr__(&self, py: Python<'_>) -> String {
+    fn __repr__(&self) -> String {
         let allowed = if self.allowed { "True" } else { "False" };
-        let reason = self.reason(py).map_or_else(|| "None".into(), |reason| format!("'{reason}'"));
+        let reason = self.reason().map_or_else(|| "None".into(), |reason| format!("'{reason}'"));
         format!(
             "RateCheck(allowed={allowed}, limit={}, remaining={}, retry_after={}, reset_after={}, reason={reason})",
             self.limit,
@@ -135,7 +135,7 @@ impl PyRateCheck {
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> (Bound<'py, PyType>, Fields<'py>) {
         let it = slf.get();
-        let fields = (it.allowed, it.limit, it.remaining, it.retry_after, it.reset_after, it.reason(slf.py()));
+        let fields = (it.allowed, it.limit, it.remaining, it.retry_after, it.reset_after, it.reason());
         (slf.get_type(), fields)
     }
 }

@@ -11,12 +11,12 @@ use pyo3::types::{PyBool, PyString};
 use seawall::{AttemptFailure, Clock, ErrorClass, GiveUpReason, Instant, RetryCost, RetryDecision};
 
 use crate::calls::call1;
-use crate::errors::give_up_text;
 use crate::errors::no_pickle;
 use crate::ready::Ready;
 use crate::retry_strategy::PyRetryStrategy;
 use crate::values::{as_seconds, bad, bad_text, seconds};
 use crate::waiting::{Nap, Waiting};
+use crate::words;
 
 /// The most attempts that any call of this process makes; 0: as many as its strategy says.
 static MOST_ATTEMPTS: AtomicU32 = AtomicU32::new(0);
@@ -350,7 +350,7 @@ impl PyRetryCall {
     /// "budget_spent". None: it was not, or it was abandoned, or an "ignored" error ended it.
     #[getter]
     fn give_up_reason(&self) -> Option<&'static str> {
-        self.0.give_up_reason().map(give_up_text)
+        self.0.give_up_reason().map(words::give_up)
     }
 
     /// `failed` and `wait` in one, so that nothing comes between: whether there is another attempt.

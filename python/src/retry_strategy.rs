@@ -14,13 +14,13 @@ use crate::awaitable::is_awaitable;
 use crate::calls::{call, call1};
 use crate::chance::Chance;
 use crate::clock::{PyManualClock, Timer};
-use crate::errors::give_up_text;
 use crate::errors::no_pickle;
 use crate::options::Options;
 use crate::retry_attempts::PyRetryAttempts;
 use crate::retry_budget::PyRetryBudget;
 use crate::retry_call::{LogicalCall, PyRetryCall, class_of};
 use crate::values::{as_seconds, bad, bad_text, count, positive_seconds, seconds};
+use crate::words;
 
 const SETTINGS: &[&str] =
     &["max_attempts", "base_delay", "factor", "max_delay", "jitter", "deadline", "retry_after_cap"];
@@ -326,7 +326,7 @@ impl PyRetryStrategy {
         };
         Ok(match self.strategy.decide(failure, random) {
             RetryDecision::RetryAfter(delay) => (Some(delay.as_nanos()), None),
-            RetryDecision::GiveUp(reason) => (None, Some(give_up_text(reason))),
+            RetryDecision::GiveUp(reason) => (None, Some(words::give_up(reason))),
         })
     }
 

@@ -5,9 +5,8 @@ use pyo3::types::{PyDict, PyList};
 use seawall::{Counts, GiveUpReason, OutcomeCounts, Reason, Refused, Snapshot, Stage, WindowSummary};
 
 use crate::errors::exception;
-use crate::errors::give_up_text;
-use crate::guard::{cause_word, reason_word, stage_word, state_word};
 use crate::values::{as_per_second, as_seconds, as_share};
+use crate::words;
 
 /// A guard at one moment, and what went through it: `guard.snapshot()`. Frozen.
 ///
@@ -44,7 +43,7 @@ impl PySnapshot {
     /// "closed", "open" or "half_open"; of several shards, that of the first that is open, or else half-open.
     #[getter]
     fn state(&self) -> &'static str {
-        state_word(self.snapshot.breaker)
+        words::state(self.snapshot.breaker)
     }
 
     /// The shard whose state that is.
@@ -58,7 +57,7 @@ impl PySnapshot {
     /// changed through `guard.breaker()`.
     #[getter]
     fn state_cause(&self) -> Option<&'static str> {
-        self.snapshot.breaker_cause.map(cause_word)
+        self.snapshot.breaker_cause.map(words::cause)
     }
 
     /// For how many seconds it is in that state; None where the cause is.
@@ -240,8 +239,8 @@ impl PySnapshot {
         let refusals = PyList::empty(py);
         for refused in self.met() {
             let one = PyDict::new(py);
-            one.set_item("stage", stage_word(refused.stage()))?;
-            one.set_item("reason", reason_word(refused.reason()))?;
+            one.set_item("stage", words::stage(refused.stage()))?;
+            one.set_item("reason", words::reason(refused.reason()))?;
             one.set_item("retry_after", refused.retry_after().map(as_seconds))?;
             refusals.append(one)?;
         }
@@ -348,9 +347,9 @@ impl PyCounts {
         for stage in Stage::ALL {
             let reasons = PyDict::new(py);
             for reason in Reason::ALL {
-                reasons.set_item(reason_word(reason), self.0.refused_for(stage, reason))?;
+                reasons.set_item(words::reason(reason), self.0.refused_for(stage, reason))?;
             }
-            all.set_item(stage_word(stage), reasons)?;
+            all.set_item(words::stage(stage), reasons)?;
         }
         Ok(all)
     }
@@ -366,7 +365,7 @@ impl PyCounts {
     fn given_up_by<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let all = PyDict::new(py);
         for reason in GiveUpReason::ALL {
-            all.set_item(give_up_text(reason), self.0.given_up_for(reason))?;
+            all.set_item(words::give_up(reason), self.0.given_up_for(reason))?;
         }
         Ok(all)
     }
@@ -377,7 +376,7 @@ impl PyCounts {
     fn would_refuse<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let all = PyDict::new(py);
         for stage in Stage::ALL {
-            all.set_item(stage_word(stage), outcomes(py, self.0.would_refuse(stage))?)?;
+            all.set_item(words::stage(stage), outcomes(py, self.0.would_refuse(stage))?)?;
         }
         Ok(all)
     }

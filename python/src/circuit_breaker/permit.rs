@@ -76,7 +76,7 @@ impl PyBreakerPermit {
     /// nothing of the service. How long it took is measured up to here.
     #[pyo3(signature = (outcome, /))]
     fn finish(&self, py: Python<'_>, outcome: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.report(py, attempt::outcome(outcome)?);
+        self.report(py, attempt::outcome(outcome, None)?);
         Ok(())
     }
 

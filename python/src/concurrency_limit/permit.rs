@@ -71,7 +71,7 @@ impl PyLimitPermit {
     /// seconds is a time-out, by whichever word.
     #[pyo3(signature = (outcome, /))]
     fn finish(&self, py: Python<'_>, outcome: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.report(py, attempt::outcome(outcome)?);
+        self.report(py, attempt::outcome(outcome, None)?);
         Ok(())
     }
 

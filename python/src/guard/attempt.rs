@@ -9,10 +9,10 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use seawall::{Admission, Clock, Finished, Outcome, Permit, Refused, Verdict};
 
+use crate::attempt;
 use crate::errors::{exception, no_pickle};
 use crate::guard::PyGuard;
 use crate::guard::call::{Manner, PyCall};
-use crate::guard::words::outcome;
 use crate::ready::Ready;
 use crate::retry_call::add_note;
 use crate::values::as_seconds;
@@ -150,7 +150,7 @@ impl PyAttempt {
         outcome: &Bound<'_, PyAny>,
         retry_after: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Option<f64>> {
-        let outcome = crate::guard::words::outcome(outcome, retry_after)?;
+        let outcome = attempt::outcome(outcome, retry_after)?;
         match self.end(py, outcome).map(|finished| finished.verdict) {
             Some(Verdict::RetryAt(at)) => {
                 let now = self.call.get().guard.get().timer.now();
@@ -165,7 +165,7 @@ impl PyAttempt {
     /// for more than an exception does.
     #[pyo3(signature = (outcome, retry_after = None), text_signature = "($self, outcome, retry_after=None)")]
     fn report(&self, outcome: &Bound<'_, PyAny>, retry_after: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
-        let reported = self::outcome(outcome, retry_after)?;
+        let reported = attempt::outcome(outcome, retry_after)?;
         *self.reported.lock().unwrap_or_else(PoisonError::into_inner) = Some(reported);
         Ok(())
     }

@@ -9,7 +9,6 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use seawall::{Admission, Call, CallRecord, Clock, Finished, GiveUpReason, Instant, Outcome, Permit, Refused, Verdict};
 
-use crate::errors::give_up_text;
 use crate::errors::{exception, no_pickle, raised};
 use crate::guard::PyGuard;
 use crate::guard::attempt::PyAttempt;
@@ -373,7 +372,7 @@ impl PyCall {
     #[getter]
     fn give_up_reason(&self) -> Option<&'static str> {
         match self.progress().next {
-            Next::Over(reason) => reason.map(give_up_text),
+            Next::Over(reason) => reason.map(crate::words::give_up),
             _ => None,
         }
     }

@@ -3,18 +3,17 @@
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use pyo3::exceptions::PyException;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::PyDict;
 use seawall::{Admission, AnyGuard, Call, GuardView, Instant, Outcome, Refused, Request, Transition};
 
-use crate::circuit_breaker::state_text;
-use crate::guard::{PyGuard, words};
+use crate::attempt;
+use crate::guard::{PyGuard, arguments};
 use crate::keyed_buckets::key_of;
-use crate::retry_call::classify;
 use crate::values::count;
+use crate::words;
 
 impl PyGuard {
     #[inline]
@@ -43,16 +42,10 @@ impl PyGuard {
     /// A change of a breaker that a call or a report brought.
     #[cold]
     pub(super) fn tell(&self, py: Python<'_>, transition: Transition) {
-        self.tell_words(py, state_text(py, transition.from), state_text(py, transition.to), transition.shard);
+        self.tell_words(py, words::state(transition.from), words::state(transition.to), transition.shard);
     }
 
-    pub(super) fn tell_words<'py>(
-        &self,
-        py: Python<'py>,
-        old: &Bound<'py, PyString>,
-        new: &Bound<'py, PyString>,
-        shard: u32,
-    ) {
+    pub(super) fn tell_words(&self, py: Python<'_>, old: &str, new: &str, shard: u32) {
         if self.whole.breakers.len() == 1 {
             self.on_state_change.tell(py, (old, new));
         } else {
@@ -63,11 +56,8 @@ impl PyGuard {
     /// What an exception says of the service.
     #[cold]
     pub(super) fn judge(&self, error: &Bound<'_, PyAny>) -> PyResult<Outcome> {
-        let py = error.py();
-        let on = self.on.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|on| on.bind(py).clone());
-        let on = on.unwrap_or_else(|| py.get_type::<PyException>().into_any());
-        let (class, retry_after) = classify(error, &on, true)?;
-        words::outcome_of_class(&class.to_cow()?, retry_after)
+        let on = self.on.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|on| on.clone_ref(error.py()));
+        attempt::judge(error, on.as_ref())
     }
 
     pub(super) fn request(
@@ -83,7 +73,7 @@ impl PyGuard {
             shard: shard.map_or(Ok(0), |shard| count("shard", shard, 0, u32::MAX))?,
             cost: cost.map_or(Ok(1), |cost| count("cost", cost, 0, u32::MAX))?,
             deadline: deadline
-                .map(|deadline| words::time_left("deadline", deadline))
+                .map(|deadline| arguments::time_left("deadline", deadline))
                 .transpose()?
                 .map(|left| now.saturating_add(left)),
         })
@@ -108,7 +98,7 @@ pub(super) struct Told {
 
 #[pymethods]
 impl Told {
-    fn __call__<'py>(&self, py: Python<'py>, old: &Bound<'py, PyString>, new: &Bound<'py, PyString>) {
+    fn __call__(&self, py: Python<'_>, old: &str, new: &str) {
         self.guard.get().tell_words(py, old, new, self.shard);
     }
 

@@ -5,8 +5,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use seawall::{BucketConfig, Fill, GuardConfig, GuardModes, KeyedConfig, Mode, Rate, Stage, WhenFull};
 
+use crate::guard::arguments;
 use crate::guard::whole::Plan;
-use crate::guard::words;
 use crate::options::Options;
 use crate::values::{count, positive_seconds, rate};
 use crate::warm_up::PyWarmUp;
@@ -108,10 +108,10 @@ impl Settings<'_, '_> {
     }
 
     fn modes(&self, is_keyed: bool) -> PyResult<GuardModes> {
-        let mut modes = GuardModes::all(self.mode.map_or(Ok(Mode::Enforce), |mode| words::mode("mode", mode))?);
+        let mut modes = GuardModes::all(self.mode.map_or(Ok(Mode::Enforce), |mode| arguments::mode("mode", mode))?);
         for (stage, mode) in self.modes.into_iter().flat_map(|modes| modes.iter()) {
-            let stage = words::stage("a stage of modes", &stage)?;
-            let mode = words::mode(&format!("the mode of the {}", stage.name()), &mode)?;
+            let stage = arguments::stage("a stage of modes", &stage)?;
+            let mode = arguments::mode(&format!("the mode of the {}", stage.name()), &mode)?;
             let place = match stage {
                 Stage::Pause => &mut modes.pause,
                 Stage::CircuitBreaker => &mut modes.breaker,
