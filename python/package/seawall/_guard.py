@@ -66,7 +66,7 @@ def run(
 def decorator(guard: Guard, **settings: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """`@guard(key=...)`."""
 
-    def decorated(function: Callable[..., Any]) -> Callable[..., Any]:
+    def decorated(function: Callable[..., Any]) -> Any:
         return decorate(guard, function, **settings)
 
     # Wrong settings are said where they stand.
@@ -84,7 +84,7 @@ def decorate(
     deadline: Any = None,
     max_wait: Any = None,
     retry: bool = False,
-) -> Callable[..., Any]:
+) -> Any:
     """The function, each call of which goes through the guard: of the same colour, name and signature."""
     from functools import update_wrapper, wraps
     from inspect import isasyncgenfunction, isgeneratorfunction

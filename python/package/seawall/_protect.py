@@ -20,7 +20,7 @@ async def within(permit: BreakerPermit | LimitPermit, awaitable: Awaitable[Any])
         return await awaitable
 
 
-def protect(whole: CircuitBreaker | ConcurrencyLimit, function: Callable[..., Any]) -> Callable[..., Any]:
+def protect(whole: CircuitBreaker | ConcurrencyLimit, function: Callable[..., Any]) -> Any:
     """`function`, with each of its calls behind `whole`, of the same colour."""
     if isinstance(function, (staticmethod, classmethod)):
         return type(function)(protect(whole, function.__func__))
