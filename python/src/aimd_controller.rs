@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::gc::{PyTraverseError, PyVisit};
-use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString};
-use seawall::{AimdConfig, AimdConfigError, AimdController, Clock, RateChange, RateChangeReason};
+use pyo3::types::PyDict;
+use seawall::{AimdConfig, AimdConfigError, AimdController, Clock, RateChange};
 
 use crate::callback::Callback;
 use crate::clock::{PyManualClock, Timer};
@@ -16,6 +15,7 @@ use crate::options::Options;
 use crate::sliding_window::PySlidingWindow;
 use crate::values::{as_per_second, as_seconds, as_share, bad, count, instant, positive_seconds, rate, ratio, seconds};
 use crate::window_metrics::PyWindowMetrics;
+use crate::words;
 
 /// Finds the rate that a service can bear: it grows by `step` every `interval` seconds while all is well, and is multiplied
 /// by `factor` when calls fail or take too long. Ask it every second or so; it judges at most once an interval, however
@@ -80,19 +80,11 @@ fn config(of: &str, base: AimdConfig, given: Option<&Bound<'_, PyDict>>) -> PyRe
     })
 }
 
-fn reason_text(py: Python<'_>, reason: RateChangeReason) -> &Bound<'_, PyString> {
-    match reason {
-        RateChangeReason::Errors => intern!(py, "errors"),
-        RateChangeReason::Latency => intern!(py, "latency"),
-        _ => intern!(py, "healthy"),
-    }
-}
-
 impl PyAimdController {
     /// Tells of a change, if there was one; the rate in force.
     fn after(&self, py: Python<'_>, change: Option<RateChange>) -> f64 {
         if let Some(change) = change {
-            let reason = reason_text(py, change.reason);
+            let reason = words::rate_reason(change.reason);
             self.on_rate_change.tell(py, (as_per_second(change.from), as_per_second(change.to), reason));
         }
         self.current_rate()

@@ -1,12 +1,16 @@
 //! What the attempts of all mechanisms have in common: how one ended, and who is wrapped in them.
 
+use pyo3::PyClass;
 use pyo3::exceptions::{PyException, PyValueError};
 use pyo3::prelude::*;
+use pyo3::pyclass::boolean_struct::True;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyString;
+use pyo3::types::{PyDict, PyString, PyTuple};
 use seawall::Outcome;
 
-use crate::calls::call1;
+use crate::awaitable::is_awaitable;
+use crate::calls::{call, call1};
+use crate::held;
 use crate::retry_call::classify;
 use crate::values::{bad_text, seconds};
 
@@ -44,18 +48,70 @@ pub(crate) fn judge(error: &Bound<'_, PyAny>, on: Option<&Py<PyAny>>) -> PyResul
 
 /// As [`judge`]; where that is interrupted, which is reported, the error says nothing: it is what the caller has to get.
 #[cold]
-pub(crate) fn outcome_of(error: &Bound<'_, PyAny>, on: Option<&Py<PyAny>>) -> Outcome {
+fn outcome_of(error: &Bound<'_, PyAny>, on: Option<&Py<PyAny>>) -> Outcome {
     judge(error, on).unwrap_or_else(|failure| {
         failure.write_unraisable(error.py(), on.map(|on| on.bind(error.py()).as_any()));
         Outcome::Ignored
     })
 }
 
-/// A coroutine that awaits what is given, inside of its permit.
-#[cold]
-pub(crate) fn within<'py>(permit: Bound<'py, PyAny>, awaitable: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-    static WITHIN: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    call1(WITHIN.import(permit.py(), "seawall._protect", "within")?, (permit, awaitable))
+/// What lets calls through one by one, and hears how they ended: a breaker, a limit.
+pub(crate) trait Protects: PyClass<Frozen = True> + Sync {
+    /// Leave for one call, as the core gives it.
+    type Leave: Copy;
+
+    fn admit(&self, py: Python<'_>) -> PyResult<Self::Leave>;
+
+    fn finish(&self, py: Python<'_>, leave: Self::Leave, outcome: Outcome);
+
+    /// What tells the errors apart.
+    fn on(&self) -> Option<&Py<PyAny>>;
+
+    /// The permit that is made of a leave.
+    fn permit<'py>(slf: &Bound<'py, Self>, leave: Self::Leave) -> PyResult<Bound<'py, PyAny>>;
+
+    /// How a block ended: by what it raised, or None.
+    fn outcome(&self, error: &Bound<'_, PyAny>) -> Outcome {
+        if error.is_none() { Outcome::Success } else { outcome_of(error, self.on()) }
+    }
+
+    /// A permit by hand, or of a `with` of its own.
+    fn ask<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        Self::permit(slf, slf.get().admit(slf.py())?)
+    }
+
+    /// The permit of `with breaker:`, kept until that ends.
+    fn enter<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let permit = Self::ask(slf)?;
+        held::push(&permit)?;
+        Ok(permit)
+    }
+
+    /// Calls `function` behind it: what it returns, awaited inside where that is still to be awaited, or what it raises.
+    #[inline]
+    fn run<'py>(
+        slf: &Bound<'py, Self>,
+        function: &Bound<'py, PyAny>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        static WITHIN: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        let (py, this) = (slf.py(), slf.get());
+        let leave = this.admit(py)?;
+        match call(function, args, kwargs) {
+            Ok(answer) if is_awaitable(&answer) => {
+                call1(WITHIN.import(py, "seawall._protect", "within")?, (Self::permit(slf, leave)?, answer))
+            }
+            Ok(answer) => {
+                this.finish(py, leave, Outcome::Success);
+                Ok(answer)
+            }
+            Err(error) => {
+                this.finish(py, leave, outcome_of(error.value(py), this.on()));
+                Err(error)
+            }
+        }
+    }
 }
 
 /// The function whose every call goes through `whole.call`, or where it is asynchronous, through `whole.try_attempt`.

@@ -38,18 +38,28 @@ impl Forks {
         Self(AtomicU32::new(FORKS.load(Ordering::Relaxed)))
     }
 
-    /// Whether there was one since it was asked last.
+    /// Has the object part with that of its parent where there was a fork since. Threads that come here together do it
+    /// twice, which does no harm.
     #[inline]
-    pub(crate) fn are_new(&self) -> bool {
+    pub(crate) fn part(&self, begin_anew: impl FnOnce()) {
+        // Acquire, with the release below: who sees that it was seeded anew sees the new seed.
+        if self.0.load(Ordering::Acquire) != FORKS.load(Ordering::Relaxed) {
+            self.part_now(begin_anew);
+        }
+    }
+
+    #[cold]
+    fn part_now(&self, begin_anew: impl FnOnce()) {
         let forks = FORKS.load(Ordering::Relaxed);
-        self.0.load(Ordering::Relaxed) != forks && self.0.swap(forks, Ordering::Relaxed) != forks
+        begin_anew();
+        self.0.store(forks, Ordering::Release);
     }
 }
 
 /// The stream of one object.
 pub(crate) struct Chance {
     stream: SharedRandom,
-    forks: AtomicU32,
+    forks: Forks,
 }
 
 impl Chance {
@@ -61,7 +71,7 @@ impl Chance {
 
     /// The stream of a seed that was read before.
     pub(crate) fn from_seed(seed: u64) -> Self {
-        Self { stream: SharedRandom::from_seed(seed), forks: AtomicU32::new(FORKS.load(Ordering::Relaxed)) }
+        Self { stream: SharedRandom::from_seed(seed), forks: Forks::new() }
     }
 
     /// Begins the stream of another seed, for replays.
@@ -71,18 +81,7 @@ impl Chance {
 
     #[inline]
     pub(crate) fn next_u64(&self) -> u64 {
-        // Acquire, with the release below: who sees that it was seeded anew sees the new seed.
-        if self.forks.load(Ordering::Acquire) != FORKS.load(Ordering::Relaxed) {
-            self.part();
-        }
+        self.forks.part(|| self.stream.reseed(self.stream.next_u64() ^ seawall::entropy()));
         self.stream.next_u64()
-    }
-
-    /// Parts with the stream of the parent. Threads that come here together do it twice, which does no harm.
-    #[cold]
-    fn part(&self) {
-        let forks = FORKS.load(Ordering::Relaxed);
-        self.stream.reseed(self.stream.next_u64() ^ seawall::entropy());
-        self.forks.store(forks, Ordering::Release);
     }
 }

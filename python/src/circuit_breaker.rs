@@ -9,12 +9,10 @@ use std::sync::{Arc, OnceLock};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
-use seawall::{BreakerConfig, BreakerPermit, CircuitBreaker, Clock, Outcome, State, Transition, TripRule};
+use seawall::{BreakerConfig, BreakerPermit, CircuitBreaker, Clock, Outcome, Transition, TripRule};
 
-use crate::attempt;
-use crate::awaitable::is_awaitable;
+use crate::attempt::{self, Protects};
 use crate::callback::Callback;
-use crate::calls::call;
 use crate::chance::Chance;
 use crate::clock::{PyManualClock, Timer};
 use crate::errors::{exception, no_pickle, raised};
@@ -134,6 +132,25 @@ impl PyCircuitBreaker {
         self.on_state_change.tell(py, (words::state(transition.from), words::state(transition.to)));
     }
 
+    fn exit(slf: &Bound<'_, Self>, error: &Bound<'_, PyAny>) -> PyResult<()> {
+        let (py, this) = (slf.py(), slf.get());
+        if let Some(permit) = held::pop(py, |permit: &PyBreakerPermit| permit.is_of(slf))? {
+            permit.get().end(py, error);
+            return Ok(());
+        }
+        // It began in another context: its permit heals by its lease, and its result counts as one without a permit.
+        match this.outcome(error) {
+            Outcome::Success => this.on_success(py),
+            Outcome::Ignored => {}
+            _ => this.on_failure(py),
+        }
+        Ok(())
+    }
+}
+
+impl Protects for PyCircuitBreaker {
+    type Leave = BreakerPermit;
+
     #[inline]
     fn admit(&self, py: Python<'_>) -> PyResult<BreakerPermit> {
         match self.breaker.try_attempt(self.timer.now()) {
@@ -146,38 +163,19 @@ impl PyCircuitBreaker {
     }
 
     #[inline]
-    fn finish(&self, py: Python<'_>, permit: BreakerPermit, outcome: Outcome) {
+    fn finish(&self, py: Python<'_>, leave: BreakerPermit, outcome: Outcome) {
         let draws = outcome != Outcome::Success || self.terms.judges_speed.load(Ordering::Relaxed);
         let random = if draws { self.draw() } else { 0 };
-        self.tell(py, self.breaker.finish(permit, outcome, self.timer.now(), random));
+        self.tell(py, self.breaker.finish(leave, outcome, self.timer.now(), random));
+    }
+
+    fn on(&self) -> Option<&Py<PyAny>> {
+        self.on.as_ref()
     }
 
     #[inline]
-    fn permit<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyBreakerPermit>> {
-        let permit = slf.get().admit(slf.py())?;
-        Bound::new(slf.py(), PyBreakerPermit::new(slf, permit))
-    }
-
-    fn enter<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyBreakerPermit>> {
-        let permit = Self::permit(slf)?;
-        held::push(permit.as_any())?;
-        Ok(permit)
-    }
-
-    fn exit(slf: &Bound<'_, Self>, error: &Bound<'_, PyAny>) -> PyResult<()> {
-        let (py, this) = (slf.py(), slf.get());
-        if let Some(permit) = held::pop(py, |permit: &PyBreakerPermit| permit.is_of(slf))? {
-            permit.get().end(py, error);
-            return Ok(());
-        }
-        // It began in another context: its permit heals by its lease, and its result counts as one without a permit.
-        let outcome = if error.is_none() { Outcome::Success } else { attempt::outcome_of(error, this.on.as_ref()) };
-        match outcome {
-            Outcome::Success => this.on_success(py),
-            Outcome::Ignored => {}
-            _ => this.on_failure(py),
-        }
-        Ok(())
+    fn permit<'py>(slf: &Bound<'py, Self>, leave: BreakerPermit) -> PyResult<Bound<'py, PyAny>> {
+        Bound::new(slf.py(), PyBreakerPermit::new(slf, leave)).map(Bound::into_any)
     }
 }
 
@@ -242,8 +240,8 @@ impl PyCircuitBreaker {
     ///
     /// Raises CircuitOpen: open, with `retry_after`; or without, where all probes are out, a ramp keeps some calls back, or
     /// it is held open.
-    fn try_attempt<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyBreakerPermit>> {
-        Self::permit(slf)
+    fn try_attempt<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        Self::ask(slf)
     }
 
     /// Calls `function` with the arguments behind it, and gives what it returns; what it raises is judged, and raised again.
@@ -255,22 +253,7 @@ impl PyCircuitBreaker {
         args: &Bound<'py, PyTuple>,
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let (py, this) = (slf.py(), slf.get());
-        let permit = this.admit(py)?;
-        match call(function, args, kwargs) {
-            Ok(answer) if is_awaitable(&answer) => {
-                let permit = Bound::new(py, PyBreakerPermit::new(slf, permit))?;
-                attempt::within(permit.into_any(), answer)
-            }
-            Ok(answer) => {
-                this.finish(py, permit, Outcome::Success);
-                Ok(answer)
-            }
-            Err(error) => {
-                this.finish(py, permit, attempt::outcome_of(error.value(py), this.on.as_ref()));
-                Err(error)
-            }
-        }
+        Self::run(slf, function, args, kwargs)
     }
 
     /// The function with each of its calls behind the breaker: `@breaker`. Functions and methods, synchronous and
@@ -349,7 +332,7 @@ impl PyCircuitBreaker {
         self.terms.chance(seawall::entropy).reseed(seed);
     }
 
-    fn __enter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyBreakerPermit>> {
+    fn __enter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         Self::enter(slf)
     }
 
@@ -364,7 +347,7 @@ impl PyCircuitBreaker {
     }
 
     fn __aenter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        Ready::with(slf.py(), Self::enter(slf)?.into_any().unbind())
+        Ready::with(slf.py(), Self::enter(slf)?.unbind())
     }
 
     #[pyo3(signature = (_kind, error, _traceback, /))]
@@ -379,10 +362,7 @@ impl PyCircuitBreaker {
     }
 
     fn __repr__(&self) -> String {
-        let state = match self.breaker.state(self.timer.now()) {
-            State::HalfOpen => "half_open",
-            state => state.name(),
-        };
+        let state = self.state();
         let rule = match self.terms.settings.get().rule {
             TripRule::Consecutive(threshold) => format!("failure_threshold={threshold}"),
             TripRule::FailureShare { share, .. } => format!("failure_share={}", crate::values::as_share(share)),

@@ -7,15 +7,12 @@ use std::sync::Arc;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::gc::{PyTraverseError, PyVisit};
-use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString, PyTuple};
-use seawall::{Clock, ConcurrencyLimitView, LimitChange, LimitConfig, LimitPermit, LimitReason, Outcome};
+use pyo3::types::{PyDict, PyTuple};
+use seawall::{Clock, ConcurrencyLimitView, LimitChange, LimitConfig, LimitPermit, Outcome};
 
-use crate::attempt;
-use crate::awaitable::is_awaitable;
+use crate::attempt::{self, Protects};
 use crate::callback::Callback;
-use crate::calls::call;
 use crate::clock::{PyManualClock, Timer};
 use crate::errors::{exception, no_pickle, raised};
 use crate::held;
@@ -25,23 +22,13 @@ use crate::ready::Ready;
 use crate::settings::Settings;
 use crate::values::{as_seconds, bad, count, instant, positive_seconds};
 use crate::views::zeroed;
+use crate::words;
 
 pub(crate) use config::config;
 pub(crate) use permit::PyLimitPermit;
 
 /// How high a ceiling may be set later, where it did not begin higher: 8 KiB of slots.
 const SLOTS: u32 = 1024;
-
-fn reason_text(py: Python<'_>, reason: LimitReason) -> &Bound<'_, PyString> {
-    match reason {
-        LimitReason::Growth => intern!(py, "growth"),
-        LimitReason::Slow => intern!(py, "slow"),
-        LimitReason::Timeout => intern!(py, "timeout"),
-        LimitReason::Throttled => intern!(py, "throttled"),
-        LimitReason::Refused => intern!(py, "refused"),
-        _ => intern!(py, "set"),
-    }
-}
 
 /// How many calls may be in flight at once, found out by their latency: it grows while they are quick, and falls when the
 /// service gets slow, throttles or times out.
@@ -96,30 +83,8 @@ impl PyConcurrencyLimit {
     #[inline]
     fn tell(&self, py: Python<'_>, change: Option<LimitChange>) {
         if let Some(change) = change {
-            self.on_limit_change.tell(py, (change.from, change.to, reason_text(py, change.reason)));
+            self.on_limit_change.tell(py, (change.from, change.to, words::limit_reason(change.reason)));
         }
-    }
-
-    #[inline]
-    fn admit(&self, py: Python<'_>) -> PyResult<LimitPermit> {
-        self.limit.try_attempt(self.timer.now()).map_err(|refused| raised(py, refused))
-    }
-
-    #[inline]
-    fn finish(&self, py: Python<'_>, permit: LimitPermit, outcome: Outcome) {
-        self.tell(py, self.limit.finish(permit, outcome, self.timer.now()));
-    }
-
-    #[inline]
-    fn permit<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyLimitPermit>> {
-        let permit = slf.get().admit(slf.py())?;
-        Bound::new(slf.py(), PyLimitPermit::new(slf, permit))
-    }
-
-    fn enter<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyLimitPermit>> {
-        let permit = Self::permit(slf)?;
-        held::push(permit.as_any())?;
-        Ok(permit)
     }
 
     /// Where it began in another context, there is no permit to be found: it frees its slot when that context goes, or by
@@ -130,6 +95,29 @@ impl PyConcurrencyLimit {
             permit.get().end(slf.py(), error);
         }
         Ok(())
+    }
+}
+
+impl Protects for PyConcurrencyLimit {
+    type Leave = LimitPermit;
+
+    #[inline]
+    fn admit(&self, py: Python<'_>) -> PyResult<LimitPermit> {
+        self.limit.try_attempt(self.timer.now()).map_err(|refused| raised(py, refused))
+    }
+
+    #[inline]
+    fn finish(&self, py: Python<'_>, leave: LimitPermit, outcome: Outcome) {
+        self.tell(py, self.limit.finish(leave, outcome, self.timer.now()));
+    }
+
+    fn on(&self) -> Option<&Py<PyAny>> {
+        self.on.as_ref()
+    }
+
+    #[inline]
+    fn permit<'py>(slf: &Bound<'py, Self>, leave: LimitPermit) -> PyResult<Bound<'py, PyAny>> {
+        Bound::new(slf.py(), PyLimitPermit::new(slf, leave)).map(Bound::into_any)
     }
 }
 
@@ -167,8 +155,8 @@ impl PyConcurrencyLimit {
 
     /// Leave to send one call: a LimitPermit, to be used as `with limit.try_attempt():`, or reported by hand. Raises
     /// ConcurrencyLimited where as many are in flight as may be.
-    fn try_attempt<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyLimitPermit>> {
-        Self::permit(slf)
+    fn try_attempt<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        Self::ask(slf)
     }
 
     /// Calls `function` with the arguments behind it, and gives what it returns; what it raises is judged, and raised again.
@@ -180,22 +168,7 @@ impl PyConcurrencyLimit {
         args: &Bound<'py, PyTuple>,
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let (py, this) = (slf.py(), slf.get());
-        let permit = this.admit(py)?;
-        match call(function, args, kwargs) {
-            Ok(answer) if is_awaitable(&answer) => {
-                let permit = Bound::new(py, PyLimitPermit::new(slf, permit))?;
-                attempt::within(permit.into_any(), answer)
-            }
-            Ok(answer) => {
-                this.finish(py, permit, Outcome::Success);
-                Ok(answer)
-            }
-            Err(error) => {
-                this.finish(py, permit, attempt::outcome_of(error.value(py), this.on.as_ref()));
-                Err(error)
-            }
-        }
+        Self::run(slf, function, args, kwargs)
     }
 
     /// The function with each of its calls behind the limit: `@limit`. Functions and methods, synchronous and asynchronous,
@@ -275,7 +248,7 @@ impl PyConcurrencyLimit {
         Ok(())
     }
 
-    fn __enter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyLimitPermit>> {
+    fn __enter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         Self::enter(slf)
     }
 
@@ -290,7 +263,7 @@ impl PyConcurrencyLimit {
     }
 
     fn __aenter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        Ready::with(slf.py(), Self::enter(slf)?.into_any().unbind())
+        Ready::with(slf.py(), Self::enter(slf)?.unbind())
     }
 
     #[pyo3(signature = (_kind, error, _traceback, /))]

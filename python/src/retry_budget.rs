@@ -42,7 +42,8 @@ fn tokens(name: &str, given: &Bound<'_, PyAny>) -> PyResult<RetryTokens> {
     }
 }
 
-fn as_tokens(tokens: RetryTokens) -> f64 {
+/// An amount of tokens as a float.
+pub(crate) fn as_tokens(tokens: RetryTokens) -> f64 {
     f64::from(tokens.as_millionths()) / MILLIONTHS
 }
 

@@ -5,6 +5,7 @@ use pyo3::types::{PyDict, PyList};
 use seawall::{Counts, GiveUpReason, OutcomeCounts, Reason, Refused, Snapshot, Stage, WindowSummary};
 
 use crate::errors::exception;
+use crate::retry_budget::as_tokens;
 use crate::values::{as_per_second, as_seconds, as_share};
 use crate::words;
 
@@ -105,7 +106,7 @@ impl PySnapshot {
     /// How many retries of errors the budget would pay for.
     #[getter]
     fn budget(&self) -> f64 {
-        f64::from(self.snapshot.budget.as_millionths()) / 1e6
+        as_tokens(self.snapshot.budget)
     }
 
     /// How many seconds of a pause are left that the service asked for; 0.0 without one.

@@ -1,6 +1,6 @@
 //! The words of the package: what the core names by its enumerations is a plain text in Python, with underscores.
 
-use seawall::{Cause, GiveUpReason, Reason, Stage, State};
+use seawall::{Cause, GiveUpReason, LimitReason, RateChangeReason, Reason, Stage, State};
 
 pub(crate) fn stage(stage: Stage) -> &'static str {
     match stage {
@@ -45,6 +45,27 @@ pub(crate) fn cause(cause: Cause) -> &'static str {
         Cause::Forced => "forced",
         Cause::Reset => "reset",
         _ => "clock_stepped",
+    }
+}
+
+/// Why a limit has moved.
+pub(crate) fn limit_reason(reason: LimitReason) -> &'static str {
+    match reason {
+        LimitReason::Growth => "growth",
+        LimitReason::Slow => "slow",
+        LimitReason::Timeout => "timeout",
+        LimitReason::Throttled => "throttled",
+        LimitReason::Refused => "refused",
+        _ => "set",
+    }
+}
+
+/// Why a rate was changed.
+pub(crate) fn rate_reason(reason: RateChangeReason) -> &'static str {
+    match reason {
+        RateChangeReason::Errors => "errors",
+        RateChangeReason::Latency => "latency",
+        _ => "healthy",
     }
 }
 

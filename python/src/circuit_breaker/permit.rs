@@ -6,7 +6,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use seawall::{BreakerPermit, Clock, Outcome};
 
-use crate::attempt;
+use crate::attempt::{self, Protects};
 use crate::circuit_breaker::PyCircuitBreaker;
 use crate::errors::no_pickle;
 
@@ -37,11 +37,8 @@ impl PyBreakerPermit {
 
     /// Reports by what the block raised, or None.
     pub(super) fn end(&self, py: Python<'_>, error: &Bound<'_, PyAny>) {
-        let is_over = self.is_over.load(Ordering::Relaxed);
-        if !is_over {
-            let on = self.breaker.get().on.as_ref();
-            let outcome = if error.is_none() { Outcome::Success } else { attempt::outcome_of(error, on) };
-            self.report(py, outcome);
+        if !self.is_over.load(Ordering::Relaxed) {
+            self.report(py, self.breaker.get().outcome(error));
         }
     }
 

@@ -6,7 +6,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use seawall::{Clock, LimitPermit, Outcome};
 
-use crate::attempt;
+use crate::attempt::{self, Protects};
 use crate::concurrency_limit::PyConcurrencyLimit;
 use crate::errors::no_pickle;
 
@@ -41,9 +41,7 @@ impl PyLimitPermit {
     /// Reports by what the block raised, or None.
     pub(super) fn end(&self, py: Python<'_>, error: &Bound<'_, PyAny>) {
         if !self.is_over.load(Ordering::Relaxed) {
-            let on = self.limit.get().on.as_ref();
-            let outcome = if error.is_none() { Outcome::Success } else { attempt::outcome_of(error, on) };
-            self.report(py, outcome);
+            self.report(py, self.limit.get().outcome(error));
         }
     }
 

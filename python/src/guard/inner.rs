@@ -24,9 +24,7 @@ impl PyGuard {
     /// In a child of a fork, its random numbers begin anew.
     #[inline]
     pub(super) fn part_from_parent(&self) {
-        if self.forks.are_new() {
-            self.view().reseed(seawall::entropy());
-        }
+        self.forks.part(|| self.view().reseed(seawall::entropy()));
     }
 
     /// Asks for an attempt, and passes nobody by who waits.
