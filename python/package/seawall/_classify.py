@@ -42,20 +42,24 @@ def classify(error: BaseException, on: object = Exception, guarded: bool = False
         kind, retry_after = _by_default(error)
         # Named by the user, it is retried, whatever it says of itself.
         return ("retryable" if kind == "permanent" else kind), retry_after
-    return _of_answer(cast("Callable[[Exception], object]", on)(error), error, on)
+    answer = cast("Callable[[Exception], object]", on)(error)
+    if answer is False:
+        return "permanent", None
+    kind, wait = _by_default(error)
+    return (kind, wait) if answer is None else said(answer, kind, wait, on)
 
 
-def _of_answer(answer: object, error: Exception, on: object) -> tuple[_Class, float | None]:
-    """What the user's function has said."""
-    if answer is None:
-        return _by_default(error)
+def said(answer: object, kind: str, wait: float | None, on: object) -> tuple[_Class, float | None]:
+    """What a function of the user's has said, if not None: `kind` and `wait` are what would hold by default, `on` is the
+    function.
+    """
     if answer is True:
-        kind, retry_after = _by_default(error)
-        return ("retryable" if kind == "permanent" else kind), retry_after
+        # What is worth another attempt stays what it is.
+        return cast("_Class", kind if kind in ("throttled", "timeout") else "retryable"), wait
     if answer is False:
         return "permanent", None
     if isinstance(answer, str) and answer in _CLASSES:
-        return cast("_Class", answer), _by_default(error)[1] if answer == "throttled" else None
+        return cast("_Class", answer), wait if answer == "throttled" else None
     if isinstance(answer, timedelta):
         answer = answer.total_seconds()
     if isinstance(answer, (int, float)) and answer >= 0:

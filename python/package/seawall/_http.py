@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Generic, TypedDict, TypeVar
 
 import seawall
-from seawall._classify import retry_after
+from seawall._classify import retry_after, said
 from seawall._native import http_error
 
 if TYPE_CHECKING:
@@ -43,7 +43,6 @@ RETRY_METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PUT", "TRACE"})
 # The longest answer that is kept while its request is sent again.
 KEPT_BYTES = 65536
 
-_KINDS = frozenset({"retryable", "timeout", "throttled", "permanent", "ignored"})
 # A permanent error is an answer: the service is well.
 _OUTCOMES: dict[str, _Outcome] = {
     "success": "success",
@@ -312,23 +311,11 @@ class Exchange(Generic[RequestT, ResponseT]):
         self, result: ResponseT | Exception, kind: str, wait: float | None, headers: Mapping[str, str] | None = None
     ) -> tuple[str, float | None]:
         on = self._protection.on
-        said = None if on is None else on(result)
-        if said is None:
+        answer = None if on is None else on(result)
+        if answer is None:
             return kind, wait
-        if said is True:
-            return ("throttled" if kind == "throttled" else "retryable"), wait
-        if said is False:
-            return "permanent", None
-        if isinstance(said, str) and said in _KINDS:
-            return said, retry_after(headers) if said == "throttled" else None
-        if isinstance(said, timedelta):
-            said = said.total_seconds()
-        if isinstance(said, (int, float)) and said >= 0:
-            return "throttled", said
-        raise TypeError(
-            f"on={on!r} must answer True, False, None, seconds of 0 and more, a timedelta, or one of "
-            f'"retryable", "timeout", "throttled", "permanent", "ignored", not {said!r}'
-        )
+        # An answer that is good by default may have asked to be spared too.
+        return said(answer, kind, retry_after(headers) if wait is None else wait, on)
 
     def _finished(self, attempt: Attempt, kind: str, wait: float | None) -> bool:
         return attempt.finish(_OUTCOMES[kind], wait if kind == "throttled" else None) is not None
